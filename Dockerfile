@@ -1,0 +1,21 @@
+# The dependencies of the project, pinned by hash. Code and data are the bound working directory: editing
+# them needs no new image. Build with `make image`; run with `snakemake --cores all --use-singularity`.
+ARG BASE_IMAGE=python:3.11-slim-bookworm
+FROM ${BASE_IMAGE}
+
+COPY requirements.lock /opt/requirements.lock
+RUN python3 -m venv /opt/lets \
+    && /opt/lets/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /opt/requirements.lock \
+    && printf '#!/bin/sh\nexec python -m lets "$@"\n' > /opt/lets/bin/lets \
+    && chmod +x /opt/lets/bin/lets \
+    && useradd --create-home lets
+
+# The project's own source, relative to the working directory that a job is bound to.
+ENV PATH=/opt/lets/bin:$PATH \
+    PYTHONPATH=src \
+    PYTHONDONTWRITEBYTECODE=1 \
+    MPLCONFIGDIR=/tmp/matplotlib
+
+USER lets
+WORKDIR /home/lets
+CMD ["lets", "--help"]

@@ -1,0 +1,46 @@
+# Every command a README shows. `make demo` on a fresh machine needs Python >= 3.11, make and git.
+
+PYTHON ?= python3
+ENV := .venv
+ACTIVATE := . $(ENV)/bin/activate
+
+.PHONY: demo test lint format shell report lock image clean
+
+demo: $(ENV)/installed          ## every table and figure on embedded data
+	@$(ACTIVATE) && snakemake --cores all --quiet all && lets status
+	@echo
+	@echo "Look at   reports/demo/index.html           all tables and figures on one page"
+	@echo "          reports/demo/tables, figures      csv, md, tex; svg, png"
+	@echo "          reports/demo/audit/audit.md       every number back to bytes; again: lets audit"
+
+test: $(ENV)/installed          ## the whole test suite
+	@$(ACTIVATE) && pytest -n auto --dist loadgroup
+
+lint: $(ENV)/installed          ## formatting, types, workflow and Dockerfile
+	@$(ACTIVATE) && ruff format --check . && ruff check . && mypy && snakefmt --check Snakefile workflow \
+		&& snakemake --lint && hadolint Dockerfile
+
+format: $(ENV)/installed
+	@$(ACTIVATE) && ruff format . && ruff check --fix . && snakefmt Snakefile workflow
+
+shell: $(ENV)/installed         ## a shell in which lets, snakemake and dvc work as typed
+	@$(ACTIVATE) && exec $${SHELL:-bash}
+
+report: $(ENV)/installed        ## Snakemake's own report: provenance and run times of every job
+	@$(ACTIVATE) && snakemake --report work/snakemake-report.html
+
+image:                          ## the container image that --use-singularity runs in
+	@echo "error: make image – not available in this version – run without --use-singularity"; exit 2
+
+lock: $(ENV)/installed          ## pin every package by hash; names no registry
+	@$(ACTIVATE) && uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command "make lock" --quiet --output-file requirements.lock
+
+clean:                          ## remove what can be made again, data and the environment excepted
+	rm -rf results work .snakemake
+
+$(ENV)/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(ENV)
+	$(ENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(ENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

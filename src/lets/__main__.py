@@ -1,0 +1,5 @@
+"""`python -m lets` is `lets`."""
+
+from lets.cli.main import main
+
+main()

@@ -1,0 +1,48 @@
+"""Every error a user can meet, one class per kind of failure.
+
+A message has three parts: the wrong value, why it is wrong, and what to paste or run.
+The command line prints the message alone and ends with `exit_code`.
+"""
+
+from lets.optim.errors import DivergenceError
+
+__all__ = [
+    "ChecksumError",
+    "DataError",
+    "DivergenceError",
+    "LetsError",
+    "MissingRunError",
+    "RecordError",
+    "SpecError",
+    "StorageError",
+]
+
+
+class LetsError(Exception):
+    """Base class of what goes wrong outside the optimizer core; exit code 2 (bad input)."""
+
+    exit_code = 2
+
+
+class SpecError(LetsError, ValueError):
+    """A params file, a run id or an option asks for something impossible."""
+
+
+class DataError(LetsError):
+    """A data set is missing, incomplete or cannot be fetched."""
+
+
+class ChecksumError(DataError):
+    """A file is there, but its bytes are not the ones it should have."""
+
+
+class RecordError(LetsError):
+    """A run folder is half-written, unreadable or contradicts itself."""
+
+
+class MissingRunError(RecordError):
+    """A report needs runs that have not been trained."""
+
+
+class StorageError(LetsError):
+    """The disk is full or a path cannot be written."""

@@ -1,0 +1,84 @@
+"""Write whole files or none: a temporary neighbour, then a rename."""
+
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lets.errors import RecordError, StorageError
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path` atomically and durably; raises StorageError when the disk refuses.
+
+    A file that holds these bytes already is left alone: its time stamp keeps telling the truth.
+    """
+    with storage_errors(path):
+        if path.is_file() and path.read_bytes() == content:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write UTF-8 text atomically."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON that is the same bytes for the same content."""
+    write_text(path, json_text(content))
+
+
+def json_text(content: Any) -> str:
+    """Return indented JSON with a closing newline; floats keep every digit."""
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; raises RecordError naming the file when it is missing or cut short."""
+    try:
+        return json.loads(path.read_text())
+    except OSError as error:
+        raise RecordError(
+            f"{path} – cannot be read ({error.strerror}) – see what is there with  lets status"
+        ) from error
+    except ValueError as error:
+        raise RecordError(
+            f"{path} – is not JSON ({error}) – delete its folder and make the run again"
+        ) from error
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk or a forbidden path into a StorageError."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = (
+            "free some space and run the same command again: it resumes"
+            if full
+            else "check the path and its rights"
+        )
+        raise StorageError(f"{path} – cannot be written ({error.strerror}) – {remedy}") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,68 @@
+"""provenance.json: who made a run, from what, on what, and the digests of what it wrote."""
+
+import os
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from lets.records.digests import code_digest
+
+PACKAGES = ("torch", "numpy", "torchvision", "safetensors")
+
+
+class Provenance(BaseModel):
+    """Everything about a run that is no result; may differ between two equal runs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run: str
+    files: dict[str, str]
+    """sha256 of every other file of the run folder"""
+    code: str
+    """digest over the source that trained the run"""
+    data: dict[str, str]
+    """digests of the arrays and of the training labels"""
+    seeds: dict[str, int]
+    packages: dict[str, str]
+    machine: dict[str, Any]
+    started: str
+    seconds: float
+    """wall-clock time of training, over all resumptions"""
+    resumed: int
+    """how often the run was continued after an interruption"""
+    samples_per_second: float
+    peak_memory_mib: float
+
+
+def packages() -> dict[str, str]:
+    """Return the versions that can change a number."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def machine(device: str, threads: int) -> dict[str, Any]:
+    """Return the facts of this machine; `container` is the image path when inside Apptainer."""
+    return {
+        "device": device,
+        "cpu": _cpu_name(),
+        "threads": threads,
+        "system": f"{platform.system()} {platform.machine()}",
+        "container": os.environ.get("APPTAINER_CONTAINER") or os.environ.get("SINGULARITY_CONTAINER"),
+        "python": sys.implementation.name,
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )
+
+
+__all__ = ["Provenance", "code_digest", "machine", "packages"]

@@ -1,0 +1,161 @@
+"""What types alone cannot see: unknown names, foreign hyper-parameters, duplicates, dangling references."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import lets.data.catalogue
+import lets.models.catalogue
+from lets.optim.catalogue import METHODS, resolve
+from lets.spec.matrix import expand
+from lets.spec.messages import Location, Problem, as_number, read_as_text
+from lets.spec.noise import Noise
+from lets.spec.params import Experiment, Hyperparameters, Params, Selection, Table
+from lets.spec.strict import Scalar
+
+RUN_FIELDS = ("dataset", "noise", "architecture", "method")
+AXES = ("datasets", "noise", "architectures", "methods", "seeds")
+KNOWN: dict[str, Callable[[str], object]] = {
+    "datasets": lets.data.catalogue.describe,
+    "architectures": lets.models.catalogue.describe,
+    "noise": Noise.parse,
+}
+
+
+def problems(params: Params) -> Iterator[Problem]:
+    """Yield every problem of a params file: its place, and *value – why – a line to paste*."""
+    yield from _duplicates(("seeds",), params.seeds)
+    for name in params.architectures:
+        yield from _name(("architectures", name), name, lets.models.catalogue.describe)
+    for method, values in params.methods.items():
+        yield from _method(("methods", method), method, {}, values)
+    for name, experiment in params.experiments.items():
+        yield from _experiment(("experiments", name), experiment, params)
+    for kind, items in (("tables", params.tables), ("figures", params.figures)):
+        for name, item in items.items():
+            yield from _selection((kind, name), item, params)
+    for name, original in params.stand_ins.items():
+        yield from _stand_in(("stand_ins", name), name)
+        yield from _stand_in(("stand_ins", name), original)
+
+
+def empty_selections(params: Params) -> Iterator[Problem]:
+    """Yield the tables and figures that show no run; for params without other problems."""
+    try:
+        matrix = expand(params)
+    except ValueError as error:  # two axes of a grid that contradict each other
+        yield ("experiments",), f"impossible – {error} – change one of the values"
+        return
+    for kind, items in (("tables", params.tables), ("figures", params.figures)):
+        for name, item in items.items():
+            if not matrix.select(item):
+                yield (
+                    (kind, name, "where"),
+                    f"{item.where} – no run of {item.experiments} is like this – delete a condition",
+                )
+
+
+def _experiment(at: Location, experiment: Experiment, params: Params) -> Iterator[Problem]:
+    for axis in AXES:
+        yield from _duplicates((*at, axis), getattr(experiment, axis) or [])
+    for axis, describe in KNOWN.items():
+        for index, name in enumerate(getattr(experiment, axis)):
+            yield from _name((*at, axis, index), name, describe)
+    for index, method in enumerate(experiment.methods):
+        if method not in METHODS:
+            yield from _method((*at, "methods", index), method, {}, {})
+    for method, values in experiment.hyperparameters.items():
+        yield from _method((*at, "hyperparameters", method), method, params.methods.get(method, {}), values)
+        if method in METHODS and method not in experiment.methods:
+            yield (
+                (*at, "hyperparameters", method),
+                f"{method!r} – this experiment does not run it – delete the line",
+            )
+    for name, axis_values in experiment.vary.items():
+        yield from _duplicates((*at, "vary", name), axis_values)
+        yield from _varied((*at, "vary", name), name, experiment, params)
+
+
+def _name(at: Location, name: str, describe: Callable[[str], object]) -> Iterator[Problem]:
+    try:
+        describe(name)
+    except ValueError as error:
+        yield at, f"{name!r} – {str(error).split(' – ', 1)[-1]}"
+
+
+def _method(at: Location, method: str, below: Hyperparameters, values: Hyperparameters) -> Iterator[Problem]:
+    """Check the values a method is given on top of `below`; a problem stands at the value that causes it."""
+    if method not in METHODS:
+        yield at, f"{method!r} – {_refused(method, {})} – list them: lets list methods"
+        return
+    reason = _refused(method, below | values)
+    if reason or "seed" in values:
+        blamed = [
+            ((*at, name), text) for name, value in values.items() if (text := _value(method, name, value))
+        ]
+        yield from blamed or [(at, f"{values} – {reason} – list what it takes: lets list methods")]
+
+
+def _value(method: str, name: str, value: Scalar) -> str | None:
+    if name == "seed":
+        return (
+            f"{value!r} – a method's own seed follows from the run's – delete it, and use  seeds: [{value}]"
+        )
+    if isinstance(value, str) and (number := as_number(value)) is not None:
+        return read_as_text(name, value, number)
+    reason = _refused(method, {name: value})
+    return f"{value!r} – {reason} – list what it takes: lets list methods" if reason else None
+
+
+def _varied(at: Location, name: str, experiment: Experiment, params: Params) -> Iterator[Problem]:
+    """Check one axis of the grid: every method must take every value; one problem per value."""
+    for index, value in enumerate(experiment.vary[name]):
+        for method in experiment.methods:
+            below = params.methods.get(method, {}) | experiment.hyperparameters.get(method, {})
+            found = list(_method(at, method, below, {name: value})) if method in METHODS else []
+            if found:
+                yield (*at, index), found[0][1]
+                break
+
+
+def _refused(method: str, values: Mapping[str, object]) -> str | None:
+    try:
+        resolve(method, values)
+    except (ValueError, TypeError) as error:
+        return str(error)
+    return None
+
+
+def _duplicates(at: Location, values: Sequence[object]) -> Iterator[Problem]:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            yield (
+                (*at, index),
+                f"{value!r} – stands twice, which would be a duplicate run – delete one of them",
+            )
+
+
+def _selection(at: Location, item: Selection, params: Params) -> Iterator[Problem]:
+    for index, name in enumerate(item.experiments):
+        if name not in params.experiments:
+            known = ", ".join(params.experiments)
+            yield (*at, "experiments", index), f"{name!r} – no such experiment – choose from: {known}"
+    fields = {*RUN_FIELDS, *(name for info in METHODS.values() for name in info.hyperparameters)}
+    for place, field in _fields(item):
+        if field not in fields:
+            yield (*at, *place), f"{field!r} – no field of a run – choose from: {', '.join(sorted(fields))}"
+
+
+def _fields(item: Selection) -> Iterator[tuple[Location, str]]:
+    """Every field of a run that a table or figure names, and where."""
+    yield from ((("where", field), field) for field in item.where)
+    yield from (((key,), getattr(item, key)) for key in ("x", "panels") if hasattr(item, key))
+    if isinstance(item, Table):
+        yield ("rows",), item.rows
+        yield from ((("columns", index), field) for index, field in enumerate(item.columns))
+
+
+def _stand_in(at: Location, name: str) -> Iterator[Problem]:
+    if all(list(_name(at, name, KNOWN[kind])) for kind in ("datasets", "architectures")):
+        yield (
+            at,
+            f"{name!r} – neither a data set nor an architecture – list them: lets list architectures",
+        )

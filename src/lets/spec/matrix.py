@@ -1,0 +1,121 @@
+"""Expand experiments into runs; equal runs of different experiments are one run."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import lets.data.catalogue
+import lets.models.catalogue
+from lets.errors import SpecError
+from lets.optim.catalogue import describe, resolve
+from lets.spec.params import Experiment, Landscape, Params, Selection
+from lets.spec.run import RunSpec
+from lets.spec.strict import Scalar
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """All runs of a params file.
+
+    `runs` can be trained; `unavailable` (id → reason) is asked for, but not built in this version;
+    `experiments` lists the ids of both by experiment.
+    """
+
+    runs: dict[str, RunSpec]
+    unavailable: dict[str, str]
+    experiments: dict[str, tuple[str, ...]]
+    everything: dict[str, RunSpec]
+
+    def select(self, item: Selection) -> list[RunSpec]:
+        """Return the runs that a table or figure shows, available or not, in the order of the params file."""
+        ids = dict.fromkeys(run for name in item.experiments for run in self.experiments[name])
+        return [run for run in map(self.everything.__getitem__, ids) if _matches(run, item.where)]
+
+    def landscapes(self, params: Params) -> dict[str, Landscape]:
+        """Return run id → figure for every loss landscape to compute: the first seed of each variant."""
+        figures = [figure for figure in params.figures.values() if isinstance(figure, Landscape)]
+        return {run.id: figure for figure in figures for run in self.drawn_landscapes(figure)}
+
+    def drawn_landscapes(self, item: Selection) -> list[RunSpec]:
+        """Return the runs whose loss landscape a figure draws: none, unless it is a landscape figure."""
+        runs = first_seeds(self.select(item)) if isinstance(item, Landscape) else []
+        return [run for run in runs if run.id in self.runs]
+
+    def find(self, run: str) -> RunSpec:
+        """Return the run of this id, or of its unambiguous beginning; raises SpecError."""
+        if run in self.unavailable:
+            raise SpecError(f"run {run!r} – {self.unavailable[run]} – choose another one: lets status --runs")
+        found = [id for id in self.runs if id == run or id.startswith(run)]
+        if len(found) != 1:
+            reason = f"begins {len(found)} ids" if found else "is no run of this params file"
+            raise SpecError(f"run {run!r} – {reason} – list them: lets status --runs")
+        return self.runs[found[0]]
+
+
+def expand(params: Params) -> Matrix:
+    """Return the matrix of a params file."""
+    everything: dict[str, RunSpec] = {}
+    experiments: dict[str, tuple[str, ...]] = {}
+    for name, experiment in params.experiments.items():
+        runs = [everything.setdefault(run.id, run) for run in _runs(params, experiment)]
+        experiments[name] = tuple(dict.fromkeys(run.id for run in runs))
+    reasons = {id: reason for id, run in everything.items() if (reason := _unavailable(run))}
+    runs_here = {id: run for id, run in everything.items() if id not in reasons}
+    return Matrix(runs_here, reasons, experiments, everything)
+
+
+def first_seeds(runs: list[RunSpec]) -> list[RunSpec]:
+    """Return one run per variant: the one whose seed is listed first."""
+    first: dict[str, RunSpec] = {}
+    for run in runs:
+        first.setdefault(run.model_copy(update={"seed": 0}).canonical(), run)
+    return list(first.values())
+
+
+def _runs(params: Params, experiment: Experiment) -> Iterator[RunSpec]:
+    seeds = experiment.seeds or params.seeds
+    axes = product(experiment.datasets, experiment.noise, experiment.architectures, experiment.methods)
+    for dataset, noise, architecture, method in axes:
+        training = params.training
+        if architecture in params.architectures:
+            training = params.architectures[architecture].applied_to(training)
+        training = experiment.training.applied_to(training)
+        for values, seed in product(_variations(experiment), seeds):
+            yield RunSpec(
+                dataset=dataset,
+                noise=noise,
+                architecture=architecture,
+                method=method,
+                hyperparameters=_hyperparameters(params, experiment, method, values),
+                training=training,
+                seed=seed,
+            )
+
+
+def _variations(experiment: Experiment) -> Iterator[dict[str, Scalar]]:
+    for values in product(*experiment.vary.values()):
+        yield dict(zip(experiment.vary, values, strict=True))
+
+
+def _hyperparameters(
+    params: Params, experiment: Experiment, method: str, values: dict[str, Scalar]
+) -> dict[str, Scalar]:
+    """Defaults ← file ← experiment ← grid axis, as JSON knows them; a method's seed is derived by role."""
+    given = params.methods.get(method, {}) | experiment.hyperparameters.get(method, {}) | values
+    resolved = resolve(method, given)
+    # As JSON and YAML would give them back: equal runs must have equal specs.
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in resolved.items() if name != "seed"}
+
+
+def _matches(run: RunSpec, where: dict[str, list[Scalar]]) -> bool:
+    return all(run.variant.get(field) in values for field, values in where.items())
+
+
+def _unavailable(run: RunSpec) -> str | None:
+    infos = (
+        lets.data.catalogue.describe(run.dataset),
+        lets.models.catalogue.describe(run.architecture),
+        describe(run.method),
+    )
+    missing = [info.title for info in infos if not getattr(info, "available", True)]
+    return f"{' and '.join(missing)} not available in this version" if missing else None

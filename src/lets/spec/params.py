@@ -1,0 +1,131 @@
+"""The typed form of a params file: experiments, and the tables and figures made of them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from lets.spec.strict import Count, Name, Positive, Scalar, Strict
+from lets.spec.training import TrainingOverride, TrainingSpec
+
+RunMetric = Literal[
+    "test_accuracy",
+    "best_test_accuracy",
+    "test_loss",
+    "train_accuracy",
+    "train_loss",
+    "generalization_gap",
+    "rho",
+]
+EpochMetric = Literal[
+    "test_accuracy", "test_loss", "train_accuracy", "train_loss", "generalization_gap", "rho", "lr", "loss"
+]
+Seed = Annotated[int, Field(ge=0)]
+Hyperparameters = dict[str, Scalar]
+NonEmpty = Annotated[list[str], Field(min_length=1)]
+Where = dict[str, list[Scalar]]
+
+
+class Experiment(Strict):
+    """A grid of runs: every combination of the lists below."""
+
+    datasets: NonEmpty
+    architectures: NonEmpty
+    methods: NonEmpty
+    noise: NonEmpty = Field(default=["clean"])
+    """label noise of the training set: clean, symmetric-20, symmetric-40-exclude-true"""
+    seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
+    """instead of the seeds of the file"""
+    training: TrainingOverride = Field(default=TrainingOverride())
+    hyperparameters: dict[str, Hyperparameters] = Field(default={})
+    """by method, on top of `methods` of the file"""
+    vary: dict[str, Annotated[list[Scalar], Field(min_length=1)]] = Field(default={})
+    """hyper-parameters that become axes of the grid"""
+
+
+class Selection(Strict):
+    """Which runs a table or a figure shows."""
+
+    title: str
+    experiments: Annotated[list[Name], Field(min_length=1)]
+    where: Where = Field(default={})
+    """keep only the runs whose field (dataset, method, rho, …) has one of these values"""
+
+
+class Table(Selection):
+    """Runs pivoted into rows and columns; a cell is mean ± sd over seeds."""
+
+    rows: str = "method"
+    columns: Annotated[list[str], Field(min_length=1, max_length=2)] = Field(default=["architecture"])
+    metric: RunMetric = "test_accuracy"
+    groups: list[list[Scalar]] = Field(default=[])
+    """rows compared with one another: the best of each group is underlined, the best of all is bold"""
+    paper: Count | None = None
+    """the number of this table in the paper; its values are printed beside ours"""
+
+
+class Sensitivity(Selection):
+    """A metric over one hyper-parameter, a line per method (Figure 1)."""
+
+    kind: Literal["sensitivity"]
+    x: str
+    metric: RunMetric = "test_accuracy"
+
+
+class Curves(Selection):
+    """A metric over epochs, a line per method, a panel per value of one field (Figures 2, 6, 7, 9)."""
+
+    kind: Literal["curves"]
+    metric: EpochMetric
+    panels: str = "architecture"
+
+
+class Landscape(Selection):
+    """The loss on a random plane through the final weights, a panel per method (Figures 5, 8)."""
+
+    kind: Literal["landscape"]
+    points: Annotated[int, Field(ge=3, le=201)] = 21
+    """grid points per axis; odd, so that the middle one is the trained weights"""
+    extent: Positive = 1.0
+    """half the side of the square, in units of the filter-normalised directions"""
+    samples: Count = 1000
+    """training images the loss is averaged over"""
+
+    @field_validator("points")
+    @classmethod
+    def _has_a_middle(cls, points: int) -> int:
+        if points % 2 == 0:
+            raise ValueError(f"an even grid has no point at the trained weights; write  points: {points + 1}")
+        return points
+
+
+class Bars(Selection):
+    """A metric as a bar per method, a panel per value of one field (Figures 3, 4)."""
+
+    kind: Literal["bars"]
+    metric: RunMetric = "test_accuracy"
+    panels: str = "dataset"
+
+
+Figure = Annotated[Sensitivity | Curves | Landscape | Bars, Field(discriminator="kind")]
+
+
+class Params(Strict):
+    """A params file."""
+
+    profile: Name
+    """names the folders results/<profile> and reports/<profile>"""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """cuda: refuse to start on a machine without a GPU"""
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    training: TrainingSpec
+    architectures: dict[str, TrainingOverride] = Field(default={})
+    """what one architecture changes in the training"""
+    methods: dict[str, Hyperparameters] = Field(default={})
+    """hyper-parameters by method; defaults: lets list methods"""
+    experiments: Annotated[dict[Name, Experiment], Field(min_length=1)]
+    tables: dict[Name, Table] = Field(default={})
+    figures: dict[Name, Figure] = Field(default={})
+    stand_ins: dict[str, str] = Field(default={})
+    """small data sets and architectures → the paper's, to print the paper's numbers beside ours"""
+    audit_weights: Annotated[int, Field(ge=0)] = 3
+    """how many runs the audit evaluates again from their weights"""

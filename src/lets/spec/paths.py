@@ -1,0 +1,148 @@
+"""Where everything lies. No other module and no rule spells a path."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lets.spec.matrix import Matrix
+    from lets.spec.params import Selection
+    from lets.spec.run import RunSpec
+
+RUN_FILES = (
+    "run.json",
+    "history.csv",
+    "trace.safetensors",
+    "weights.safetensors",
+    "metrics.json",
+    "provenance.json",
+)
+TABLE_SUFFIXES = ("csv", "md", "tex")
+FIGURE_SUFFIXES = ("csv", "svg", "png")
+SCHEMA = Path("workflow/schemas/params.schema.json")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All paths of one profile (`demo`, `paper`, …), relative to the project folder `root`."""
+
+    profile: str
+    root: Path = Path()
+
+    @property
+    def runs(self) -> Path:
+        """The tree of run folders (tracked by DVC)."""
+        return self.root / "results" / self.profile / "runs"
+
+    def run(self, run: str) -> Path:
+        """The folder of one run."""
+        return self.runs / run
+
+    def run_file(self, run: str, name: str) -> Path:
+        """One file of a run folder."""
+        assert name in RUN_FILES, name
+        return self.run(run) / name
+
+    def run_files(self, run: str) -> list[Path]:
+        """Every file that a finished run folder holds."""
+        return [self.run_file(run, name) for name in RUN_FILES]
+
+    def landscape(self, run: str) -> Path:
+        """The loss on a plane through the final weights of one run."""
+        return self.root / "results" / self.profile / "analysis" / "landscape" / f"{run}.csv"
+
+    def state(self, run: str) -> Path:
+        """The state that an interrupted training resumes from (never a declared output)."""
+        return self.root / "work" / self.profile / "state" / run / "state.pt"
+
+    def log(self, stage: str, name: str) -> Path:
+        """The log file of one job."""
+        return self.root / "work" / self.profile / "logs" / stage / f"{name}.log"
+
+    @property
+    def raw(self) -> Path:
+        """Downloaded data, in torchvision's layout."""
+        return self.root / "data" / "raw"
+
+    def arrays(self, dataset: str) -> Path:
+        """The verified arrays of a data set."""
+        return self.root / "data" / "processed" / dataset / "arrays.safetensors"
+
+    def labels(self, dataset: str, noise: str) -> Path:
+        """The noisy training labels of a data set."""
+        return self.root / "data" / "processed" / dataset / f"{noise}.safetensors"
+
+    def noise_card(self, dataset: str, noise: str) -> Path:
+        """What a label file holds: nominal and realised rate, seed, digest."""
+        return self.root / "data" / "processed" / dataset / f"{noise}.json"
+
+    def inputs(self, run: "RunSpec") -> list[Path]:
+        """The data files that one run is trained on."""
+        if run.noise == "clean":
+            return [self.arrays(run.dataset)]
+        noisy = [self.labels(run.dataset, run.noise), self.noise_card(run.dataset, run.noise)]
+        return [self.arrays(run.dataset), *noisy]
+
+    def sources(self, matrix: "Matrix", item: "Selection") -> list[Path]:
+        """The run records that a table or figure is made from."""
+        runs = [run.id for run in matrix.select(item) if run.id in matrix.runs]
+        return [self.run_file(run, name) for run in runs for name in ("metrics.json", "history.csv")]
+
+    def landscapes(self, matrix: "Matrix", item: "Selection") -> list[Path]:
+        """The loss landscapes that a figure draws; none for all but one kind."""
+        return [self.landscape(run.id) for run in matrix.drawn_landscapes(item)]
+
+    @property
+    def image(self) -> Path:
+        """The container image that `make image` builds."""
+        return self.root / "work" / "image" / "lets.sif"
+
+    def benchmark(self, run: str) -> Path:
+        """Time and memory of one training, as Snakemake measured them."""
+        return self.root / "work" / self.profile / "benchmarks" / f"{run}.tsv"
+
+    @property
+    def reports(self) -> Path:
+        """Tables, figures, page and audit of the profile (tracked by git)."""
+        return self.root / "reports" / self.profile
+
+    def table(self, name: str, suffix: str) -> Path:
+        """One rendering of a table."""
+        return self.reports / "tables" / f"{name}.{suffix}"
+
+    def tables(self, name: str) -> list[Path]:
+        """Every rendering of a table."""
+        return [self.table(name, suffix) for suffix in TABLE_SUFFIXES]
+
+    def figure(self, name: str, suffix: str) -> Path:
+        """One rendering of a figure, or the numbers drawn in it (csv)."""
+        return self.reports / "figures" / f"{name}.{suffix}"
+
+    def figures(self, name: str) -> list[Path]:
+        """Every rendering of a figure."""
+        return [self.figure(name, suffix) for suffix in FIGURE_SUFFIXES]
+
+    @property
+    def page(self) -> Path:
+        """The self-contained HTML report."""
+        return self.reports / "index.html"
+
+    @property
+    def summary(self) -> Path:
+        """Mean metrics of every variant, for `dvc metrics show`."""
+        return self.reports / "summary.json"
+
+    @property
+    def audit(self) -> Path:
+        """The machine-readable receipt of the last audit."""
+        return self.reports / "audit" / "audit.json"
+
+    @property
+    def audit_text(self) -> Path:
+        """The same receipt for people."""
+        return self.reports / "audit" / "audit.md"
+
+    @property
+    def published(self) -> Path:
+        """Every number the paper prints."""
+        return self.root / "params" / "published.csv"

@@ -1,0 +1,49 @@
+"""What a workflow can know before its first job starts: better a sentence now than a failure in an hour."""
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import yaml
+
+from lets.errors import SpecError
+from lets.spec.params import Params
+from lets.spec.paths import Layout
+
+
+def selected_file(files: Sequence[Path | str], config: Mapping[str, object]) -> Path:
+    """Return the one params file of a workflow; raises SpecError for several, or for values given beside it."""
+    if len(files) != 1:
+        names = " ".join(map(str, files))
+        raise SpecError(f"--configfile {names} – a workflow runs one params file – name a single one")
+    path = Path(files[0])
+    if path.exists() and dict(config) != yaml.safe_load(path.read_text()):
+        raise SpecError(
+            f"--config – values beside {path} are not read, they would leave no trace – edit a copy of it"
+        )
+    return path
+
+
+def refuse_without_gpu(params: Params) -> None:
+    """Raise SpecError when the params ask for a GPU and this machine has none."""
+    if params.device == "cuda" and not gpu_here():
+        raise SpecError(
+            f"profile {params.profile!r} wants a GPU – there is none on this machine – nothing was started; "
+            "look with  snakemake -n --configfile …,  send the jobs to a cluster with  --profile profiles/slurm,  "
+            "or try the small version:  make demo"
+        )
+
+
+def gpu_here() -> bool:
+    """Whether an NVIDIA or AMD GPU is visible, without importing torch."""
+    devices = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+    return any(Path(device).exists() for device in devices) or shutil.which("nvidia-smi") is not None
+
+
+def refuse_without_image(layout: Layout, deployment: Iterable[object]) -> None:
+    """Raise SpecError when containers are asked for and the image was not built (Snakemake would fail late)."""
+    containers = any(getattr(method, "name", "") == "APPTAINER" for method in deployment)
+    if containers and not layout.image.is_file():
+        raise SpecError(
+            f"--use-singularity – there is no image {layout.image} – build it once with  make image"
+        )

@@ -1,0 +1,85 @@
+"""How a run is trained, apart from its method: optimizer, schedule, batches (paper §4.1)."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from lets.spec.strict import Count, NonNegative, Positive, Share, Strict
+
+
+class Sgd(Strict):
+    """Stochastic gradient descent in torch's form; weight decay acts on the unperturbed weights."""
+
+    name: Literal["sgd"]
+    lr: Positive
+    momentum: Share = 0.0
+    weight_decay: NonNegative = 0.0
+    nesterov: bool = False
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> "Sgd":
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum above 0; write  momentum: 0.9")
+        return self
+
+
+class Adam(Strict):
+    """Adam, or AdamW with its decoupled weight decay."""
+
+    name: Literal["adam", "adamw"]
+    lr: Positive
+    betas: Annotated[list[Share], Field(min_length=2, max_length=2)] = Field(default=[0.9, 0.999])
+    eps: Positive = 1e-8
+    weight_decay: NonNegative = 0.0
+
+
+Optimizer = Annotated[Sgd | Adam, Field(discriminator="name")]
+
+
+class Schedule(Strict):
+    """The course of the learning rate, moved once per epoch or once per step."""
+
+    name: Literal["constant", "cosine", "exponential", "linear", "inverse-sqrt"]
+    per: Literal["epoch", "step"] = "epoch"
+    warmup: Annotated[int, Field(ge=0)] = 0
+    """epochs or steps of linear rise to the full rate; inverse-sqrt falls from there"""
+    gamma: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """factor per epoch or step; only the exponential schedule reads it"""
+
+    @model_validator(mode="after")
+    def _fits_its_name(self) -> "Schedule":
+        if self.gamma != 1.0 and self.name != "exponential":
+            raise ValueError(f"gamma belongs to the exponential schedule, not to {self.name!r}; drop it")
+        if self.name == "inverse-sqrt" and not self.warmup:
+            raise ValueError("inverse-sqrt falls from the end of its warm-up; write  warmup: 4000")
+        return self
+
+
+class TrainingSpec(Strict):
+    """Everything about a training that is the same for all methods."""
+
+    epochs: Count
+    batch_size: Count
+    optimizer: Optimizer
+    schedule: Schedule
+    augmentation: Literal["none", "crop-flip", "crop-flip-cutout"] = "none"
+    label_smoothing: Share = 0.0
+    val_batches: Literal["independent", "next"] = "independent"
+    """independent: a second shuffled loader (the paper); next: the next training batch, LETS in 3 passes"""
+
+
+class TrainingOverride(Strict):
+    """The part of a training that one architecture or one experiment changes."""
+
+    epochs: Count | None = None
+    batch_size: Count | None = None
+    optimizer: Optimizer | None = None
+    schedule: Schedule | None = None
+    augmentation: Literal["none", "crop-flip", "crop-flip-cutout"] | None = None
+    label_smoothing: Share | None = None
+    val_batches: Literal["independent", "next"] | None = None
+
+    def applied_to(self, training: TrainingSpec) -> TrainingSpec:
+        """Return `training` with every field that is given here put in its place."""
+        changes = {name: getattr(self, name) for name in self.model_fields_set}
+        return training.model_copy(update=changes)

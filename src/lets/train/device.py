@@ -1,0 +1,46 @@
+"""Choose the device and make it compute the same bytes every time."""
+
+import os
+
+import torch
+
+from lets.errors import SpecError
+
+
+def choose_device(wanted: str) -> torch.device:
+    """Return the device of `auto`, `cpu` or `cuda`; raises SpecError when a GPU is asked for and there is none."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise SpecError(
+            "device 'cuda' – torch finds no GPU on this machine – use  --device cpu, or a cluster: "
+            "snakemake --profile profiles/slurm"
+        )
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(wanted)
+
+
+def compute_deterministically(threads: int) -> None:
+    """Fix everything besides seeds that can change a bit of a result: threads, kernels, reduced precision.
+
+    On the CPU the number of threads decides the order of sums, so equal bytes need equal `threads`.
+    """
+    torch.set_num_threads(threads)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+
+
+def device_name(device: torch.device) -> str:
+    """Return the GPU's name, or `cpu`."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def peak_memory_mib(device: torch.device) -> float:
+    """Return the peak memory of this process: allocated on the GPU, or resident on the CPU (MiB)."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

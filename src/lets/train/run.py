@@ -1,0 +1,125 @@
+"""Train one run and leave its folder behind."""
+
+import shutil
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import torch
+from safetensors.torch import save
+
+from lets.optim import DivergenceError
+from lets.records import Divergence, Metrics, RunRecord, Status
+from lets.records.digests import code_digest, sha256_bytes
+from lets.records.files import json_text, write_bytes, write_json
+from lets.records.history import HistoryRow, history_text
+from lets.records.provenance import Provenance, machine, packages
+from lets.spec import Layout, RunSpec
+from lets.train.data import RunData
+from lets.train.device import choose_device, compute_deterministically, device_name, peak_memory_mib
+from lets.train.state import load_state, save_state
+from lets.train.training import Training
+
+OnEpoch = Callable[[HistoryRow], None]
+
+
+def train_run(spec: RunSpec, layout: Layout, device: str, threads: int, on_epoch: OnEpoch) -> Metrics:
+    """Train a run, or go on with one that was interrupted, and write its folder.
+
+    A finished run is left as it is. Raises DivergenceError after recording a run whose numbers
+    stopped being finite: its folder then holds the last finite weights and says where it stopped.
+    """
+    record = RunRecord.at(layout, spec.id)
+    if record.status in (Status.FINISHED, Status.DIVERGED):
+        return record.metrics
+    return _Job(spec, layout, choose_device(device), threads).run(on_epoch)
+
+
+class _Job:
+    """One run on one device: training, its state file and its folder."""
+
+    def __init__(self, spec: RunSpec, layout: Layout, device: torch.device, threads: int) -> None:
+        compute_deterministically(threads)
+        self.spec, self.layout, self.device, self.threads = spec, layout, device, threads
+        self.started, self.clock = datetime.now(UTC), time.monotonic()
+        self.seconds_before, self.resumed = 0.0, 0
+        self.data = RunData.read(spec, layout, device)
+        self.training = Training(spec, self.data, device)
+
+    def run(self, on_epoch: OnEpoch) -> Metrics:
+        self._resume()
+        try:
+            while not self.training.finished:
+                on_epoch(self.training.run_epoch())
+                self._save()
+        except DivergenceError as error:
+            norms = {name: repr(value) for name, value in error.norms.items()}
+            self._write(Divergence(step=error.step, rho=error.rho, norms=norms))
+            raise
+        return self._write(None)
+
+    @property
+    def _identity(self) -> dict[str, str]:
+        """What must be the same for a resumed run to end with the bytes of an unbroken one."""
+        return {
+            "run": self.spec.id,
+            "code": code_digest(),
+            "torch": str(torch.__version__),
+            "device": device_name(self.device),
+            "threads": str(self.threads),
+            **self.data.digests,
+        }
+
+    def _resume(self) -> None:
+        state = load_state(self.layout.state(self.spec.id), self._identity)
+        if state:
+            self.seconds_before, self.resumed = state.pop("seconds"), state.pop("resumed") + 1
+            self.training.load_state_dict(state)
+
+    def _save(self) -> None:
+        clock = {"seconds": self._seconds(), "resumed": self.resumed}
+        save_state(self.layout.state(self.spec.id), self._identity, {**self.training.state_dict(), **clock})
+
+    def _seconds(self) -> float:
+        return self.seconds_before + time.monotonic() - self.clock
+
+    def _write(self, divergence: Divergence | None) -> Metrics:
+        """Write the folder, metrics.json last: its presence means that all the others are whole."""
+        metrics = Metrics.of(self.spec.id, self.training.history, divergence)
+        files = {
+            "run.json": json_text(self.spec.model_dump(mode="json")).encode(),
+            "history.csv": history_text(self.training.history).encode(),
+            "trace.safetensors": save(self.training.trace.state_dict()),
+            "weights.safetensors": save(_contiguous(self.training.model)),
+            "metrics.json": json_text(metrics.model_dump(mode="json")).encode(),
+        }
+        last = files.pop("metrics.json")
+        for name, content in files.items():
+            write_bytes(self.layout.run_file(self.spec.id, name), content)
+        digests = {name: sha256_bytes(content) for name, content in {**files, "metrics.json": last}.items()}
+        write_json(self.layout.run_file(self.spec.id, "provenance.json"), self._provenance(metrics, digests))
+        write_bytes(self.layout.run_file(self.spec.id, "metrics.json"), last)
+        shutil.rmtree(self.layout.state(self.spec.id).parent, ignore_errors=True)
+        return metrics
+
+    def _provenance(self, metrics: Metrics, digests: dict[str, str]) -> dict[str, object]:
+        seconds = self._seconds()
+        samples = metrics.steps * self.spec.training.batch_size
+        return Provenance(
+            run=self.spec.id,
+            files=digests,
+            code=code_digest(),
+            data=self.data.digests,
+            seeds=self.spec.seeds(),
+            packages=packages(),
+            machine=machine(device_name(self.device), self.threads),
+            started=self.started.isoformat(timespec="seconds"),
+            seconds=round(seconds, 3),
+            resumed=self.resumed,
+            samples_per_second=round(samples / seconds, 1),
+            peak_memory_mib=round(peak_memory_mib(self.device), 1),
+        ).model_dump(mode="json")
+
+
+def _contiguous(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}

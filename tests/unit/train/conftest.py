@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+
+import lets.data
+from lets.data.processed import write_processed
+from lets.spec import Layout, RunSpec
+from lets.spec.training import Schedule, Sgd, TrainingSpec
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """A project folder with the prepared digits."""
+    layout = Layout("test", tmp_path)
+    write_processed(lets.data.load("digits"), layout.arrays("digits"))
+    return layout
+
+
+@pytest.fixture
+def make_run():
+    """Build a small run of any method: make_run("sam", epochs=2, rho=0.1)."""
+    from lets.optim.catalogue import resolve
+
+    def make(method: str, epochs: int = 2, lr: float = 0.1, val_batches: str = "next", **given: object) -> RunSpec:
+        values = {name: value for name, value in resolve(method, given).items() if name != "seed"}
+        return RunSpec(
+            dataset="digits",
+            noise="clean",
+            architecture="resnet-small",
+            method=method,
+            hyperparameters={n: list(v) if isinstance(v, tuple) else v for n, v in values.items()},
+            training=TrainingSpec(
+                epochs=epochs,
+                batch_size=128,
+                optimizer=Sgd(name="sgd", lr=lr, momentum=0.9, weight_decay=5e-4),
+                schedule=Schedule(name="cosine"),
+                val_batches=val_batches,
+            ),
+            seed=0,
+        )
+
+    return make

@@ -1,0 +1,184 @@
+"""A run from spec to folder: what it writes, that it writes the same bytes again, and what stops it."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from lets.errors import DataError, DivergenceError
+from lets.records import RunRecord, Status
+from lets.records.digests import sha256_file
+from lets.spec import Layout
+from lets.spec.paths import RUN_FILES
+from lets.train import train_run
+from lets.train.evaluation import evaluate_weights
+
+DETERMINISTIC = tuple(name for name in RUN_FILES if name != "provenance.json")
+
+
+def train(spec, layout, on_epoch=lambda row: None):
+    return train_run(spec, layout, "cpu", 1, on_epoch)
+
+
+def digests(layout: Layout, run: str) -> dict[str, str]:
+    return {name: sha256_file(layout.run_file(run, name)) for name in DETERMINISTIC}
+
+
+def elsewhere(layout: Layout, tmp_path_factory) -> Layout:
+    """Another project folder with the same data."""
+    other = Layout("test", tmp_path_factory.mktemp("other"))
+    (other.root / "data").symlink_to(layout.root / "data")
+    return other
+
+
+def test_a_finished_run_has_all_its_files_and_vouches_for_them(layout, make_run):
+    spec = make_run("lets-sam")
+    metrics = train(spec, layout)
+    record = RunRecord.at(layout, spec.id)
+    assert record.status is Status.FINISHED
+    assert record.spec == spec
+    assert record.metrics == metrics
+    assert record.provenance.files == {
+        name: sha256_file(layout.run_file(spec.id, name)) for name in RUN_FILES if name != "provenance.json"
+    }
+    assert [row.epoch for row in record.history] == [1, 2]
+    assert not layout.state(spec.id).exists()
+
+
+def test_it_learns(layout, make_run):
+    assert train(make_run("sam", epochs=4), layout).test_accuracy > 90
+
+
+def test_the_trace_has_every_step_and_averages_to_the_history(layout, make_run):
+    spec = make_run("lets-sam")
+    train(spec, layout)
+    trace = load_file(layout.run_file(spec.id, "trace.safetensors"))
+    history = RunRecord.at(layout, spec.id).history
+    assert set(trace) == {"loss", "rho", "gap", "hypergradient"}
+    assert trace["loss"].shape == (24,)
+    assert trace["loss"][:12].mean().item() == pytest.approx(history[0].loss, rel=1e-12)
+    assert trace["rho"][0].item() == pytest.approx(0.05, rel=1e-6)
+    assert not trace["gap"].isnan().any()
+
+
+@pytest.mark.parametrize(("val_batches", "passes"), [("independent", 4 * 12), ("next", 4 + 3 * 11)])
+def test_lets_spends_four_passes_or_three_with_reuse(layout, make_run, val_batches, passes):
+    assert train(make_run("lets-sam", epochs=1, val_batches=val_batches), layout).passes == passes
+
+
+def test_metrics_are_those_of_the_stored_weights(layout, make_run):
+    spec = make_run("asam")
+    metrics = train(spec, layout)
+    assert evaluate_weights(spec, layout) == (metrics.test_loss, metrics.test_accuracy)
+
+
+def test_the_same_run_gives_the_same_bytes(layout, make_run, tmp_path_factory):
+    spec, other = make_run("lets-asam"), elsewhere(layout, tmp_path_factory)
+    train(spec, layout)
+    train(spec, other)
+    assert digests(layout, spec.id) == digests(other, spec.id)
+
+
+class Stop(Exception):
+    """Raised by a callback in the middle of a training."""
+
+
+def stop_at_the_second_epoch():
+    seen = []
+
+    def on_epoch(row):
+        seen.append(row)
+        if len(seen) == 2:
+            raise Stop
+
+    return on_epoch
+
+
+def test_a_run_stopped_again_and_again_ends_with_the_same_bytes(layout, make_run, tmp_path_factory):
+    spec, other = make_run("lets-sam", epochs=3), elsewhere(layout, tmp_path_factory)
+    train(spec, layout)
+    for _ in range(2):  # each attempt gets one epoch further
+        with pytest.raises(Stop):
+            train(spec, other, stop_at_the_second_epoch())
+    train(spec, other)
+    assert digests(layout, spec.id) == digests(other, spec.id)
+    assert RunRecord.at(other, spec.id).provenance.resumed == 2
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from lets.spec import Layout, RunSpec
+from lets.train import train_run
+spec = RunSpec.model_validate_json(Path(sys.argv[1]).read_text())
+train_run(spec, Layout("test", Path(sys.argv[2])), "cpu", 1, lambda row: print(row.epoch, flush=True))
+"""
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.13])
+def test_sigkill_in_the_middle_of_an_epoch_changes_no_byte(layout, make_run, tmp_path_factory, delay):
+    spec, other = make_run("lets-sam", epochs=8), elsewhere(layout, tmp_path_factory)
+    train(spec, layout)
+    path = other.root / "spec.json"
+    path.write_text(spec.model_dump_json())
+    command = [sys.executable, "-c", KILLED, str(path), str(other.root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        while process.stdout.readline().strip() != "3":
+            assert process.poll() is None
+        time.sleep(delay)
+        process.kill()
+    assert RunRecord.at(other, spec.id).status is Status.MISSING
+    assert other.state(spec.id).exists()
+    train(spec, other)
+    assert digests(layout, spec.id) == digests(other, spec.id)
+    assert RunRecord.at(other, spec.id).provenance.resumed == 1
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a state", None])
+def test_a_damaged_or_foreign_state_is_not_resumed(layout, make_run, damage):
+    spec = make_run("erm")
+    path = layout.state(spec.id)
+    path.parent.mkdir(parents=True)
+    if damage is None:
+        torch.save({"identity": {"run": "another"}}, path)
+    else:
+        path.write_bytes(damage)
+    train(spec, layout)
+    assert RunRecord.at(layout, spec.id).provenance.resumed == 0
+
+
+def test_a_half_written_folder_is_made_whole(layout, make_run):
+    spec = make_run("erm")
+    train(spec, layout)
+    whole = digests(layout, spec.id)
+    layout.run_file(spec.id, "metrics.json").unlink()
+    layout.run_file(spec.id, "history.csv").write_text("epoch,st")
+    assert RunRecord.at(layout, spec.id).status is Status.PARTIAL
+    train(spec, layout)
+    assert digests(layout, spec.id) == whole
+
+
+def test_a_finished_run_is_left_alone(layout, make_run):
+    spec = make_run("erm")
+    train(spec, layout)
+    train(spec, layout, lambda row: pytest.fail("trained again"))
+
+
+def test_divergence_is_recorded_with_its_last_finite_weights(layout, make_run):
+    spec = make_run("sam", epochs=3, lr=1e12)
+    with pytest.raises(DivergenceError, match="diverged at step"):
+        train(spec, layout)
+    record = RunRecord.at(layout, spec.id)
+    assert record.status is Status.DIVERGED
+    assert record.metrics.divergence is not None
+    assert record.metrics.test_accuracy is None
+    json.loads(layout.run_file(spec.id, "metrics.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_missing_data_is_named_with_the_command_that_makes_it(make_run, tmp_path):
+    with pytest.raises(DataError, match="lets data prepare digits"):
+        train(make_run("erm"), Layout("test", tmp_path))

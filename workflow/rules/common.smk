@@ -1,13 +1,29 @@
 # What to run and where it lies; the rules take every path from here.
 
 from lets.spec import Layout, expand, load_params
-from lets.spec.preflight import refuse_without_gpu, refuse_without_image, selected_file
+from lets.spec.preflight import (
+    announce,
+    plainly,
+    refuse_without_gpu,
+    refuse_without_image,
+    selected_file,
+)
 
-params_file = selected_file(workflow.configfiles, config)
-params = load_params(params_file)
-layout = Layout(params.profile)
-matrix = expand(params)
-refuse_without_image(layout, workflow.deployment_settings.deployment_method)
+with plainly():
+    params_file = selected_file(workflow.configfiles, config)
+    params = load_params(params_file)
+    layout = Layout(params.profile)
+    matrix = expand(params)
+    refuse_without_image(layout, workflow.deployment_settings.deployment_method)
+
+if workflow.is_main_process:
+    announce(matrix)
+
+
+onstart:
+    if workflow.local_exec:
+        with plainly():
+            refuse_without_gpu(params)
 
 
 wildcard_constraints:
@@ -16,8 +32,3 @@ wildcard_constraints:
     noise=r"symmetric-[a-z0-9-]+",
     table=r"[^/.]+",
     figure=r"[^/.]+",
-
-
-onstart:
-    if workflow.local_exec:
-        refuse_without_gpu(params)

@@ -19,7 +19,9 @@ Direction = list[Tensor]
 
 
 @torch.no_grad()
-def loss_landscape(spec: RunSpec, layout: Layout, *, points: int, extent: float, samples: int, device: str) -> str:
+def loss_landscape(
+    spec: RunSpec, layout: Layout, *, points: int, extent: float, samples: int, device: str
+) -> str:
     """Return the csv `a,b,loss` of a points × points grid over [-extent, extent]², b running fastest.
 
     The loss is the mean cross-entropy (nats, eval mode) of the first `samples` training images; the
@@ -53,11 +55,17 @@ def _directions(weights: Direction, seed: int) -> tuple[Direction, Direction]:
 
 def _filter_normalised(direction: Direction, weights: Direction) -> Direction:
     """Give every filter (row of a weight) the norm of its weights; biases and norm parameters stay put."""
-    return [torch.zeros_like(w) if w.dim() < 2 else d * _row_norms(w) / _row_norms(d) for d, w in zip(direction, weights, strict=True)]
+    return [_scaled(d, w) for d, w in zip(direction, weights, strict=True)]
+
+
+def _scaled(direction: Tensor, weight: Tensor) -> Tensor:
+    if weight.dim() < 2:
+        return torch.zeros_like(weight)
+    return direction * _row_norms(weight) / _row_norms(direction)
 
 
 def _row_norms(tensor: Tensor) -> Tensor:
-    norms = tensor.flatten(1).norm(dim=1).clamp_min(1e-12)
+    norms: Tensor = tensor.flatten(1).norm(dim=1).clamp_min(1e-12)
     return norms.view(-1, *[1] * (tensor.dim() - 1))
 
 

@@ -30,7 +30,9 @@ def landscape(
     spec = matrix.find(run)
     figure = matrix.landscapes(spec_file).get(spec.id)
     if figure is None:
-        raise SpecError(f"run {spec.id!r} – no landscape figure of {params} shows it – add it to one of `figures:`")
+        raise SpecError(
+            f"run {spec.id!r} – no landscape figure of {params} shows it – add it to one of `figures:`"
+        )
 
     from lets.analysis import loss_landscape
     from lets.records.files import write_text

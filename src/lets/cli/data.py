@@ -8,7 +8,9 @@ import typer
 data = typer.Typer(help="Fetch, verify and prepare data sets and noisy labels.", no_args_is_help=True)
 
 Dataset = Annotated[str, typer.Argument(help="a name of: lets list datasets")]
-Root = Annotated[Path | None, typer.Option(help="folder in torchvision's layout; default: $LETS_DATA or data/raw")]
+Root = Annotated[
+    Path | None, typer.Option(help="folder in torchvision's layout; default: $LETS_DATA or data/raw")
+]
 
 
 @data.command()

@@ -23,7 +23,7 @@ def report(
 ) -> None:
     """Build tables, figures and the HTML page from the run records; without options everything.
 
-    Prints the files written; runs that are not there are named on stderr, and in every place that misses them.
+    Prints the files written; runs that are not there are named on stderr, and wherever they are missed.
     """
     from lets.report import write_figure, write_page, write_summary, write_table
     from lets.spec import Layout, expand, load_params

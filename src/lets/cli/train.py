@@ -11,7 +11,9 @@ from lets.cli.options import DEMO, Device, ParamsFile, Threads
 
 
 def train(
-    run: Annotated[str, typer.Option(help="run id, or its unambiguous beginning; list them: lets status --runs")],
+    run: Annotated[
+        str, typer.Option(help="run id, or its unambiguous beginning; list them: lets status --runs")
+    ],
     params: ParamsFile = DEMO,
     device: Device = "",
     threads: Threads = 1,

@@ -106,14 +106,14 @@ def _value(method: str, name: str, value: Scalar) -> str | None:
 
 
 def _varied(at: Location, name: str, experiment: Experiment, params: Params) -> Iterator[Problem]:
-    """Check one axis of the grid: every method must take every value; one problem per value."""
+    """Check one axis of the grid, at its first bad value: every method must take every value."""
     for index, value in enumerate(experiment.vary[name]):
         for method in experiment.methods:
             below = params.methods.get(method, {}) | experiment.hyperparameters.get(method, {})
-            found = list(_method(at, method, below, {name: value})) if method in METHODS else []
-            if found:
-                yield (*at, index), found[0][1]
-                break
+            if method in METHODS and not _refused(method, below):
+                for _, text in _method(at, method, below, {name: value}):
+                    yield (*at, index), text
+                    return
 
 
 def _refused(method: str, values: Mapping[str, object]) -> str | None:

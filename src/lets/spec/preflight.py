@@ -1,36 +1,56 @@
 """What a workflow can know before its first job starts: better a sentence now than a failure in an hour."""
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 
-from lets.errors import SpecError
+from lets.errors import LetsError, SpecError
+from lets.spec.matrix import Matrix
 from lets.spec.params import Params
 from lets.spec.paths import Layout
 
 
+@contextmanager
+def plainly() -> Iterator[None]:
+    """End the process with the message of an error alone; Snakemake would wrap it, or with --quiet swallow it."""
+    try:
+        yield
+    except LetsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
 def selected_file(files: Sequence[Path | str], config: Mapping[str, object]) -> Path:
     """Return the one params file of a workflow; raises SpecError for several, or for values given beside it."""
-    if len(files) != 1:
-        names = " ".join(map(str, files))
-        raise SpecError(f"--configfile {names} – a workflow runs one params file – name a single one")
-    path = Path(files[0])
+    if len(files) > 1:
+        raise SpecError(
+            f"--configfile {' '.join(map(str, files))} – a workflow runs one params file – name a single one"
+        )
+    path = Path(files[0]) if files else Path("params/demo.yaml")
     if path.exists() and dict(config) != yaml.safe_load(path.read_text()):
         raise SpecError(
             f"--config – values beside {path} are not read, they would leave no trace – edit a copy of it"
         )
-    return path
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def announce(matrix: Matrix) -> None:
+    """Say once, on stderr, what the params ask for and this version cannot do; tables print n/a there."""
+    for reason, count in Counter(matrix.unavailable.values()).items():
+        print(f"note: {count} runs left out – {reason}", file=sys.stderr)
 
 
 def refuse_without_gpu(params: Params) -> None:
     """Raise SpecError when the params ask for a GPU and this machine has none."""
     if params.device == "cuda" and not gpu_here():
         raise SpecError(
-            f"profile {params.profile!r} wants a GPU – there is none on this machine – nothing was started; "
-            "look with  snakemake -n --configfile …,  send the jobs to a cluster with  --profile profiles/slurm,  "
-            "or try the small version:  make demo"
+            f"profile {params.profile!r} wants a GPU – there is none on this machine, nothing was started – "
+            "list the jobs with  snakemake -n,  run them where a GPU is,  or try the small version:  make demo"
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice, pairwise
+from typing import cast
 
 import torch
 
@@ -26,7 +27,7 @@ class RunData:
     """the training set again, in an order of its own (paper §4.1)"""
     test: Batches
     classes: int
-    image: tuple[int, ...]
+    image: tuple[int, int, int]
     digests: dict[str, str]
     """sha256 of the arrays and of the labels trained on"""
 
@@ -55,7 +56,7 @@ class RunData:
             validation=shuffled(seed=seeds["validation"]),
             test=batches(dataset.test.images, dataset.test.labels),
             classes=info.classes,
-            image=info.image,
+            image=cast(tuple[int, int, int], info.image),
             digests={
                 "arrays": arrays_sha256(dataset.arrays),
                 "training_labels": arrays_sha256({"labels": labels}),

@@ -19,7 +19,9 @@ def build_optimizer(model: torch.nn.Module, spec: Optimizer) -> torch.optim.Opti
     return (torch.optim.AdamW if spec.name == "adamw" else torch.optim.Adam)(parameters, **settings)
 
 
-def build_schedule(optimizer: torch.optim.Optimizer, training: TrainingSpec, steps_per_epoch: int) -> LambdaLR:
+def build_schedule(
+    optimizer: torch.optim.Optimizer, training: TrainingSpec, steps_per_epoch: int
+) -> LambdaLR:
     """Return the schedule; call its `step` after every epoch or every step, as `schedule.per` says."""
     length = training.epochs * (steps_per_epoch if training.schedule.per == "step" else 1)
     return LambdaLR(optimizer, _factor(training.schedule, length))

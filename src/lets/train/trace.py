@@ -12,7 +12,9 @@ class Trace:
 
     def __init__(self, steps: int, learned: bool, device: torch.device) -> None:
         names = LETS_NAMES if learned else NAMES
-        self.columns = {name: torch.full((steps,), torch.nan, dtype=torch.float64, device=device) for name in names}
+        self.columns = {
+            name: torch.full((steps,), torch.nan, dtype=torch.float64, device=device) for name in names
+        }
 
     def record(self, step: int, stats: object) -> None:
         """Copy what a step reports; runs on the device, without waiting for it."""

@@ -31,10 +31,11 @@ class Training:
         self.optimizer = build_optimizer(self.model, self.training.optimizer)
         self.schedule = build_schedule(self.optimizer, self.training, self.steps_per_epoch)
         info = METHODS[spec.method]
-        own_seed = {"seed": spec.seeds()["method"]} if "seed" in info.hyperparameters else {}
-        settings = {**spec.hyperparameters, **own_seed}
+        settings: dict[str, Any] = dict(spec.hyperparameters)
+        if "seed" in info.hyperparameters:
+            settings["seed"] = spec.seeds()["method"]
         self.method = create(spec.method, self.model, self.optimizer, total_steps=total_steps, **settings)
-        self.learned = spec.method.startswith("lets-")
+        self.learned = info.needs_validation
         self.trace = Trace(total_steps, self.learned, device)
         self.history: list[HistoryRow] = []
 

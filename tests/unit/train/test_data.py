@@ -42,7 +42,13 @@ def test_methods_share_batches_and_initial_weights(layout, make_run):
 def test_noisy_runs_train_on_the_noisy_labels_and_are_tested_on_clean_ones(layout, make_run):
     clean = read_processed(layout.arrays("digits"))
     noisy, card = make_noisy_labels(
-        clean.train.labels, dataset="digits", noise="symmetric-40", rate=0.4, exclude_true=False, classes=10, seed=5
+        clean.train.labels,
+        dataset="digits",
+        noise="symmetric-40",
+        rate=0.4,
+        exclude_true=False,
+        classes=10,
+        seed=5,
     )
     write_noisy_labels(
         noisy, card, layout.labels("digits", "symmetric-40"), layout.noise_card("digits", "symmetric-40")

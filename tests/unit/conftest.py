@@ -21,7 +21,9 @@ def make_run():
     """Build a small run of any method: make_run("sam", epochs=2, rho=0.1)."""
     from lets.optim.catalogue import resolve
 
-    def make(method: str, epochs: int = 2, lr: float = 0.1, val_batches: str = "next", **given: object) -> RunSpec:
+    def make(
+        method: str, epochs: int = 2, lr: float = 0.1, val_batches: str = "next", **given: object
+    ) -> RunSpec:
         values = {name: value for name, value in resolve(method, given).items() if name != "seed"}
         return RunSpec(
             dataset="digits",

@@ -1,0 +1,67 @@
+"""The loss around trained weights: the middle of the grid, the directions, and that nothing moves."""
+
+import csv
+
+import pytest
+import torch
+
+from lets.analysis.landscape import _directions, loss_landscape
+from lets.data.processed import read_processed
+from lets.records.digests import sha256_file
+from lets.spec import seed_for
+from lets.train import train_run
+from lets.train.data import RunData
+from lets.train.evaluation import restored_model
+
+SETTINGS = {"points": 3, "extent": 0.5, "samples": 200, "device": "cpu"}
+
+
+@pytest.fixture
+def trained(layout, make_run):
+    spec = make_run("sam", epochs=1)
+    train_run(spec, layout, "cpu", 1, lambda row: None)
+    return spec
+
+
+def rows(text: str) -> list[tuple[float, float, float]]:
+    return [(float(r["a"]), float(r["b"]), float(r["loss"])) for r in csv.DictReader(text.splitlines())]
+
+
+def straight_line_loss(spec, layout, a: float, b: float) -> float:
+    """The loss at one grid point, computed anew in float64."""
+    data = RunData.read(spec, layout, torch.device("cpu"))
+    model = restored_model(spec, layout, data).eval()
+    weights = [p.detach().clone() for p in model.parameters()]
+    one, two = _directions(weights, seed_for("landscape", spec.architecture, spec.seed))
+    model.double()
+    for parameter, weight, d, e in zip(model.parameters(), weights, one, two, strict=True):
+        parameter.data = weight.double() + a * d.double() + b * e.double()
+    train = read_processed(layout.arrays("digits")).train
+    images, labels = (train.images[:200].double() / 255 - 0.2873) / 0.3542, train.labels[:200]
+    logits = model(images)
+    return (logits.logsumexp(1) - logits.gather(1, labels[:, None])[:, 0]).mean().item()
+
+
+def test_every_point_is_the_loss_of_the_moved_weights(layout, trained):
+    grid = rows(loss_landscape(trained, layout, **SETTINGS))
+    assert [(a, b) for a, b, _ in grid] == [(a, b) for a in (-0.5, 0.0, 0.5) for b in (-0.5, 0.0, 0.5)]
+    for a, b, loss in grid:
+        assert loss == pytest.approx(straight_line_loss(trained, layout, a, b), rel=1e-4)
+
+
+def test_directions_are_orthogonal_and_as_long_as_the_filters():
+    generator = torch.Generator().manual_seed(3)
+    conv, bias = torch.randn(400, 30, 3, 3, generator=generator), torch.randn(400, generator=generator)
+    (d, zero), (e, _) = _directions([conv, bias], seed=1)
+    for row in (0, 7, 399):
+        assert d[row].norm().item() == pytest.approx(conv[row].norm().item(), rel=1e-5)
+    assert not zero.any()
+    # Orthogonal before each filter is scaled, nearly so after.
+    assert abs((d * e).sum() / (d.norm() * e.norm())) < 1e-2
+
+
+def test_the_run_is_left_alone_and_the_numbers_come_again(layout, trained):
+    weights = layout.run_file(trained.id, "weights.safetensors")
+    before = sha256_file(weights)
+    assert loss_landscape(trained, layout, **SETTINGS) == loss_landscape(trained, layout, **SETTINGS)
+    assert sha256_file(weights) == before

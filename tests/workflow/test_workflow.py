@@ -1,0 +1,150 @@
+"""Snakemake end to end on the tiny matrix: what it builds, and that it builds nothing twice."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from lets.spec import Layout, expand, load_params
+
+pytestmark = pytest.mark.xdist_group("workflow")
+
+
+def jobs(output: str) -> dict[str, int]:
+    """The job counts of a dry run."""
+    lines = output.split("Job stats:")[1].split("total")[0].splitlines()[3:] if "Job stats:" in output else []
+    return {name: int(count) for name, count in (line.split() for line in lines if line.strip())}
+
+
+def run_ids(project) -> list[str]:
+    return list(expand(load_params(project.folder / "params" / "tiny.yaml")).runs)
+
+
+def test_everything_is_built(built):
+    params = load_params(built.folder / "params" / "tiny.yaml")
+    layout = Layout("tiny", built.folder)
+    paths = [path for name in params.tables for path in layout.tables(name)]
+    paths += [path for name in params.figures for path in layout.figures(name)]
+    paths += [layout.page, layout.summary, layout.audit, layout.audit_text]
+    paths += [path for run in run_ids(built) for path in layout.run_files(run)]
+    assert [path for path in paths if not path.stat().st_size] == []
+    assert set(built.metrics()) == set(run_ids(built))
+
+
+def test_a_second_call_has_nothing_to_do(built):
+    assert "Nothing to be done" in built.snakemake("-n").stdout
+
+
+def test_new_time_stamps_alone_trigger_nothing(finished):
+    for path in (finished.folder / "results").rglob("metrics.json"):
+        os.utime(path)
+    assert "Nothing to be done" in finished.snakemake("-n").stdout
+
+
+def test_a_deleted_run_is_made_again_with_what_depends_on_it(finished):
+    before, (first, *_) = finished.metrics(), run_ids(finished)
+    assert "/clean/" in first
+    shutil.rmtree(Layout("tiny", finished.folder).run(first))
+    planned = jobs(finished.snakemake("-n").stdout)
+    assert planned["train"] == 1
+    assert "labels" not in planned
+    assert "noisy" not in finished.snakemake("-n", "--quiet", "rules", "--summary").stdout.split("updated")[0]
+    finished.snakemake()
+    assert finished.metrics() == before
+    assert "Nothing to be done" in finished.snakemake("-n").stdout
+
+
+def test_a_new_title_renders_one_table_and_trains_nothing(finished):
+    params = finished.folder / "params" / "tiny.yaml"
+    params.write_text(
+        params.read_text().replace("title: Test accuracy\n", "title: Accuracy on the test set\n")
+    )
+    planned = jobs(finished.snakemake("-n").stdout)
+    assert planned == {"all": 1, "audit": 1, "page": 1, "table": 1}
+
+
+def test_kill_nine_in_the_middle_and_again_gives_the_same_bytes(built, project):
+    command = ["snakemake", "--cores", "2", "--configfile", "params/tiny.yaml", "runs"]
+    process = subprocess.Popen(
+        command, cwd=project.folder, env=project.env, start_new_session=True, stdout=-3, stderr=-3
+    )
+    deadline = time.monotonic() + 120
+    while not list((project.folder / "work").rglob("state.pt")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert set(project.metrics()) != set(run_ids(project))
+    project.run("snakemake", "--unlock", "--configfile", "params/tiny.yaml")
+    project.snakemake("runs")
+    assert project.metrics() == built.metrics()
+
+
+def test_a_diverged_run_does_not_hold_up_the_rest_and_is_named_in_its_table(project):
+    params = project.folder / "params" / "tiny.yaml"
+    params.write_text(
+        params.read_text().replace("lr: 0.1", "lr: 1.0e+12").replace("seeds: [0, 1]", "seeds: [0]")
+    )
+    output = project.snakemake("tables")
+    assert "diverged" in output.stdout
+    assert "diverged" in (project.folder / "reports/tiny/tables/accuracy.md").read_text()
+    (metrics,) = {json.loads(content)["status"] for content in project.metrics().values()}
+    assert metrics == "diverged"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "remedy"),
+    [
+        ("epochs: 2", "epoch: 2", "params/tiny.yaml:8", "write  epochs: 2"),
+        ("methods: [erm, lets-sam]", "methods: [erm, lets-sma]", "params/tiny.yaml:18", "lets-sam"),
+        ("seeds: [0, 1]", "seeds: [0, -1]", "params/tiny.yaml:4", "seeds"),
+    ],
+)
+def test_a_typo_is_refused_with_its_line(project, old, new, place, remedy):
+    params = project.folder / "params" / "tiny.yaml"
+    text = params.read_text()
+    assert old in text
+    params.write_text(text.replace(old, new, 1))
+    result = project.snakemake("--quiet", "all", check=False)
+    assert result.returncode == 2
+    assert place in result.stderr
+    assert remedy in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (project.folder / "results").exists()
+
+
+def test_the_paper_is_listed_in_seconds_and_names_what_is_left_out(project):
+    start = time.monotonic()
+    result = project.run("snakemake", "-n", "--quiet", "rules", "--configfile", "params/paper.yaml")
+    assert time.monotonic() - start < 20  # two seconds on an idle machine
+    assert jobs(result.stdout)["train"] == 576
+    assert "ImageNet not available in this version" in result.stderr
+
+
+def test_the_paper_refuses_to_start_without_a_gpu(project):
+    from lets.spec.preflight import gpu_here
+
+    if gpu_here():
+        pytest.skip("this machine has a GPU, so the paper would start")
+    result = project.run("snakemake", "--cores", "1", "--configfile", "params/paper.yaml", check=False)
+    assert result.returncode != 0
+    assert "wants a GPU" in result.stderr
+    assert "make demo" in result.stderr
+    assert not (project.folder / "data").exists()
+
+
+def test_containers_without_an_image_are_refused_at_once(project):
+    result = project.snakemake("--use-singularity", check=False)
+    assert result.returncode == 2
+    assert "make image" in result.stderr
+
+
+def test_values_beside_the_params_file_are_refused(project):
+    result = project.snakemake("--config", "seeds=[5]", check=False)
+    assert result.returncode == 2
+    assert "leave no trace" in result.stderr

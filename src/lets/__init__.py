@@ -1,0 +1,27 @@
+"""LETS: train with a learned perturbation radius, and reproduce the paper that proposed it.
+
+`import lets` is cheap: torch is imported by the first call that needs it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lets import data, models, optim
+    from lets.optim import DivergenceError, create, describe, methods
+
+__all__ = ["DivergenceError", "create", "data", "describe", "methods", "models", "optim"]
+
+_SUBPACKAGES = ("data", "models", "optim")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBPACKAGES:
+        return import_module(f"{__name__}.{name}")
+    if name in __all__:
+        return getattr(import_module(f"{__name__}.optim"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,117 @@
+"""Descent: from the gradients at theta_t and at the perturbed weights to the one the base optimizer gets."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from . import batches
+from .part import Part
+from .vectors import Vector, dot, minus, norm, plus, reciprocal, scaled
+
+
+class Descent(Part):
+    """SAM: descend along the perturbed gradient; along the plain one if the step is not perturbed."""
+
+    def subset(self, batch: Any, before: Tensor, score: Callable[[], Tensor]) -> Any:
+        """The samples of the second gradient, from the losses [n] `before` at theta_t and `score()` there."""
+        return batch
+
+    def perturbed(self, clean: Vector, there: Vector) -> Vector:
+        """The gradient to descend along, from `clean` at theta_t and `there` at the perturbed weights."""
+        return there
+
+    def unperturbed(self, clean: Vector) -> Vector:
+        """The gradient to descend along when there is only the one at theta_t."""
+        return clean
+
+    def response(self, clean: Vector, there: Vector) -> Callable[[Vector], Vector]:
+        """The derivative of `perturbed` with respect to `there`: LETS's chain rule goes through it."""
+        return lambda change: change
+
+
+class SurrogateGap(Descent):
+    """GSAM: subtract alpha times the part of the clean gradient that is orthogonal to the perturbed one."""
+
+    def __init__(self, alpha: float) -> None:
+        self._alpha = alpha
+
+    def perturbed(self, clean: Vector, there: Vector) -> Vector:
+        """gp - alpha (g - (g.gp/||gp||^2) gp)."""
+        share = dot(clean, there) * reciprocal(norm(there)) ** 2
+        orthogonal = minus(clean, scaled(there, share))
+        return minus(there, scaled(orthogonal, self._alpha))
+
+    def response(self, clean: Vector, there: Vector) -> Callable[[Vector], Vector]:
+        """u + alpha (dc gp + c u) with c = g.gp/||gp||^2."""
+        inverse = reciprocal(norm(there)) ** 2
+        share = dot(clean, there) * inverse
+
+        def change(u: Vector) -> Vector:
+            share_change = (dot(clean, u) - 2 * share * dot(there, u)) * inverse
+            along = plus(scaled(there, share_change), scaled(u, share))
+            return plus(u, scaled(along, self._alpha))
+
+        return change
+
+
+class Reuse(Descent):
+    """LookSAM: keep the part of the perturbed gradient orthogonal to the clean one, add it in between.
+
+    `per_tensor` takes norms and products tensor by tensor instead of over all of them jointly.
+    """
+
+    def __init__(self, alpha: float, per_tensor: bool) -> None:
+        self._alpha = alpha
+        self._per_tensor = per_tensor
+        self._stored: Vector | None = None
+
+    def perturbed(self, clean: Vector, there: Vector) -> Vector:
+        """gs, after storing g_v = gs - (gs.g/||g||^2) g."""
+        blocks = [_orthogonal(g, s) for g, s in zip(self._blocks(clean), self._blocks(there), strict=True)]
+        self._stored = [x for block in blocks for x in block]
+        return there
+
+    def unperturbed(self, clean: Vector) -> Vector:
+        """g + alpha (||g||/||g_v||) g_v; a parameter without a gradient in this pass stays without."""
+        if self._stored is None:
+            return clean
+        blocks = zip(self._blocks(clean), self._blocks(self._stored), strict=True)
+        summed = [
+            x for g, v in blocks for x in plus(g, scaled(v, self._alpha * norm(g) * reciprocal(norm(v))))
+        ]
+        return [None if g is None else x for g, x in zip(clean, summed, strict=True)]
+
+    def _blocks(self, v: Vector) -> list[Vector]:
+        return [[x] for x in v] if self._per_tensor else [v]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The stored part g_v."""
+        return {"stored": self._stored}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue with a stored part; `Method` has put it on the device of the weights."""
+        self._stored = state["stored"]
+
+
+def _orthogonal(clean: Vector, there: Vector) -> Vector:
+    return minus(there, scaled(clean, dot(there, clean) * reciprocal(norm(clean)) ** 2))
+
+
+class SharpSubset(Descent):
+    """ESAM's sharpness-sensitive data selection: the gamma share of the batch whose loss rose most.
+
+    `strict` keeps one sample fewer, as `>` instead of `>=` does in the official code. Ties are broken by
+    `topk`, so the number of samples is known without asking the device.
+    """
+
+    def __init__(self, gamma: float, strict: bool) -> None:
+        self._gamma, self._strict = gamma, strict
+
+    def subset(self, batch: Any, before: Tensor, score: Callable[[], Tensor]) -> Any:
+        """The int(gamma n) sharpest samples, at least one; all of them, unscored, for gamma >= 0.99."""
+        if self._gamma >= 0.99:
+            return batch
+        count = max(1, int(self._gamma * len(before)) - self._strict)
+        sharpest = (score() - before).topk(count).indices
+        return batches.take(batch, sharpest.sort().values)

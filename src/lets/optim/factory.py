@@ -1,0 +1,127 @@
+"""From a name in the catalogue to a method: builds the four parts from the hyper-parameters."""
+
+from typing import Any
+
+from torch import nn
+from torch.optim import LBFGS, Optimizer
+
+from .adaptive_ascent import Adaptive as AdaptiveAscent
+from .ascent import Ascent, Masked
+from .catalogue import MethodInfo, describe, resolve
+from .descent import Descent, Reuse, SharpSubset, SurrogateGap
+from .hypergradient import UpperLevel
+from .learned_radius import Learned
+from .method import Method
+from .policy import Adaptive, Always, Bernoulli, Every, Never, Policy
+from .radius import LearningRateCoupled, Radius
+from .weights import Weights
+
+__all__ = ["create"]
+
+
+def create(
+    name: str,
+    model: nn.Module,
+    base_optimizer: Optimizer,
+    *,
+    total_steps: int | None = None,
+    micro_batches: int = 1,
+    **hyperparameters: object,
+) -> Method:
+    """Make the method `name` around `base_optimizer`, whose parameters are the weights that are perturbed.
+
+    `total_steps` is the length of training, needed by the adaptive policies (ae-*). `micro_batches` splits
+    every pass into that many parts to save memory; the numbers stay those of the whole batch. The hyper-
+    parameters are listed by `describe(name)`; ValueError or TypeError for one that is unknown, foreign or
+    out of range.
+    """
+    info = describe(name)
+    h: dict[str, Any] = dict(resolve(name, hyperparameters))
+    _refuse_bad_setup(info, model, base_optimizer, total_steps, micro_batches)
+    weights = Weights(model, base_optimizer)
+    descent = _descent(info, h)
+    return Method(
+        info,
+        h,
+        model,
+        base_optimizer,
+        weights,
+        policy=_policy(info, h, total_steps),
+        ascent=_ascent(info, h, weights, model),
+        descent=descent,
+        radius=_radius(info, h, weights, base_optimizer),
+        upper_level=UpperLevel(h["metric"], h["direction"], h["hessian"], descent)
+        if info.needs_validation
+        else None,
+        micro_batches=micro_batches,
+    )
+
+
+def _policy(info: MethodInfo, h: dict[str, Any], total_steps: int | None) -> Policy:
+    match info.policy:
+        case "never":
+            return Never()
+        case "bernoulli":
+            return Bernoulli(h["p"], h["seed"])
+        case "every":
+            return Every(h["k"])
+        case "adaptive":
+            return Adaptive(h["delta"], h["lambda_1"], h["lambda_2"], total_steps or 1)
+    return Always()
+
+
+def _ascent(info: MethodInfo, h: dict[str, Any], weights: Weights, model: nn.Module) -> Ascent:
+    match info.ascent:
+        case "adaptive":
+            return AdaptiveAscent(weights, model, h["asam_norm"], h["xi"])
+        case "masked":
+            return Masked(len(weights.parameters), h["beta"], h["seed"])
+    return Ascent()
+
+
+def _descent(info: MethodInfo, h: dict[str, Any]) -> Descent:
+    match info.descent:
+        case "surrogate-gap":
+            return SurrogateGap(h["alpha"])
+        case "reuse":
+            return Reuse(h["alpha"], per_tensor=h["scope"] == "per-tensor")
+        case "sharp-subset":
+            return SharpSubset(h["gamma"], h["sds_strict"])
+    return Descent()
+
+
+def _radius(info: MethodInfo, h: dict[str, Any], weights: Weights, optimizer: Optimizer) -> Radius:
+    match info.radius:
+        case "none":
+            return Radius(0.0, weights.device)
+        case "lr-coupled":
+            return LearningRateCoupled(h["rho"], h["rho_min"], h["lr_min"], optimizer, weights.device)
+        case "learned":
+            own = ("rho_lr", "rho_decay", "rho_optimizer", "parametrization", "include_lr")
+            settings = {key: h[key] for key in own}
+            return Learned(h["rho"], weights.device, optimizer, bounds=h["rho_bounds"], **settings)
+    return Radius(h["rho"], weights.device)
+
+
+def _refuse_bad_setup(
+    info: MethodInfo, model: nn.Module, optimizer: Optimizer, total_steps: int | None, micro_batches: int
+) -> None:
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is a {type(model).__name__}; it must be a torch.nn.Module")
+    if not isinstance(optimizer, Optimizer) or isinstance(optimizer, LBFGS):
+        raise TypeError(
+            f"base_optimizer is a {type(optimizer).__name__}; it must be a torch.optim.Optimizer whose "
+            "step() takes no closure, such as torch.optim.SGD(model.parameters(), lr=0.1)"
+        )
+    optimized = {p for group in optimizer.param_groups for p in group["params"] if p.requires_grad}
+    if optimized.isdisjoint(model.parameters()):
+        raise ValueError(
+            "base_optimizer updates no trainable parameter of model; build it from model.parameters()"
+        )
+    if info.needs_total_steps and total_steps is None:
+        raise ValueError(
+            f"{info.name} has a schedule over training: give total_steps=epochs * batches per epoch"
+        )
+    for name, value in (("total_steps", total_steps), ("micro_batches", micro_batches)):
+        if value is not None and (not isinstance(value, int) or value < 1):
+            raise ValueError(f"{name} = {value!r} must be a whole number of at least 1")

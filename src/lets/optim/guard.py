@@ -1,0 +1,79 @@
+"""Divergence: noticing numbers that are not finite, without making the host wait for a GPU.
+
+On the CPU a number is there when it is computed, so the verdict is immediate. On a GPU the numbers of a
+step are copied to the host in the background and read when the next step has been queued; by then the
+weights have moved on, so what undoes the step is kept until its verdict is in.
+"""
+
+from collections.abc import Callable, Mapping
+from math import isfinite
+
+import torch
+from torch import Tensor
+
+from .errors import DivergenceError
+
+
+class Readings:
+    """The numbers of one step on their way to the host."""
+
+    def __init__(self, step: int, rho: Tensor, quantities: Mapping[str, Tensor]) -> None:
+        self._step, self._names = step, list(quantities)
+        values = torch.stack([x.detach().to(rho.device, torch.float64) for x in (rho, *quantities.values())])
+        self._arrived: torch.Event | None = None
+        if values.device.type == "cpu":
+            self._values = values
+        else:
+            self._values = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+            self._values.copy_(values, non_blocking=True)
+            self._arrived = torch.Event(values.device.type)
+            self._arrived.record()
+
+    def raise_if_diverged(self) -> None:
+        """Wait until the numbers have arrived; DivergenceError if one of them is not finite."""
+        if self._arrived is not None:
+            self._arrived.synchronize()
+        rho, *values = self._values.tolist()
+        if not all(map(isfinite, values)):
+            raise DivergenceError(self._step, rho, dict(zip(self._names, values, strict=True)))
+
+
+class Guard:
+    """Raises `DivergenceError`: at once, or (`late`) one step later, after undoing the step it is about."""
+
+    def __init__(self, late: bool) -> None:
+        self._late = late
+        self._seen: dict[str, Tensor] = {}
+        self._pending: tuple[Readings, Callable[[], None]] | None = None
+
+    def inspect(self, step: int, rho: Tensor, **quantities: Tensor) -> None:
+        """Look at numbers that must be finite."""
+        named = {name.replace("_", " "): x for name, x in quantities.items()}
+        if self._late:
+            self._seen |= named
+        else:
+            Readings(step, rho, named).raise_if_diverged()
+
+    def end_step(self, step: int, rho: Tensor, undo: Callable[[], None]) -> None:
+        """Step `step` is queued: send its numbers, and hear the verdict on the step before."""
+        if not self._late:
+            return
+        readings, self._seen = Readings(step, rho, self._seen), {}
+        self.settle()
+        self._pending = readings, undo
+
+    def settle(self) -> None:
+        """Wait for the verdict that is still out; if it is divergence, undo that step and raise."""
+        self._seen = {}
+        if self._pending is None:
+            return
+        (readings, undo), self._pending = self._pending, None
+        try:
+            readings.raise_if_diverged()
+        except DivergenceError:
+            undo()
+            raise
+
+    def forget(self) -> None:
+        """Drop the verdict that is still out."""
+        self._seen, self._pending = {}, None

@@ -1,0 +1,263 @@
+"""One training step of any method, in one sentence:
+
+if the policy says so, climb along the ascent direction by the radius, take the gradient there, turn it into a
+descent gradient, give it to the base optimizer; then let the radius learn.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import deepcopy
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils._pytree import tree_map_only
+
+from . import batches, batchnorm
+from .ascent import Ascent
+from .before import Before
+from .catalogue import MethodInfo, Value
+from .descent import Descent
+from .guard import Guard
+from .hypergradient import Perturbation, UpperLevel, generalization_gap, hypergradient
+from .kept import Kept, circumstances
+from .learned_radius import Learned
+from .part import Part
+from .passes import Gradient, LossFunction, Passes
+from .policy import Policy
+from .radius import Radius
+from .stats import Stats
+from .vectors import Vector, norm, scaled
+from .weights import Weights
+
+__all__ = ["Method"]
+
+
+class Method:
+    """A training method around a base optimizer; made by `create`.
+
+    A step happens completely or not at all: if `loss_fn` raises or a number is not finite, weights, BatchNorm
+    buffers and the method's own state are as before the step.
+    """
+
+    info: MethodInfo
+    hyperparameters: Mapping[str, Value]
+
+    def __init__(
+        self,
+        info: MethodInfo,
+        hyperparameters: Mapping[str, Value],
+        model: nn.Module,
+        base_optimizer: Optimizer,
+        weights: Weights,
+        *,
+        policy: Policy,
+        ascent: Ascent,
+        descent: Descent,
+        radius: Radius,
+        upper_level: UpperLevel | None,
+        micro_batches: int,
+    ) -> None:
+        self.info, self.hyperparameters = info, hyperparameters
+        self._model, self._base_optimizer, self._weights = model, base_optimizer, weights
+        self._policy, self._ascent, self._descent, self._radius = policy, ascent, descent, radius
+        self._upper_level = upper_level
+        self._passes = Passes(micro_batches)
+        self._guard = Guard(late=weights.device.type != "cpu")
+        self._freezes_batchnorm = hyperparameters["bn_stats"] == "first"
+        self._kept: Kept | None = None
+        self._steps = 0
+
+    def step(self, loss_fn: LossFunction, batch: Any, val_batch: Any = None) -> Stats:
+        """One step of the base optimizer along this method's gradient.
+
+        `loss_fn(batch)` returns the per-sample losses, a tensor [n]: forward only. `batch` is a pytree of
+        tensors whose first dimension is the sample; `val_batch` another one, which only a learned radius
+        reads.
+
+        Raises ValueError or TypeError for bad input, `DivergenceError` if a loss or a gradient is not
+        finite (on a GPU one step later, see `guard`), and whatever `loss_fn` raises.
+        """
+        self._refuse_bad_input(batch, val_batch)
+        with self._undone_on_error() as before, torch.enable_grad():
+            rho = self._radius.value()
+            clean, passes = self._gradient_at_theta(loss_fn, batch, rho)
+
+            # If the policy says so,
+            if not self._policy.perturbs(self._steps, clean.vector):
+                self._descend(self._descent.unperturbed(clean.vector), rho)
+                return Stats(clean.loss, rho, False, passes)
+
+            # climb along the ascent direction by the radius,
+            direction = self._ascent.at(self._weights.values())
+            eps_hat = direction(clean.vector)
+            with self._weights.moved(before.weights, scaled(eps_hat, rho)), self._frozen_batchnorm():
+                # take the gradient there,
+                samples = self._descent.subset(
+                    batch, clean.losses, partial(self._passes.losses, loss_fn, batch)
+                )
+                there = self._passes.gradient(loss_fn, samples, self._weights.trainable())
+
+            # turn it into a descent gradient, give it to the base optimizer;
+            gradient = self._descent.perturbed(clean.vector, there.vector)
+            if self._upper_level is None:
+                self._descend(gradient, rho)
+                return Stats(clean.loss, rho, True, passes + 1)
+
+            # then let the radius learn.
+            perturbation = Perturbation(direction, eps_hat, rho, clean.vector, there.vector)
+            curvature = partial(self._exact_curvature, loss_fn, samples, before, perturbation)
+            response = self._upper_level.response(perturbation, curvature)
+            before.include(self._base_optimizer)
+            self._descend(gradient, rho)
+            gap, g_rho = self._learn(loss_fn, batch, val_batch, response, rho)
+            return Stats(clean.loss, rho, True, passes + 3 + self._upper_level.exact, gap, g_rho)
+
+    @property
+    def rho(self) -> float:
+        """The radius the next step will use."""
+        return float(self._radius.value())
+
+    @property
+    def rho_clamped(self) -> int:
+        """How often the learned radius met `rho_bounds`; 0 for other radii."""
+        return int(self._radius.clamped) if isinstance(self._radius, Learned) else 0
+
+    def end_epoch(self) -> None:
+        """Tell the method that an epoch ended: decays `rho_lr`, warns if the radius met its bounds."""
+        self._guard.settle()
+        self._radius.end_epoch()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on bit for bit: the parts, their generators, the base optimizer's state.
+
+        Copies, safe for `torch.save` and `torch.load(weights_only=True)`. The model is the caller's to save.
+        """
+        self._guard.settle()
+        return {
+            "method": self.info.name,
+            "steps": self._steps,
+            **{name: part.state_dict() for name, part in self._parts().items()},
+            "base_optimizer": deepcopy(self._base_optimizer.state_dict()),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Return to a saved state, base optimizer included; ValueError if it is another method's."""
+        if state.get("method") != self.info.name:
+            raise ValueError(
+                f"this state is of {state.get('method')!r}, not of {self.info.name!r}; create that method"
+            )
+        self._guard.forget()
+        self._kept = None
+        self._steps = state["steps"]
+        device = self._weights.device
+        for name, part in self._parts().items():
+            part.load_state_dict(tree_map_only(Tensor, lambda x: x.to(device), state[name]))
+        self._base_optimizer.load_state_dict(state["base_optimizer"])
+
+    def _gradient_at_theta(self, loss_fn: LossFunction, batch: Any, rho: Tensor) -> tuple[Gradient, int]:
+        """The clean gradient and the passes it took: none if the last step already made it."""
+        kept, self._kept = self._kept, None
+        wanted = self._ascent.active(self._weights.trainable())
+        if kept and kept.holds(loss_fn, batch, circumstances(self._model, self._weights, batch)):
+            batchnorm.write(batchnorm.buffers(self._model), kept.buffers)
+            clean, passes = kept.gradient.only(wanted), 0
+        else:
+            clean, passes = self._passes.gradient(loss_fn, batch, wanted), 1
+        self._guard.inspect(self._steps, rho, loss=clean.loss, gradient_norm=norm(clean.vector))
+        return clean, passes
+
+    def _descend(self, gradient: Vector, rho: Tensor) -> None:
+        self._guard.inspect(self._steps, rho, descent_norm=norm(gradient))
+        self._weights.hand_over(gradient)
+        self._base_optimizer.step()
+
+    def _learn(
+        self,
+        loss_fn: LossFunction,
+        batch: Any,
+        val_batch: Any,
+        response: Callable[[Vector], Vector],
+        rho: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Steps 8-14 of Algorithm 1 at theta_{t+1}: the gap and the hyper-gradient."""
+        assert self._upper_level is not None
+        assert isinstance(self._radius, Learned)
+        with self._frozen_batchnorm():
+            train = self._passes.gradient(loss_fn, batch, self._weights.trainable())
+            g_b = response(train.vector)
+        validation = self._validation_gradient(loss_fn, val_batch)
+        g_a = self._upper_level.gradient(train, validation)
+        gap, g_rho = generalization_gap(train, validation), hypergradient(g_a, g_b)
+        self._guard.inspect(
+            self._steps, rho, train_loss=train.loss, validation_loss=validation.loss, hypergradient=g_rho
+        )
+        self._radius.learn(g_rho)
+        return gap, g_rho
+
+    def _validation_gradient(self, loss_fn: LossFunction, val_batch: Any) -> Gradient:
+        """The last pass of a step, kept for the next one."""
+        if not self._freezes_batchnorm:
+            # Every pass updates the buffers here; leaving one out would change them.
+            return self._passes.gradient(loss_fn, val_batch, self._weights.trainable())
+        with batchnorm.recorded(self._model) as buffers:
+            validation = self._passes.gradient(loss_fn, val_batch, self._weights.trainable())
+        now = circumstances(self._model, self._weights, val_batch)
+        self._kept = Kept(validation, buffers, loss_fn, val_batch, now)
+        return validation
+
+    def _exact_curvature(
+        self, loss_fn: LossFunction, samples: Any, before: Before, at: Perturbation, v: Vector
+    ) -> Vector:
+        """Hess L(theta_t + rho eps_hat) v, called at theta_{t+1}: go back, differentiate twice, return."""
+        here = self._weights.copy()
+        try:
+            self._weights.restore(before.weights)
+            with self._weights.moved(before.weights, scaled(at.eps_hat, at.rho)):
+                return self._passes.curvature(loss_fn, samples, v, self._weights.trainable())
+        finally:
+            self._weights.restore(here)
+
+    @contextmanager
+    def _undone_on_error(self) -> Iterator[Before]:
+        before = Before(self._model, self._weights, list(self._parts().values()))
+        steps, rho = self._steps, self._radius.value()
+
+        def undo() -> None:
+            before.undo()
+            self._steps, self._kept = steps, None
+
+        try:
+            yield before
+            self._ascent.end_step()
+            self._steps += 1
+        except BaseException:
+            undo()
+            self._guard.settle()  # an earlier step's divergence, still on its way, explains this failure
+            raise
+        before.exclude_optimizer()
+        self._guard.end_step(steps, rho, undo)
+
+    def _frozen_batchnorm(self) -> AbstractContextManager[None]:
+        return batchnorm.frozen(self._model) if self._freezes_batchnorm else nullcontext()
+
+    def _parts(self) -> dict[str, Part]:
+        return {
+            "policy": self._policy,
+            "ascent": self._ascent,
+            "descent": self._descent,
+            "radius": self._radius,
+        }
+
+    def _refuse_bad_input(self, batch: Any, val_batch: Any) -> None:
+        batches.size(batch)
+        if self._upper_level is None:
+            return
+        if val_batch is None:
+            raise ValueError(
+                f"{self.info.name} learns its radius and needs a val_batch: "
+                "method.step(loss_fn, batch, val_batch)"
+            )
+        batches.size(val_batch, "val_batch")

@@ -1,0 +1,101 @@
+"""Forward and backward passes: from the user's per-sample losses to the gradient of their mean."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import batches
+from .vectors import Vector, dense, plus
+
+LossFunction = Callable[[Any], Tensor]
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """A forward-backward pass: the `losses` [n], their mean `loss`, and the gradient `vector` of the mean."""
+
+    losses: Tensor
+    loss: Tensor
+    vector: Vector
+
+    def only(self, wanted: Vector) -> "Gradient":
+        """The same pass, its gradient restricted to the parameters that `wanted` does not leave out."""
+        kept: Vector = [g if w is not None else None for g, w in zip(self.vector, wanted, strict=True)]
+        return Gradient(self.losses, self.loss, kept)
+
+
+class Passes:
+    """Runs `loss_fn` over a batch, in `micro_batches` parts if memory is short; the numbers are the batch's.
+
+    The one exception is BatchNorm, whose batch statistics are then those of the parts.
+    """
+
+    def __init__(self, micro_batches: int) -> None:
+        self._micro_batches = micro_batches
+
+    def gradient(self, loss_fn: LossFunction, batch: Any, wanted: Vector) -> Gradient:
+        """Per-sample losses and the gradient of their mean with respect to `wanted`."""
+        losses: list[Tensor] = []
+        vector: Vector = [None] * len(wanted)
+        for part, share in self._parts(loss_fn, batch):
+            losses.append(part.detach())
+            vector = plus(vector, _differentiate(part.mean() * share, wanted))
+        whole = losses[0] if len(losses) == 1 else torch.cat(losses)
+        return Gradient(whole, whole.mean(), vector)
+
+    @torch.no_grad()
+    def losses(self, loss_fn: LossFunction, batch: Any) -> Tensor:
+        """Per-sample losses [n], forward only."""
+        return torch.cat([part for part, _ in self._parts(loss_fn, batch)])
+
+    def curvature(self, loss_fn: LossFunction, batch: Any, along: Vector, wanted: Vector) -> Vector:
+        """Hessian of the mean loss times `along`, by differentiating twice."""
+        product: Vector = [None] * len(wanted)
+        for part, share in self._parts(loss_fn, batch):
+            gradient = _differentiate(part.mean() * share, wanted, create_graph=True)
+            pairs = [(g, a) for g, a in zip(gradient, along, strict=True) if g is not None and a is not None]
+            pairs = [(g, a) for g, a in pairs if g.requires_grad]
+            if pairs:
+                product = plus(product, _differentiate([g for g, _ in pairs], wanted, [a for _, a in pairs]))
+        return product
+
+    def _parts(self, loss_fn: LossFunction, batch: Any) -> Iterator[tuple[Tensor, float]]:
+        n = batches.size(batch)
+        for part in batches.chunks(batch, self._micro_batches):
+            count = batches.size(part)
+            yield _per_sample(loss_fn, part, count), count / n
+
+
+def _per_sample(loss_fn: LossFunction, batch: Any, count: int) -> Tensor:
+    losses = loss_fn(batch)
+    if not isinstance(losses, Tensor):
+        raise TypeError(
+            f"loss_fn returned a {type(losses).__name__}; it must return the losses as a tensor [{count}]"
+        )
+    if losses.shape != (count,) or not losses.is_floating_point():
+        raise ValueError(
+            f"loss_fn returned {losses.dtype} of shape {tuple(losses.shape)}; it must return one loss per "
+            f"sample, shape ({count},). For cross entropy: reduction='none'"
+        )
+    return losses
+
+
+def _differentiate(
+    outputs: Tensor | list[Tensor],
+    wanted: Vector,
+    along: list[Tensor] | None = None,
+    create_graph: bool = False,
+) -> Vector:
+    inputs = dense(wanted)
+    if not inputs:
+        return wanted
+    if isinstance(outputs, Tensor) and not outputs.requires_grad:
+        raise ValueError(
+            "the losses of loss_fn do not depend on any trainable parameter; "
+            "was the forward detached or run under torch.no_grad()?"
+        )
+    found = iter(torch.autograd.grad(outputs, inputs, along, create_graph=create_graph, allow_unused=True))
+    return [None if w is None else next(found) for w in wanted]

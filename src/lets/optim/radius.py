@@ -1,0 +1,52 @@
+"""Radius: how far do the weights climb?"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from .part import Part
+
+
+class Radius(Part):
+    """A fixed radius."""
+
+    def __init__(self, rho: float, device: torch.device) -> None:
+        self._rho = torch.full((), rho, dtype=torch.float64, device=device)
+
+    def value(self) -> Tensor:
+        """The radius of the next step, a float64 scalar on the device of the weights."""
+        return self._rho
+
+    def end_epoch(self) -> None:
+        """Called at the end of an epoch."""
+
+
+class LearningRateCoupled(Radius):
+    """GSAM: the radius falls from rho_max to rho_min as the learning rate falls from its start to lr_min.
+
+    Outside that range, in a warm-up for example, the radius stays at the nearer end.
+    """
+
+    def __init__(
+        self, rho_max: float, rho_min: float, lr_min: float, optimizer: Optimizer, device: torch.device
+    ) -> None:
+        self._rho_max, self._rho_min, self._lr_min = rho_max, rho_min, lr_min
+        self._optimizer, self._device = optimizer, device
+        self._lr_max = float(optimizer.param_groups[0]["lr"])
+
+    def value(self) -> Tensor:
+        """rho_min + (rho_max - rho_min) (lr - lr_min)/(lr_max - lr_min) at the current learning rate."""
+        span = self._lr_max - self._lr_min
+        share = (float(self._optimizer.param_groups[0]["lr"]) - self._lr_min) / span if span else 1.0
+        rho = self._rho_min + (self._rho_max - self._rho_min) * min(max(share, 0.0), 1.0)
+        return torch.full((), rho, dtype=torch.float64, device=self._device)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The learning rate that counts as the largest."""
+        return {"lr_max": self._lr_max}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue with the same largest learning rate."""
+        self._lr_max = state["lr_max"]

@@ -1,0 +1,69 @@
+"""The late verdict, as on a GPU: read one step later, and the diverged step is undone all the same."""
+
+import pytest
+import torch
+
+import lets
+from lets.optim.guard import Guard
+
+
+def make(name, model):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    method = lets.create(name, model, optimizer, total_steps=10)
+    method._guard = Guard(late=True)
+    return method
+
+
+def weights_and_buffers(model):
+    return torch.cat([x.detach().flatten().double() for x in (*model.parameters(), *model.buffers())])
+
+
+@pytest.mark.parametrize("name", ["erm", "sam", "esam", "gsam", "looksam", "lets-sam", "lets-ae-sam"])
+def test_divergence_is_reported_one_step_later(name, network, draw):
+    model = network(0, batchnorm=True)
+    method = make(name, model)
+    method.step(model, draw(0), draw(50))
+    before, rho = weights_and_buffers(model), method.rho
+    method.step(lambda batch: model(batch) * float("nan"), draw(1), draw(51))
+    with pytest.raises(lets.DivergenceError, match="step 1: loss nan"):
+        method.step(model, draw(2), draw(52))
+    assert torch.equal(weights_and_buffers(model), before)
+    assert method.rho == rho
+
+
+@pytest.mark.parametrize("ask", ["state_dict", "end_epoch"])
+def test_the_last_verdict_is_heard_when_asked(ask, network, draw):
+    model = network(0)
+    method = make("lets-sam", model)
+    before = weights_and_buffers(model)
+    method.step(lambda batch: model(batch) * float("inf"), draw(1), draw(51))
+    with pytest.raises(lets.DivergenceError, match="step 0"):
+        getattr(method, ask)()
+    assert torch.equal(weights_and_buffers(model), before)
+
+
+def test_a_failure_after_divergence_is_explained_by_it(network, draw):
+    model = network(0)
+    method = make("sam", model)
+    before = weights_and_buffers(model)
+    method.step(lambda batch: model(batch) * float("nan"), draw(1))
+
+    def choking(batch):
+        raise ValueError("nan in the input")
+
+    with pytest.raises(lets.DivergenceError) as caught:
+        method.step(choking, draw(2))
+    assert isinstance(caught.value.__context__, ValueError)
+    assert torch.equal(weights_and_buffers(model), before)
+
+
+def test_a_healthy_run_gives_the_same_bytes_late_and_at_once(network, draw):
+    ends = []
+    for late in (True, False):
+        model = network(0, batchnorm=True)
+        method = make("lets-gsam", model)
+        method._guard = Guard(late=late)
+        for t in range(4):
+            method.step(model, draw(t), draw(50 + t))
+        ends.append(weights_and_buffers(model))
+    assert torch.equal(*ends)

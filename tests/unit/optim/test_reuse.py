@@ -1,0 +1,122 @@
+"""The gradient of the validation batch is the next step's first pass: three passes, the same bytes."""
+
+import pytest
+import torch
+
+import lets
+
+LEARNED = [name for name in lets.methods() if name.startswith("lets-")]
+
+
+def setup(network, name="lets-sam", batchnorm=True, **options):
+    model = network(0, batchnorm)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.2, momentum=0.9)
+    return model, lets.create(name, model, optimizer, total_steps=8, rho=0.2, **options)
+
+
+def everything(model, method):
+    tensors = [*model.parameters(), *model.buffers()]
+    return torch.cat([x.detach().flatten().double() for x in tensors]), method.rho
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_reuse_changes_no_number(name, network, draw):
+    ends, spent = [], []
+    for reuse in (True, False):
+        model, method = setup(network, name)
+        batches = [draw(t) for t in range(9)]
+        passes = []
+        for t in range(8):
+            batch = batches[t] if reuse else tuple(x.clone() for x in batches[t])
+            passes.append(method.step(model, batch, batches[t + 1]).passes)
+        ends.append(everything(model, method))
+        spent.append(passes)
+    assert torch.equal(ends[0][0], ends[1][0])
+    assert ends[0][1] == ends[1][1]
+    assert 3 in spent[0] or 0 in spent[0]
+    assert set(spent[1]) <= {4, 1}
+
+
+def test_passes(network, draw):
+    model, method = setup(network)
+    a, b = draw(0), draw(1)
+    assert [method.step(model, a, b).passes, method.step(model, b, a).passes] == [4, 3]
+
+
+def scale_weights(model, method, batch):
+    with torch.no_grad():
+        model.last.weight.mul_(1.01)
+
+
+def change_batch(model, method, batch):
+    batch[0].mul_(1.01)
+
+
+def load_state(model, method, batch):
+    method.load_state_dict(method.state_dict())
+
+
+def reset_averages(model, method, batch):
+    model.norm.reset_running_stats()
+
+
+def leave_train_mode(model, method, batch):
+    model.norm.eval()
+
+
+def freeze(model, method, batch):
+    model.first.bias.requires_grad_(False)
+
+
+@pytest.mark.parametrize(
+    "change", [scale_weights, change_batch, load_state, reset_averages, leave_train_mode, freeze]
+)
+def test_a_change_forbids_reuse(change, network, draw):
+    model, method = setup(network)
+    a, b = draw(0), draw(1)
+    method.step(model, a, b)
+    change(model, method, b)
+    assert method.step(model, b, a).passes == 4
+
+
+def test_another_loss_forbids_reuse_and_the_same_lambda_does_not(network, draw):
+    model, method = setup(network)
+    batches = [draw(t) for t in range(5)]
+    passes = [method.step(lambda batch: model(batch), batches[t], batches[t + 1]).passes for t in range(2)]
+    assert passes == [4, 3]
+    assert method.step(lambda batch: 2 * model(batch), batches[2], batches[3]).passes == 4
+
+
+def test_an_equal_copy_is_not_the_same_batch(network, draw):
+    model, method = setup(network)
+    method.step(model, draw(0), draw(1))
+    assert method.step(model, draw(1), draw(2)).passes == 4
+
+
+def test_evaluation_in_between_does_not_forbid_reuse(network, draw):
+    model, method = setup(network)
+    a, b = draw(0), draw(1)
+    method.step(model, a, b)
+    model.eval()
+    with torch.no_grad():
+        model(a)
+    model.train()
+    assert method.step(model, b, a).passes == 3
+
+
+def test_bn_stats_all_never_reuses(network, draw):
+    model, method = setup(network, bn_stats="all")
+    a, b = draw(0), draw(1)
+    method.step(model, a, b)
+    assert method.step(model, b, a).passes == 4
+
+
+def test_a_step_that_fails_does_not_reuse_later(network, draw):
+    model, method = setup(network)
+    a, b = draw(0), draw(1)
+    method.step(model, a, b)
+    with pytest.raises(ValueError, match="val_batch"):
+        method.step(model, b)
+    with pytest.raises(ZeroDivisionError):
+        method.step(lambda batch: 1 / 0, b, a)
+    assert method.step(model, b, a).passes == 4

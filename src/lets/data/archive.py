@@ -1,0 +1,36 @@
+"""Bring a source's files into place: download its archive, unpack the listed members and nothing else."""
+
+import tarfile
+from pathlib import Path
+
+from lets.data.download import download
+from lets.data.sources import Source
+from lets.data.verify import intact
+from lets.errors import DataError
+from lets.records.files import write_bytes
+
+__all__ = ["fetch_and_unpack"]
+
+
+def fetch_and_unpack(source: Source, root: Path) -> None:
+    """Fetch what is missing or damaged below root/folder; files that are intact cost no network."""
+    wanted = [file for file in source.files if not intact(root / source.folder / file.name, file)]
+    if not wanted or source.archive is None:
+        return
+    archive = root / source.archive.file
+    download(source.archive, archive)
+    with tarfile.open(archive) as members:
+        for file in wanted:
+            write_bytes(root / source.folder / file.name, _content(members, f"{source.folder}/{file.name}"))
+
+
+def _content(members: tarfile.TarFile, name: str) -> bytes:
+    try:
+        member = members.extractfile(name)
+    except KeyError:
+        member = None
+    if member is None:
+        raise DataError(
+            f"{members.name!r} – holds no file {name} – compare the entry in datasets.yaml with the archive"
+        )
+    return member.read()

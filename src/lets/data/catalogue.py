@@ -1,0 +1,109 @@
+"""The data sets of the paper and the embedded one: names, shapes, normalisation. Imports no torch."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from lets.errors import SpecError
+
+__all__ = ["DATASETS", "DatasetInfo", "describe", "names"]
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """One row of the catalogue.
+
+    `image` is (channels, height, width), empty for text; `mean` and `std` are per channel, of pixels scaled
+    to [0, 1]; `crop_padding` is the black border, in pixels, that a random crop may move into. `reader` is
+    the "module:function" that makes a Dataset of it. `classes` is 1 for a regression and 0 for translation.
+    """
+
+    name: str
+    title: str
+    classes: int
+    train_size: int
+    test_size: int
+    image: tuple[int, ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    crop_padding: int = 0
+    reader: str = ""
+
+    @property
+    def available(self) -> bool:
+        """Whether this version can load it; the others are named so that plans can list them."""
+        return bool(self.reader)
+
+
+_ROWS = (
+    DatasetInfo(
+        name="digits",
+        title="Digits",
+        classes=10,
+        train_size=1437,
+        test_size=360,
+        image=(1, 8, 8),
+        mean=(0.2873,),
+        std=(0.3542,),
+        crop_padding=1,
+        reader="lets.data.digits:read",
+    ),
+    DatasetInfo(
+        name="cifar10",
+        title="CIFAR-10",
+        classes=10,
+        train_size=50_000,
+        test_size=10_000,
+        image=(3, 32, 32),
+        mean=(0.4914, 0.4822, 0.4465),  # these and CIFAR-100's: the constants of the ASAM authors' code
+        std=(0.2023, 0.1994, 0.2010),
+        crop_padding=4,
+        reader="lets.data.cifar:read",
+    ),
+    DatasetInfo(
+        name="cifar100",
+        title="CIFAR-100",
+        classes=100,
+        train_size=50_000,
+        test_size=10_000,
+        image=(3, 32, 32),
+        mean=(0.5071, 0.4867, 0.4408),
+        std=(0.2675, 0.2565, 0.2761),
+        crop_padding=4,
+        reader="lets.data.cifar:read",
+    ),
+    DatasetInfo(
+        name="imagenet",
+        title="ImageNet",
+        classes=1000,
+        train_size=1_281_167,
+        test_size=50_000,
+        image=(3, 224, 224),
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+    ),
+    DatasetInfo("iwslt14", "IWSLT'14 DE-EN", classes=0, train_size=160_239, test_size=6_750),
+    DatasetInfo("mrpc", "MRPC", classes=2, train_size=3_668, test_size=408),  # GLUE: its development sets
+    DatasetInfo("sst2", "SST-2", classes=2, train_size=67_349, test_size=872),
+    DatasetInfo("cola", "CoLA", classes=2, train_size=8_551, test_size=1_043),
+    DatasetInfo("rte", "RTE", classes=2, train_size=2_490, test_size=277),
+    DatasetInfo("stsb", "STS-B", classes=1, train_size=5_749, test_size=1_500),
+    DatasetInfo("qnli", "QNLI", classes=2, train_size=104_743, test_size=5_463),
+    DatasetInfo("qqp", "QQP", classes=2, train_size=363_846, test_size=40_430),
+    DatasetInfo("mnli", "MNLI", classes=3, train_size=392_702, test_size=9_815),
+)
+
+DATASETS: dict[str, DatasetInfo] = {row.name: row for row in _ROWS}
+
+
+def names() -> list[str]:
+    """The data sets that this version can load."""
+    return [name for name, info in DATASETS.items() if info.available]
+
+
+def describe(name: str) -> DatasetInfo:
+    """The catalogue's row for `name`, available or not; an unknown name raises SpecError with near names."""
+    if name in DATASETS:
+        return DATASETS[name]
+    near = get_close_matches(name, DATASETS)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise SpecError(f"dataset {name!r} – no such data set{hint} – choose from: {', '.join(names())}")

@@ -1,0 +1,33 @@
+"""Load a data set by name."""
+
+import os
+from pathlib import Path
+from pkgutil import resolve_name
+
+from lets.data.catalogue import describe, names
+from lets.data.dataset import Dataset
+from lets.data.sources import source
+from lets.errors import SpecError
+
+__all__ = ["default_root", "load"]
+
+
+def default_root() -> Path:
+    """The data root where none is given: the environment variable LETS_DATA, else data/raw."""
+    return Path(os.environ.get("LETS_DATA") or "data/raw")
+
+
+def load(name: str, root: str | Path | None = None, download: bool = False) -> Dataset:
+    """Read and verify a data set; `root` is torchvision's root (it holds cifar-10-batches-py/ and the like).
+
+    Nothing is downloaded unless `download` is true. Raises SpecError for a name that is unknown or not
+    available, DataError for a missing file, ChecksumError for a file with the wrong bytes.
+    """
+    info = describe(name)
+    if not info.available:
+        raise SpecError(
+            f"dataset {name!r} – {info.title} is not available in this version – "
+            f"choose from: {', '.join(names())}"
+        )
+    dataset: Dataset = resolve_name(info.reader)(source(name), Path(root or default_root()), download)
+    return dataset

@@ -1,0 +1,79 @@
+"""Noisy labels as an artifact of their own: the labels in safetensors, and a card that says what they are."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from lets.data.digest import arrays_sha256
+from lets.data.noise import symmetric_noise
+from lets.errors import ChecksumError, DataError
+from lets.records.files import read_json, write_bytes, write_json
+
+__all__ = ["NoiseCard", "make_noisy_labels", "read_noisy_labels", "write_noisy_labels"]
+
+
+@dataclass(frozen=True)
+class NoiseCard:
+    """What was asked for and what came out.
+
+    `rate` is the share of labels drawn anew, `realised_rate` the share that differs from the truth;
+    `flips_per_class` counts the differing labels by true class; `sha256` is over the label array.
+    """
+
+    dataset: str
+    noise: str
+    rate: float
+    exclude_true: bool
+    seed: int
+    classes: int
+    samples: int
+    realised_rate: float
+    flips_per_class: tuple[int, ...]
+    sha256: str
+
+
+def make_noisy_labels(
+    labels: Tensor, *, dataset: str, noise: str, rate: float, exclude_true: bool, classes: int, seed: int
+) -> tuple[Tensor, NoiseCard]:
+    """Draw symmetric noise over the true `labels` [N] and describe the result; `noise` is its name."""
+    noisy = symmetric_noise(labels, rate, classes, seed, exclude_true)
+    flipped = noisy != labels
+    card = NoiseCard(
+        dataset=dataset,
+        noise=noise,
+        rate=rate,
+        exclude_true=exclude_true,
+        seed=seed,
+        classes=classes,
+        samples=len(labels),
+        realised_rate=int(flipped.sum()) / len(labels),
+        flips_per_class=tuple(torch.bincount(labels[flipped], minlength=classes).tolist()),
+        sha256=arrays_sha256({"labels": noisy}),
+    )
+    return noisy, card
+
+
+def write_noisy_labels(labels: Tensor, card: NoiseCard, labels_path: Path, card_path: Path) -> None:
+    """Write labels, then card, each atomically; same content, same bytes."""
+    write_bytes(labels_path, safetensors.torch.save({"labels": labels.contiguous()}))
+    write_json(card_path, asdict(card))
+
+
+def read_noisy_labels(labels_path: Path, card_path: Path) -> tuple[Tensor, NoiseCard]:
+    """Read labels int64 [N] and card; labels that are not the card's raise ChecksumError."""
+    for path in (labels_path, card_path):
+        if not path.is_file():
+            raise DataError(f"{path} – missing – run  lets data prepare  for its data set")
+    entries = read_json(card_path)
+    card = NoiseCard(**entries | {"flips_per_class": tuple(entries["flips_per_class"])})
+    labels = safetensors.torch.load(labels_path.read_bytes())["labels"]
+    digest = arrays_sha256({"labels": labels})
+    if digest != card.sha256:
+        raise ChecksumError(
+            f"{labels_path} – sha256 of the labels is {digest}, the card says {card.sha256} – "
+            f"delete both and run  lets data prepare {card.dataset}"
+        )
+    return labels, card

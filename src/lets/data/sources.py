@@ -1,0 +1,79 @@
+"""Where the bytes come from and what they must be: `datasets.yaml`, typed. Imports no torch."""
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from lets.data.catalogue import describe
+from lets.errors import SpecError
+
+__all__ = ["Archive", "File", "Source", "source", "sources"]
+
+SOURCES_FILE = Path(__file__).with_name("datasets.yaml")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """What is downloaded; `file` is its name below the data root."""
+
+    url: str
+    file: str
+    bytes: int
+    md5: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class File:
+    """One unpacked file below the source's folder; `split` is train, test or classes (the class names)."""
+
+    name: str
+    split: str
+    bytes: int
+    md5: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """Origin, licence and citation of a data set; digests of its bytes if this version reads it."""
+
+    name: str
+    role: str
+    homepage: str
+    licence: str
+    citation: str
+    archive: Archive | None = None
+    folder: str = ""
+    files: tuple[File, ...] = field(default=())
+    arrays_sha256: str = ""
+
+
+@cache
+def sources(path: Path = SOURCES_FILE) -> dict[str, Source]:
+    """Read every source of `datasets.yaml`, by data set."""
+    entries = yaml.safe_load(path.read_text())
+    return {name: _source(name, **entry) for name, entry in entries.items()}
+
+
+def source(name: str) -> Source:
+    """The source of one data set; an unknown name raises SpecError."""
+    return sources()[describe(name).name]
+
+
+def _source(
+    name: str,
+    archive: dict[str, object] | None = None,
+    files: list[dict[str, object]] | None = None,
+    **facts: str,
+) -> Source:
+    try:
+        return Source(
+            name,
+            archive=Archive(**archive) if archive else None,  # type: ignore[arg-type]
+            files=tuple(File(**file) for file in files or ()),  # type: ignore[arg-type]
+            **facts,
+        )
+    except TypeError as error:
+        raise SpecError(f"datasets.yaml, {name} – {error} – compare with the entry of cifar10") from error

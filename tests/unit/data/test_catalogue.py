@@ -1,0 +1,65 @@
+import pkgutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+import lets.data
+import lets.models
+from lets.data.catalogue import DATASETS, describe, names
+from lets.errors import SpecError
+
+
+def test_available_names() -> None:
+    assert names() == ["digits", "cifar10", "cifar100"]
+
+
+def test_every_data_set_of_the_paper_has_a_row() -> None:
+    titles = {info.title for info in DATASETS.values()}
+    assert {"CIFAR-10", "CIFAR-100", "ImageNet", "IWSLT'14 DE-EN"} <= titles
+    assert {"MRPC", "SST-2", "CoLA", "RTE", "STS-B", "QNLI", "QQP", "MNLI"} <= titles
+
+
+def test_digits_constants_are_those_of_its_training_scans() -> None:
+    scans = load_digits().images
+    train = scans[np.arange(len(scans)) % 5 != 0] * 15 / 255
+    info = describe("digits")
+    assert info.mean == (round(train.mean(), 4),)
+    assert info.std == (round(train.std(), 4),)
+
+
+def test_unknown_name_is_answered_with_near_ones() -> None:
+    with pytest.raises(
+        SpecError, match=r"'cifar11' – no such data set; did you mean .*cifar10.* – choose from"
+    ):
+        describe("cifar11")
+    with pytest.raises(SpecError, match=r"'zzz' – no such data set – choose from"):
+        describe("zzz")
+
+
+@pytest.mark.parametrize("name", [name for name, info in DATASETS.items() if not info.available])
+def test_unavailable_data_sets_are_described_but_not_loaded(name: str) -> None:
+    assert describe(name).name == name
+    with pytest.raises(
+        SpecError, match=r"not available in this version – choose from: digits, cifar10, cifar100"
+    ):
+        lets.data.load(name)
+
+
+def test_the_catalogue_and_the_sources_come_without_torch() -> None:
+    code = "import sys, lets.data, lets.data.catalogue, lets.data.sources; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_no_submodule_hides_a_public_name() -> None:
+    for package in (lets.data, lets.models):
+        submodules = {module.name for module in pkgutil.iter_modules(package.__path__)}
+        assert submodules.isdisjoint(package.__all__)
+        assert all(callable(getattr(package, name)) for name in package.__all__)
+
+
+def test_unknown_attribute() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'lood'"):
+        _ = lets.data.lood

@@ -28,12 +28,6 @@ localrules:
     figures,
 
 
-rule all:
-    input:
-        layout.audit,
-        layout.audit_text,
-
-
 rule runs:
     input:
         [path for run in matrix.runs for path in layout.run_files(run)],
@@ -47,6 +41,18 @@ rule tables:
 rule figures:
     input:
         [path for name in params.figures for path in layout.figures(name)],
+
+
+# Runs, tables and figures are targets too: Snakemake makes a deleted file again only if something asks for it.
+rule all:
+    default_target: True
+    input:
+        rules.runs.input,
+        rules.tables.input,
+        rules.figures.input,
+        layout.page,
+        layout.audit,
+        layout.audit_text,
 
 
 include: "workflow/rules/data.smk"

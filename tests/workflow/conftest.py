@@ -38,7 +38,7 @@ class Project:
 
     def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.run(
-            "snakemake", "--cores", "2", "--configfile", "params/tiny.yaml", *arguments, check=check
+            "snakemake", "--cores", "2", *arguments, "--configfile", "params/tiny.yaml", check=check
         )
 
     def lets(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

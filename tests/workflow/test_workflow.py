@@ -11,8 +11,6 @@ import pytest
 
 from lets.spec import Layout, expand, load_params
 
-pytestmark = pytest.mark.xdist_group("workflow")
-
 
 def jobs(output: str) -> dict[str, int]:
     """The job counts of a dry run."""
@@ -52,7 +50,7 @@ def test_a_deleted_run_is_made_again_with_what_depends_on_it(finished):
     planned = jobs(finished.snakemake("-n").stdout)
     assert planned["train"] == 1
     assert "labels" not in planned
-    assert "noisy" not in finished.snakemake("-n", "--quiet", "rules", "--summary").stdout.split("updated")[0]
+    assert planned["table"] == 1
     finished.snakemake()
     assert finished.metrics() == before
     assert "Nothing to be done" in finished.snakemake("-n").stdout
@@ -64,11 +62,11 @@ def test_a_new_title_renders_one_table_and_trains_nothing(finished):
         params.read_text().replace("title: Test accuracy\n", "title: Accuracy on the test set\n")
     )
     planned = jobs(finished.snakemake("-n").stdout)
-    assert planned == {"all": 1, "audit": 1, "page": 1, "table": 1}
+    assert planned == {"table": 1, "page": 1, "audit": 1, "all": 1}
 
 
 def test_kill_nine_in_the_middle_and_again_gives_the_same_bytes(built, project):
-    command = ["snakemake", "--cores", "2", "--configfile", "params/tiny.yaml", "runs"]
+    command = ["snakemake", "--cores", "2", "runs", "--configfile", "params/tiny.yaml"]
     process = subprocess.Popen(
         command, cwd=project.folder, env=project.env, start_new_session=True, stdout=-3, stderr=-3
     )
@@ -100,8 +98,8 @@ def test_a_diverged_run_does_not_hold_up_the_rest_and_is_named_in_its_table(proj
 @pytest.mark.parametrize(
     ("old", "new", "place", "remedy"),
     [
-        ("epochs: 2", "epoch: 2", "params/tiny.yaml:8", "write  epochs: 2"),
-        ("methods: [erm, lets-sam]", "methods: [erm, lets-sma]", "params/tiny.yaml:18", "lets-sam"),
+        ("epochs: 2", "epoch: 2", "params/tiny.yaml:7", "write  epochs: 2"),
+        ("methods: [erm, lets-sam]", "methods: [erm, lets-sma]", "params/tiny.yaml:17", "lets-sam"),
         ("seeds: [0, 1]", "seeds: [0, -1]", "params/tiny.yaml:4", "seeds"),
     ],
 )

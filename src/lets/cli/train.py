@@ -26,6 +26,7 @@ def train(
 
     Example: lets train --run digits/clean/resnet-small/lets-sam/seed-0
     """
+    from lets.errors import DivergenceError
     from lets.records.history import HistoryRow
     from lets.results.progress import progress
     from lets.spec import Layout, expand, load_params
@@ -46,6 +47,10 @@ def train(
                 flush=True,
             )
 
-        metrics = train_run(spec, layout, device or chosen.device, threads, show)
+        try:
+            metrics = train_run(spec, layout, device or chosen.device, threads, show)
+        except DivergenceError:
+            print(f"{progress(matrix, layout)}  {spec.id}  diverged", flush=True)
+            raise
     result = metrics.status if metrics.test_accuracy is None else f"test {metrics.test_accuracy:.2f} %"
     print(f"{progress(matrix, layout)}  {spec.id}  {result}", flush=True)

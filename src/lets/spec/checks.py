@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import lets.data.catalogue
 import lets.models.catalogue
 from lets.optim.catalogue import METHODS, resolve
-from lets.spec.matrix import expand
+from lets.spec.matrix import Matrix, expand
 from lets.spec.messages import Location, Problem, as_number, read_as_text
 from lets.spec.noise import Noise
-from lets.spec.params import Experiment, Hyperparameters, Params, Selection, Table
+from lets.spec.params import Experiment, Hyperparameters, Landscape, Params, Selection, Table
 from lets.spec.strict import Scalar
 
 RUN_FIELDS = ("dataset", "noise", "architecture", "method")
@@ -37,8 +37,8 @@ def problems(params: Params) -> Iterator[Problem]:
         yield from _stand_in(("stand_ins", name), original)
 
 
-def empty_selections(params: Params) -> Iterator[Problem]:
-    """Yield the tables and figures that show no run; for params without other problems."""
+def contradictions(params: Params) -> Iterator[Problem]:
+    """Yield what only the expanded matrix shows; for params without other problems."""
     try:
         matrix = expand(params)
     except ValueError as error:  # two axes of a grid that contradict each other
@@ -47,10 +47,24 @@ def empty_selections(params: Params) -> Iterator[Problem]:
     for kind, items in (("tables", params.tables), ("figures", params.figures)):
         for name, item in items.items():
             if not matrix.select(item):
-                yield (
-                    (kind, name, "where"),
-                    f"{item.where} – no run of {item.experiments} is like this – delete a condition",
-                )
+                reason = f"no run of {', '.join(item.experiments)} is like this"
+                yield (kind, name, "where"), f"{item.where} – {reason} – delete a condition"
+    yield from _landscapes(params, matrix)
+
+
+def _landscapes(params: Params, matrix: Matrix) -> Iterator[Problem]:
+    """A run has one landscape: two figures of it must ask for the same."""
+    first: dict[str, tuple[str, Landscape]] = {}
+    for name, figure in params.figures.items():
+        for run in matrix.drawn_landscapes(figure):
+            assert isinstance(figure, Landscape)
+            other, settings = first.setdefault(run.id, (name, figure))
+            for key in ("points", "extent", "samples"):
+                value, wanted = getattr(figure, key), getattr(settings, key)
+                if value != wanted:
+                    reason = f"{other} draws the landscape of the same run, {run.id}, with {wanted}"
+                    yield ("figures", name, key), f"{value} – {reason} – write  {key}: {wanted}"
+                    return
 
 
 def _experiment(at: Location, experiment: Experiment, params: Params) -> Iterator[Problem]:

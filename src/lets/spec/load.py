@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from lets.errors import SpecError
-from lets.spec.checks import empty_selections, problems
+from lets.spec.checks import contradictions, problems
 from lets.spec.messages import Location, Problem, explain
 from lets.spec.params import Params
 
@@ -24,7 +24,7 @@ def load_params(path: str | Path) -> Params:
     except ValidationError as error:
         found = list(explain(error, content))
     else:
-        found = list(problems(params)) or list(empty_selections(params))
+        found = list(problems(params)) or list(contradictions(params))
         if not found:
             return params
     raise SpecError("\n".join(_lines(path, root, found)))

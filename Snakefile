@@ -51,6 +51,8 @@ rule all:
         rules.tables.input,
         rules.figures.input,
         layout.page,
+        layout.summary,
+        layout.long_table,
         layout.audit,
         layout.audit_text,
 

@@ -53,6 +53,7 @@ rule page:
     output:
         report(layout.page, caption="../report/page.rst", category="Page"),
         layout.summary,
+        layout.long_table,
     log:
         layout.log("report", "page"),
     params:

@@ -32,7 +32,7 @@ def loss_landscape(
     images, labels = next(data.train.plain(samples))
     weights = [parameter.detach().clone() for parameter in model.parameters()]
     one, two = _directions(weights, seed_for("landscape", spec.architecture, spec.seed))
-    axis = torch.linspace(-extent, extent, points, dtype=torch.float64).tolist()
+    axis = [extent * (2 * index / (points - 1) - 1) for index in range(points)]  # exactly 0 in the middle
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["a", "b", "loss"])

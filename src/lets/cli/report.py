@@ -19,13 +19,15 @@ def report(
     params: ParamsFile = DEMO,
     table: Annotated[list[str] | None, typer.Option(help="only this table; may be repeated")] = None,
     figure: Annotated[list[str] | None, typer.Option(help="only this figure; may be repeated")] = None,
-    page: Annotated[bool, typer.Option("--page", help="only the HTML page and summary.json")] = False,
+    page: Annotated[
+        bool, typer.Option("--page", help="only the HTML page, summary.json and runs.csv")
+    ] = False,
 ) -> None:
     """Build tables, figures and the HTML page from the run records; without options everything.
 
     Prints the files written; runs that are not there are named on stderr, and wherever they are missed.
     """
-    from lets.report import write_figure, write_page, write_summary, write_table
+    from lets.report import write_figure, write_page, write_runs, write_summary, write_table
     from lets.spec import Layout, expand, load_params
 
     content = load_params(params)
@@ -38,7 +40,9 @@ def report(
     for name, drawing in figures.items():
         _print(write_figure(name, drawing, content, matrix, layout))
     if page or everything:
-        _print([write_page(content, matrix, layout), write_summary(matrix, layout)])
+        _print(
+            [write_page(content, matrix, layout), write_summary(matrix, layout), write_runs(matrix, layout)]
+        )
     shown = [run for item in (*tables.values(), *figures.values()) for run in matrix.select(item)]
     _name_absent(list(matrix.everything.values()) if page or everything else shown, matrix, layout)
 

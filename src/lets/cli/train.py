@@ -28,7 +28,7 @@ def train(
     """
     from lets.errors import DivergenceError
     from lets.records.history import HistoryRow
-    from lets.results.progress import progress
+    from lets.records.progress import progress
     from lets.spec import Layout, expand, load_params
 
     chosen = load_params(params)

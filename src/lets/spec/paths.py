@@ -133,6 +133,11 @@ class Layout:
         return self.reports / "summary.json"
 
     @property
+    def long_table(self) -> Path:
+        """One line per run of the matrix, with every number."""
+        return self.reports / "runs.csv"
+
+    @property
     def audit(self) -> Path:
         """The machine-readable receipt of the last audit."""
         return self.reports / "audit" / "audit.json"

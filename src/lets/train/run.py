@@ -17,6 +17,7 @@ from lets.records.provenance import Provenance, machine, packages
 from lets.spec import Layout, RunSpec
 from lets.train.data import RunData
 from lets.train.device import choose_device, compute_deterministically, device_name, peak_memory_mib
+from lets.train.startup import leave_out_the_compiler
 from lets.train.state import load_state, save_state
 from lets.train.training import Training
 
@@ -39,6 +40,7 @@ class _Job:
     """One run on one device: training, its state file and its folder."""
 
     def __init__(self, spec: RunSpec, layout: Layout, device: torch.device, threads: int) -> None:
+        leave_out_the_compiler()
         compute_deterministically(threads)
         self.spec, self.layout, self.device, self.threads = spec, layout, device, threads
         self.started, self.clock = datetime.now(UTC), time.monotonic()

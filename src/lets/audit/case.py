@@ -1,0 +1,61 @@
+"""What is audited: a params file, its matrix, the tree of runs."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from lets.audit.printed import Printed, printed
+from lets.errors import RecordError
+from lets.records import RunRecord, Status
+from lets.spec import Layout, Matrix, Params
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything a check needs; records are read once and kept.
+
+    `make` is the command that makes what is missing, for messages.
+    """
+
+    params: Params
+    matrix: Matrix
+    layout: Layout
+    make: str
+
+    @cached_property
+    def records(self) -> dict[str, RunRecord]:
+        """The record of every run that can be trained, whether it is there or not."""
+        return {run: RunRecord.at(self.layout, run) for run in self.matrix.runs}
+
+    @cached_property
+    def states(self) -> dict[str, Status | RecordError]:
+        """The status of every run that can be trained, or why it cannot be read."""
+        return {run: _state(record) for run, record in self.records.items()}
+
+    def complete(self) -> list[RunRecord]:
+        """Return the records of the runs whose folder is whole: finished or diverged."""
+        whole = (Status.FINISHED, Status.DIVERGED)
+        return [record for run, record in self.records.items() if self.states[run] in whole]
+
+    @cached_property
+    def printed(self) -> tuple[Printed, ...]:
+        """Every place where a number is printed."""
+        return tuple(printed(self.params, self.matrix))
+
+    def cells_of(self, run: str) -> tuple[str, ...]:
+        """Return the names of the places that rest on a run."""
+        return self._cells.get(run, ())
+
+    @cached_property
+    def _cells(self) -> dict[str, tuple[str, ...]]:
+        cells: dict[str, tuple[str, ...]] = {}
+        for place in self.printed:
+            for run in place.runs:
+                cells[run] = (*cells.get(run, ()), place.name)
+        return cells
+
+
+def _state(record: RunRecord) -> Status | RecordError:
+    try:
+        return record.status
+    except RecordError as error:
+        return error

@@ -1,0 +1,96 @@
+"""Check: every table and every figure's numbers, derived anew from the run records, byte for byte."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from lets.audit.case import Case
+from lets.audit.differences import differences
+from lets.audit.findings import Check, Finding
+from lets.audit.places import Places, figure_places, table_places
+from lets.errors import LetsError
+from lets.report.figures import figure_data
+from lets.report.page import render_page
+from lets.report.tables import render_table
+from lets.report.runs import runs_text
+from lets.report.variants import summary_text
+from lets.spec.params import Figure, Table
+
+Suspects = dict[str, tuple[str, ...]]
+"""runs that another check blames → what to delete so that they are made again"""
+
+
+def check_cells(case: Case, suspects: Suspects) -> Check:
+    """Compare what is printed with what the runs give; what rests on a suspect is made again with it."""
+    failures: list[Finding] = []
+    for name, table in case.params.tables.items():
+        failures += _guarded(case, name, _table(case, name, table, suspects))
+    for name, figure in case.params.figures.items():
+        failures += _guarded(case, name, _figure(case, name, figure, suspects))
+    for path, derive in _summaries(case).items():
+        failures += _guarded(case, str(path), _summary(case, path, derive, suspects))
+    return Check("cells", "printed places derived from run records", len(case.printed), tuple(failures))
+
+
+def _guarded(case: Case, name: str, findings: Iterator[Finding]) -> list[Finding]:
+    try:
+        return list(findings)
+    except LetsError as error:
+        cells = tuple(place.name for place in case.printed if place.item == name)
+        return [Finding(name, f"cannot be derived: {error}", cells, make=case.make)]
+
+
+def _table(case: Case, name: str, table: Table, suspects: Suspects) -> Iterator[Finding]:
+    derived = render_table(name, table, case.params, case.matrix, case.layout)
+    places = table_places(name, table, case)
+    for suffix, text in derived.items():
+        yield from _file(case, case.layout.table(name, suffix), text, places, suspects)
+
+
+def _figure(case: Case, name: str, figure: Figure, suspects: Suspects) -> Iterator[Finding]:
+    derived = figure_data(name, figure, case.params, case.matrix, case.layout)
+    yield from _file(
+        case, case.layout.figure(name, "csv"), derived, figure_places(name, figure, case), suspects
+    )
+    for picture in case.layout.figures(name):
+        if not picture.is_file() and picture.suffix != ".csv":
+            yield Finding(str(picture), "not drawn yet", make=case.make)
+
+
+def _summaries(case: Case) -> dict[Path, Callable[[], str]]:
+    return {
+        case.layout.page: lambda: render_page(case.params, case.matrix, case.layout),
+        case.layout.summary: lambda: summary_text(case.matrix, case.layout),
+        case.layout.long_table: lambda: runs_text(case.matrix, case.layout),
+    }
+
+
+def _summary(case: Case, path: Path, derive: Callable[[], str], suspects: Suspects) -> Iterator[Finding]:
+    """The page and the tables of all runs repeat what tables and figures print; they need not have been made."""
+    if path.is_file() and path.read_bytes() != derive().encode():
+        remove = _remove(path, set(case.matrix.runs), suspects)
+        yield Finding(str(path), "is not what the run records give", remove=remove, make=case.make)
+
+
+def _file(case: Case, path: Path, derived: str, places: Places, suspects: Suspects) -> Iterator[Finding]:
+    if not path.is_file():
+        yield Finding(str(path), "not made yet", places.all, make=case.make)
+        return
+    printed = path.read_bytes()
+    if printed == derived.encode():
+        return
+    first, *more = differences(printed.decode(errors="replace"), derived, path.suffix)
+    cells = dict.fromkeys(cell for one in (first, *more) for cell in places.of(one, path.suffix, derived))
+    reason = f"{first}" + (f", and {len(more)} more lines differ" if more else "")
+    yield Finding(
+        str(path), reason, tuple(cells), remove=_remove(path, places.runs, suspects), make=case.make
+    )
+
+
+def _remove(path: Path, runs: set[str], suspects: Suspects) -> tuple[str, ...]:
+    """What rests on a run that is to be made again is made again with it; else the file itself is wrong."""
+    blamed = suspects.keys() & runs
+    return (
+        tuple(folder for run in suspects if run in blamed for folder in suspects[run])
+        if blamed
+        else (str(path),)
+    )

@@ -1,0 +1,83 @@
+"""Which printed place a line of a table or figure file belongs to."""
+
+from dataclasses import dataclass, field
+
+from lets.audit.case import Case
+from lets.audit.differences import Difference, split
+from lets.audit.printed import Printed, fields, place
+from lets.report.labels import value_title
+from lets.report.latex import escape
+from lets.results import pivot
+from lets.spec.params import Figure, Table
+
+
+@dataclass(frozen=True)
+class Places:
+    """The printed places of one item.
+
+    `by_values` finds a place by what csv files hold, the values of `fields`; `by_title` by what Markdown and
+    LaTeX hold: the title of the block of rows (empty where there is one), of the row, the number of the column.
+    """
+
+    printed: tuple[Printed, ...]
+    fields: tuple[str, ...]
+    by_values: dict[tuple[str, ...], str]
+    by_title: dict[tuple[str, str, int], str] = field(default_factory=dict)
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """The names of all places."""
+        return tuple(place.name for place in self.printed)
+
+    @property
+    def runs(self) -> set[str]:
+        """Every run the item rests on."""
+        return {run for place in self.printed for run in place.runs}
+
+    def of(self, difference: Difference, suffix: str, derived: str) -> tuple[str, ...]:
+        """Return the place that a difference touches: one name, or none for a title or a note."""
+        lines = derived.split("\n")[: difference.line]
+        found = self._csv(lines) if suffix == ".csv" else self._titled(lines, difference.field, suffix)
+        return (found,) if found else ()
+
+    def _csv(self, lines: list[str]) -> str | None:
+        named = zip(split(lines[0], ".csv"), split(lines[-1], ".csv"), strict=False)
+        values = {name.rpartition(".")[2]: value for name, value in named if "." in name or name == "method"}
+        return self.by_values.get(tuple(values.get(name, "") for name in self.fields))
+
+    def _titled(self, lines: list[str], number: int, suffix: str) -> str | None:
+        blocks = {block for block, _, _ in self.by_title}
+        above = (block for line in reversed(lines) for block in blocks if _heads(line, block))
+        return self.by_title.get((next(above, ""), split(lines[-1], suffix)[0], number))
+
+
+def _heads(line: str, block: str) -> bool:
+    """Whether a line of Markdown or LaTeX is the title of a block of rows."""
+    return bool(block) and (f"*{block}*" in line or f"{{{block}}}" in line)
+
+
+def figure_places(name: str, figure: Figure | Table, case: Case) -> Places:
+    """Return the places of a figure (or of a table, as far as csv files know them)."""
+    names = fields(figure)
+    values = {}
+    for run in case.matrix.select(figure):
+        key = tuple("" if (value := run.variant.get(one)) is None else str(value) for one in names)
+        values[key] = f"{name}: {place(names, run)}"
+    return Places(tuple(one for one in case.printed if one.item == name), names, values)
+
+
+def table_places(name: str, table: Table, case: Case) -> Places:
+    """Return the places of a table, whose first of two column fields makes blocks of rows."""
+    grid = pivot(table, case.params, case.matrix, case.layout)
+    places = figure_places(name, table, case)
+    numbers = {
+        value: number for number, value in enumerate(dict.fromkeys(key[-1] for key in grid.columns), 1)
+    }
+    for (row, column), cell in grid.cells.items():
+        if cell.runs:
+            block = value_title(table.columns[0], column[0]) if len(column) > 1 else ""
+            title = value_title(table.rows, row)
+            where = f"{name}: {place(fields(table), cell.runs[0].spec)}"
+            for words in {(block, title), (escape(block), escape(title))}:
+                places.by_title[*words, numbers[column[-1]]] = where
+    return places

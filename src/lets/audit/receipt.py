@@ -1,0 +1,54 @@
+"""audit.json: the audit for machines."""
+
+from typing import Any
+
+from lets.audit.audit import Audit
+from lets.audit.findings import Finding
+from lets.audit.text import audit_text
+from lets.records.files import json_text, write_text
+from lets.spec import Layout
+
+
+def receipt(audit: Audit) -> str:
+    """Return the audit as JSON: the same bytes for the same tree, whoever runs it."""
+    content = {
+        "profile": audit.profile,
+        "params": audit.params,
+        "passed": audit.passed,
+        "next": audit.next,
+        "verdicts": {verdict.value: count for verdict, count in sorted(audit.verdicts.items())},
+        "checks": [
+            {
+                "name": check.name,
+                "about": check.about,
+                "examined": check.examined,
+                "failed": len(check.failures),
+            }
+            for check in audit.checks
+        ],
+        "failures": [
+            {"check": check.name, **_finding(one)} for check in audit.checks for one in check.failures
+        ],
+        "warnings": list(audit.warnings),
+        "cells": [
+            {"cell": one.printed.name, "verdict": one.verdict.value, "runs": list(one.printed.runs)}
+            for one in audit.judged
+        ],
+    }
+    return json_text(content)
+
+
+def write_receipt(audit: Audit, layout: Layout) -> None:
+    """Write audit.json and audit.md."""
+    write_text(layout.audit, receipt(audit))
+    write_text(layout.audit_text, audit_text(audit))
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "subject": finding.subject,
+        "run": finding.run or None,
+        "cells": list(finding.cells),
+        "reason": finding.reason,
+        "command": finding.command,
+    }

@@ -1,0 +1,51 @@
+"""Check: the matrix of the params file against the tree of run folders."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from lets.audit.case import Case
+from lets.audit.findings import Check, Finding, damaged
+from lets.errors import RecordError
+from lets.records import RunRecord, Status
+from lets.spec.paths import RUN_FILES
+
+
+def check_tree(case: Case) -> Check:
+    """Every run that is asked for is there and is what its id says; nothing else is there."""
+    failures = [finding for record in case.records.values() for finding in _run(case, record)]
+    failures += _extra(case)
+    return Check("matrix", "runs asked for against run folders", len(case.records), tuple(failures))
+
+
+def _run(case: Case, record: RunRecord) -> Iterator[Finding]:
+    state = case.states[record.id]
+    if state is Status.MISSING:
+        yield Finding(record.id, "not trained yet", case.cells_of(record.id), record.id, (), case.make)
+    elif state is Status.PARTIAL:
+        absent = [name for name in RUN_FILES if not (record.folder / name).is_file()]
+        yield damaged(case, record.id, f"half a folder: no {', '.join(absent)}")
+    elif isinstance(state, RecordError):
+        yield damaged(case, record.id, f"unreadable: {state}")
+    else:
+        yield from _identity(case, record)
+
+
+def _identity(case: Case, record: RunRecord) -> Iterator[Finding]:
+    """The folder's name must follow from the spec inside it, and every file must name the same run."""
+    try:
+        if record.spec != case.matrix.runs[record.id]:
+            yield damaged(case, record.id, f"run.json is the spec of another run, {record.spec.id}")
+        for name, run in (("metrics.json", record.metrics.run), ("provenance.json", record.provenance.run)):
+            if run != record.id:
+                yield damaged(case, record.id, f"{name} is of another run, {run}")
+    except RecordError as error:
+        yield damaged(case, record.id, f"unreadable: {error}")
+
+
+def _extra(case: Case) -> Iterator[Finding]:
+    for folder, _, names in sorted(os.walk(case.layout.runs)):
+        run = Path(folder).relative_to(case.layout.runs).as_posix()
+        files = [name for name in names if not name.startswith(".")]  # .gitignore, time stamps of Snakemake
+        if files and run not in case.matrix.runs:
+            yield Finding(run, "nobody asks for this run", (), "", (folder,), case.make)

@@ -1,0 +1,68 @@
+"""`lets list`: the catalogues."""
+
+import json as json_format
+from collections.abc import Iterable
+from textwrap import wrap
+from typing import Annotated, Any, Literal
+
+import typer
+
+
+def list_(
+    what: Annotated[Literal["methods", "architectures", "datasets"], typer.Argument(help="which catalogue")],
+    json: Annotated[bool, typer.Option("--json", help="everything known about each, for programs")] = False,
+) -> None:
+    """List what a params file can name: methods with their hyper-parameters, architectures, data sets."""
+    rows = {"methods": _methods, "architectures": _architectures, "datasets": _datasets}[what]()
+    if json:
+        print(json_format.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    for name, row in rows.items():
+        print(_line(name, row))
+
+
+def _methods() -> dict[str, dict[str, Any]]:
+    from lets.optim.catalogue import METHODS
+
+    parts = ("title", "policy", "ascent", "descent", "radius", "citation", "section")
+    return {
+        name: {
+            **{part: getattr(info, part) for part in parts},
+            "available": True,
+            "hyperparameters": {h.name: h.default for h in info.hyperparameters.values()},
+        }
+        for name, info in METHODS.items()
+    }
+
+
+def _architectures() -> dict[str, dict[str, Any]]:
+    from lets.models.catalogue import ARCHITECTURES
+
+    return _plain(ARCHITECTURES.values(), ("title", "family", "paper", "available"))
+
+
+def _datasets() -> dict[str, dict[str, Any]]:
+    from lets.data.catalogue import DATASETS
+
+    return _plain(DATASETS.values(), ("title", "classes", "train_size", "test_size", "image", "available"))
+
+
+def _plain(infos: Iterable[Any], fields: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    return {info.name: {field: getattr(info, field) for field in fields} for info in infos}
+
+
+def _line(name: str, row: dict[str, Any]) -> str:
+    size = f"{row['train_size']:,} + {row['test_size']:,} samples" if "train_size" in row else ""
+    state = "" if row["available"] else "not available in this version"
+    line = f"{name:<18}{row['title']:<22}{size:<28}{state}".rstrip()
+    settings = [
+        f"{key}={'…' if value is None else value}" for key, value in row.get("hyperparameters", {}).items()
+    ]
+    return "\n".join([line, *_wrapped(settings)])
+
+
+def _wrapped(words: list[str]) -> list[str]:
+    """Hyper-parameters below their method; `…` is worked out from the others."""
+    return wrap(
+        "  ".join(words), 100, initial_indent=" " * 18, subsequent_indent=" " * 18, break_on_hyphens=False
+    )

@@ -1,0 +1,71 @@
+"""`lets status`: how far the matrix of a params file has come."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lets.cli.options import DEMO, ParamsFile
+
+if TYPE_CHECKING:
+    from lets.spec import Layout, Matrix, RunSpec
+
+
+def status(
+    params: ParamsFile = DEMO,
+    runs: Annotated[bool, typer.Option("--runs", help="list every run instead of the grid")] = False,
+) -> None:
+    """Show what is done and what is not, by experiment: methods × architectures, finished/asked for.
+
+    `–` is not available in this version, `!1` counts diverged runs, `+1` runs that have begun.
+    """
+    from lets.records.progress import progress
+    from lets.spec import Layout, expand, load_params
+
+    content = load_params(params)
+    matrix, layout = expand(content), Layout(content.profile)
+    states = {run: _state(spec, matrix, layout) for run, spec in matrix.everything.items()}
+    if runs:
+        print("\n".join(f"{state:<12} {run}" for run, state in states.items()))
+    else:
+        for experiment in matrix.experiments:
+            _print_grid(experiment, matrix, states)
+    print(f"{content.profile}: {progress(matrix, layout)}{_others(list(states.values()))}")
+
+
+def _state(run: "RunSpec", matrix: "Matrix", layout: "Layout") -> str:
+    from lets.results.outcomes import TO_DO, read_outcome
+
+    state = read_outcome(run, matrix, layout).state
+    return "begun" if state in TO_DO and layout.state(run.id).is_file() else state
+
+
+def _others(states: list[str]) -> str:
+    special = [state for state in dict.fromkeys(states) if state not in ("finished", "missing")]
+    return "".join(f", {states.count(state)} {state}" for state in special)
+
+
+def _print_grid(experiment: str, matrix: "Matrix", states: dict[str, str]) -> None:
+    from lets.report.labels import value_title
+
+    runs = [matrix.everything[run] for run in matrix.experiments[experiment]]
+    columns = list(dict.fromkeys(run.architecture for run in runs))
+    titles = [value_title("architecture", name) for name in columns]
+    widths = [max(len(title), 7) + 2 for title in titles]
+    for dataset, noise in dict.fromkeys((run.dataset, run.noise) for run in runs):
+        here = [run for run in runs if (run.dataset, run.noise) == (dataset, noise)]
+        where = f"{experiment}: {value_title('dataset', dataset)}, {value_title('noise', noise)}"
+        print(f"{where}\n{'':<16}" + "".join(map(str.rjust, titles, widths)))
+        for method in dict.fromkeys(run.method for run in here):
+            row = [run for run in here if run.method == method]
+            cells = [_count([states[run.id] for run in row if run.architecture == name]) for name in columns]
+            print(f"  {value_title('method', method):<14}" + "".join(map(str.rjust, cells, widths)))
+        print()
+
+
+def _count(states: list[str]) -> str:
+    asked = [state for state in states if state != "unavailable"]
+    if not asked:
+        return "–"
+    diverged, begun = states.count("diverged"), states.count("begun")
+    marks = (f" !{diverged}" if diverged else "") + (f" +{begun}" if begun else "")
+    return f"{states.count('finished')}/{len(asked)}{marks}"

@@ -1,0 +1,78 @@
+"""The figures: numbers first, as csv, then the drawing of exactly those numbers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lets.records.files import write_bytes, write_text
+from lets.report.notes import absent_counts, seeds_note
+from lets.report.series import Series, bar_series, curve_series, sensitivity_series
+from lets.report.surfaces import Surfaces, landscape_surfaces
+from lets.spec import Layout, Matrix, Params
+from lets.spec.params import Bars, Curves, Figure, Landscape, Sensitivity
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+
+
+def figure_numbers(figure: Figure, matrix: Matrix, layout: Layout) -> Series | Surfaces:
+    """Read the numbers that a figure draws; raises SpecError if a point would mix variants."""
+    match figure:
+        case Sensitivity():
+            return sensitivity_series(figure, matrix, layout)
+        case Curves():
+            return curve_series(figure, matrix, layout)
+        case Bars():
+            return bar_series(figure, matrix, layout)
+        case Landscape():
+            return landscape_surfaces(figure, matrix, layout)
+
+
+def figure_data(name: str, figure: Figure, params: Params, matrix: Matrix, layout: Layout) -> str:
+    """Return the csv of exactly the numbers drawn; a function of the run records and the params alone.
+
+    Takes what `render_table` takes, so that tables and figures can be checked alike.
+    """
+    return figure_numbers(figure, matrix, layout).csv()
+
+
+def caption(figure: Figure, numbers: Series | Surfaces) -> str:
+    """Return the line below a figure: what the spread is, over how many seeds, and what is missing."""
+    if isinstance(numbers, Surfaces):
+        text = "First seed of each method; directions in units of the weights' norm, filter by filter"
+    else:
+        spread = (
+            "± 1 sample standard deviation (band)"
+            if isinstance(figure, Curves)
+            else "± 1 sample standard deviation"
+        )
+        text = seeds_note((point.summary.n for point in numbers.points), spread)
+    if isinstance(figure, Bars):
+        text += "; vertical axes do not start at zero"
+    return "; ".join(part for part in (text, absent_counts(numbers.runs)) if part)
+
+
+def write_figure(name: str, figure: Figure, params: Params, matrix: Matrix, layout: Layout) -> list[Path]:
+    """Draw a figure, write csv, svg and png, and return the paths."""
+    from lets.report.plots.canvas import line_below, saved, theme
+
+    numbers = figure_numbers(figure, matrix, layout)
+    with theme(name):
+        drawing = _draw(figure, numbers)
+        line_below(drawing, caption(figure, numbers))
+        files = saved(drawing)
+    for suffix, content in files.items():
+        write_bytes(layout.figure(name, suffix), content)
+    write_text(layout.figure(name, "csv"), numbers.csv())
+    return layout.figures(name)
+
+
+def _draw(figure: Figure, numbers: Series | Surfaces) -> "matplotlib.figure.Figure":
+    from lets.report.plots.bars import draw_bars
+    from lets.report.plots.landscape import draw_landscape
+    from lets.report.plots.lines import draw_curves, draw_sensitivity
+
+    if isinstance(numbers, Surfaces):
+        return draw_landscape(numbers)
+    assert not isinstance(figure, Landscape)
+    draw = {Sensitivity: draw_sensitivity, Curves: draw_curves, Bars: draw_bars}[type(figure)]
+    return draw(numbers, figure.metric)

@@ -1,0 +1,74 @@
+"""The sentences below a table or figure: what was averaged, what stands in for what, what is missing."""
+
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+
+from lets.report.labels import value_title
+from lets.results.outcomes import STATES, Outcome, State
+
+NAMED = 12
+_WORDS: dict[State, str] = {
+    "diverged": "Diverged",
+    "missing": "Missing",
+    "partial": "Interrupted",
+    "unreadable": "Unreadable",
+    "unavailable": "Not available in this version",
+}
+
+
+def absent(runs: Iterable[Outcome]) -> dict[State, list[Outcome]]:
+    """Return the runs without numbers by state; states that do not occur are left out."""
+    different = {run.id: run for run in runs}.values()
+    found = {
+        state: [run for run in different if run.state == state] for state in STATES if state != "finished"
+    }
+    return {state: runs for state, runs in found.items() if runs}
+
+
+def absent_notes(runs: Iterable[Outcome]) -> list[str]:
+    """Return one sentence per state that names its runs, up to NAMED of them."""
+    return [f"{_WORDS[state]}: {count(runs)}: {_names(runs)}." for state, runs in absent(runs).items()]
+
+
+def absent_counts(runs: Iterable[Outcome]) -> str:
+    """Return the short form for the line under a figure: `missing: 2 runs; diverged: 1 run`."""
+    return "; ".join(f"{_WORDS[state].lower()}: {count(runs)}" for state, runs in absent(runs).items())
+
+
+def count(runs: list[Outcome]) -> str:
+    """Return `1 run` or `7 runs`."""
+    return f"{len(runs)} run{'' if len(runs) == 1 else 's'}"
+
+
+def seeds_note(counts: Iterable[int], spread: str) -> str:
+    """Say what `±` and n are, given the n of every number shown."""
+    shown = sorted({n for n in counts if n})
+    if shown in ([], [1]):
+        return "One seed, hence no standard deviation" if shown else "No finished run"
+    seeds = f"n = {shown[0]}" if len(shown) == 1 else f"n = {shown[0]} to {shown[-1]}"
+    return f"Mean {spread} over {seeds} seeds"
+
+
+def stand_in_note(runs: Iterable[Outcome], stand_ins: Mapping[str, str]) -> str:
+    """Say which small data sets and architectures stand in for the paper's; empty if none does."""
+    runs = list(runs)
+    pairs = []
+    for field in ("dataset", "architecture"):
+        for name in dict.fromkeys(str(run.field(field)) for run in runs):
+            if name in stand_ins:
+                pairs.append(f"{value_title(field, name)} for {value_title(field, stand_ins[name])}")
+    return (
+        f"Stand-ins: {', '.join(pairs)}: the paper's numbers are for orientation, not comparable."
+        if pairs
+        else ""
+    )
+
+
+def _names(runs: list[Outcome]) -> str:
+    """The ids, folded by folder: `digits/clean/resnet-small/sam/{seed-0-…, seed-1-…}`."""
+    parts = []
+    for folder, ids in groupby((run.id for run in runs[:NAMED]), key=lambda id: id.rpartition("/")[0]):
+        names = [id.rpartition("/")[2] for id in ids]
+        parts.append(f"{folder}/{names[0]}" if len(names) == 1 else f"{folder}/{{{', '.join(names)}}}")
+    rest = len(runs) - NAMED
+    return "; ".join(parts) + (f"; and {rest} more (lets status --runs)" if rest > 0 else "")

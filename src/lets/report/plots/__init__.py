@@ -1,0 +1,1 @@
+"""Drawing. The only place that imports matplotlib and seaborn."""

@@ -1,0 +1,41 @@
+"""One long table: a row per run, whatever became of it."""
+
+from typing import TYPE_CHECKING, Any
+
+from lets.records import Metrics
+from lets.results.outcomes import Outcome, read_outcome
+from lets.spec import Layout, Matrix
+
+if TYPE_CHECKING:
+    import pandas
+
+_NUMBERS = {
+    name: "final_rho" if name == "rho" else name  # `rho` is the hyper-parameter
+    for name in Metrics.model_fields
+    if name not in ("run", "status", "divergence")
+}
+"""field of metrics.json → column"""
+
+
+def table_of_runs(matrix: Matrix, layout: Layout) -> "pandas.DataFrame":
+    """Return a frame with one row per run of the matrix, in the order of the params file.
+
+    Columns: id, dataset, noise, architecture, method, every hyper-parameter of any run, seed, status
+    (finished, diverged, missing, partial, unreadable, unavailable), every number of metrics.json (its rho
+    as `final_rho`), reason. A number that a run does not have is NaN; hyper-parameters keep their type.
+    """
+    import pandas
+
+    specs = matrix.everything.values()
+    rows = [_row(read_outcome(spec, matrix, layout)) for spec in specs]
+    fields = dict.fromkeys(name for spec in specs for name in spec.variant)
+    columns = ["id", *fields, "seed", "status", *_NUMBERS.values(), "reason"]
+    frame = pandas.DataFrame(rows, columns=columns, dtype=object)
+    return frame.astype(dict.fromkeys(_NUMBERS.values(), float) | {"seed": int})
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    spec, metrics = outcome.spec, outcome.metrics
+    numbers = {column: getattr(metrics, name) for name, column in _NUMBERS.items()} if metrics else {}
+    facts = {"id": spec.id, "seed": spec.seed, "status": outcome.state, "reason": outcome.reason}
+    return {**spec.variant, **facts, **numbers}

@@ -1,0 +1,67 @@
+"""What became of one run: its numbers, or why it has none."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from lets.errors import RecordError
+from lets.records import Metrics, RunRecord, Status
+from lets.spec import Layout, Matrix, RunSpec
+from lets.spec.paths import RUN_FILES
+
+State = Literal["finished", "diverged", "missing", "partial", "unreadable", "unavailable"]
+STATES: tuple[State, ...] = ("finished", "diverged", "missing", "partial", "unreadable", "unavailable")
+TO_DO: tuple[State, ...] = ("missing", "partial", "unreadable")
+"""states of a run that is still to be made, or to be made again"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run that was asked for; `metrics` if it finished or diverged, `reason` in words if not finished."""
+
+    spec: RunSpec
+    state: State
+    metrics: Metrics | None = None
+    reason: str = ""
+
+    @property
+    def id(self) -> str:
+        """The run id."""
+        return self.spec.id
+
+    def value(self, metric: str) -> float | None:
+        """Return one number of a finished run; None for every other state."""
+        if self.state != "finished" or self.metrics is None:
+            return None
+        value: float | None = getattr(self.metrics, metric)
+        return value
+
+    def field(self, name: str) -> Any:
+        """Return one field of the variant, hashable; None if the run has no such hyper-parameter."""
+        value = self.spec.variant.get(name)
+        return tuple(value) if isinstance(value, list) else value
+
+
+def read_outcome(spec: RunSpec, matrix: Matrix, layout: Layout) -> Outcome:
+    """Read what became of a run; a damaged folder is an outcome (`unreadable`), never an exception."""
+    if spec.id in matrix.unavailable:
+        return Outcome(spec, "unavailable", reason=matrix.unavailable[spec.id])
+    record = RunRecord.at(layout, spec.id)
+    try:
+        if record.status == Status.MISSING:
+            return Outcome(spec, "missing", reason="not trained yet")
+        if record.status == Status.PARTIAL:
+            return Outcome(spec, "partial", reason=f"interrupted or damaged: no {', '.join(_absent(record))}")
+        metrics = record.metrics
+    except RecordError as error:
+        return Outcome(spec, "unreadable", reason=str(error))
+    if metrics.run != spec.id:
+        return Outcome(spec, "unreadable", reason=f"metrics.json is of another run, {metrics.run}")
+    if metrics.divergence:
+        return Outcome(
+            spec, "diverged", metrics, f"step {metrics.divergence.step}, rho {metrics.divergence.rho:g}"
+        )
+    return Outcome(spec, "finished", metrics)
+
+
+def _absent(record: RunRecord) -> list[str]:
+    return [name for name in RUN_FILES if not (record.folder / name).is_file()]

@@ -1,0 +1,194 @@
+"""A whole project made of records: every folder is written as a training writes it, with invented numbers."""
+
+import os
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy
+import pytest
+from safetensors.numpy import save
+
+import lets.data
+from lets.audit import Audit, perform
+from lets.data.digest import arrays_sha256
+from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
+from lets.data.processed import write_processed
+from lets.records import Divergence, Metrics, RunRecord
+from lets.records.digests import code_digest, sha256_file
+from lets.records.files import write_bytes, write_json, write_text
+from lets.records.history import HistoryRow, history_text
+from lets.records.provenance import Provenance
+from lets.report import write_figure, write_page, write_runs, write_summary, write_table
+from lets.spec import Layout, RunSpec, expand, load_params, seed_for
+from lets.spec.paths import RUN_FILES
+
+PARAMS = Path(__file__).parent / "params.yaml"
+STEPS = 12
+
+
+def write_data(layout: Layout) -> dict[str, dict[str, str]]:
+    """Write arrays and noisy labels; return their digests by noise."""
+    digits = lets.data.load("digits")
+    write_processed(digits, layout.arrays("digits"))
+    labels, card = make_noisy_labels(
+        digits.train.labels,
+        dataset="digits",
+        noise="symmetric-40",
+        rate=0.4,
+        exclude_true=False,
+        classes=10,
+        seed=seed_for("noise", "digits"),
+    )
+    write_noisy_labels(
+        labels, card, layout.labels("digits", "symmetric-40"), layout.noise_card("digits", "symmetric-40")
+    )
+    trained_on = {"clean": digits.train.labels, "symmetric-40": labels}
+    arrays = arrays_sha256(digits.arrays)
+    return {
+        noise: {"arrays": arrays, "training_labels": arrays_sha256({"labels": used})}
+        for noise, used in trained_on.items()
+    }
+
+
+def make_run(
+    layout: Layout, spec: RunSpec, data: dict[str, str], diverged: bool = False, code: str | None = None
+) -> None:
+    """Write a run folder; its numbers are drawn from its id."""
+    draw = random.Random(spec.id)
+    losses = numpy.array([draw.uniform(0.1, 2) for _ in range(2 * STEPS)])
+    rows = [
+        HistoryRow(
+            epoch=epoch + 1,
+            steps=STEPS,
+            passes=2 * STEPS,
+            perturbed=STEPS,
+            lr=0.1,
+            rho=0.05,
+            loss=float(losses[epoch * STEPS : (epoch + 1) * STEPS].mean()),
+            train_loss=draw.uniform(0.1, 0.5),
+            train_accuracy=draw.uniform(90, 100),
+            test_loss=draw.uniform(0.5, 1),
+            test_accuracy=draw.uniform(80, 90),
+        )
+        for epoch in range(1 if diverged else 2)
+    ]
+    stopped = Divergence(step=STEPS + 3, rho=0.05, norms={"loss": "nan"}) if diverged else None
+    metrics = Metrics.of(spec.id, rows, stopped)
+
+    def file(name: str) -> Path:
+        return layout.run_file(spec.id, name)
+
+    write_json(file("run.json"), spec.model_dump(mode="json"))
+    write_text(file("history.csv"), history_text(rows))
+    write_bytes(file("trace.safetensors"), save({"loss": losses, "rho": numpy.full(2 * STEPS, 0.05)}))
+    write_bytes(file("weights.safetensors"), save({"w": losses.astype("float32")}))
+    write_json(file("metrics.json"), metrics.model_dump(mode="json"))
+    provenance = Provenance(
+        run=spec.id,
+        files={name: sha256_file(file(name)) for name in RUN_FILES if name != "provenance.json"},
+        code=code or code_digest(),
+        data=data,
+        seeds=spec.seeds(),
+        packages={"torch": "2"},
+        machine={"device": "cpu", "cpu": "invented", "threads": 1},
+        started="2026-01-01T00:00:00+00:00",
+        seconds=1.0,
+        resumed=0,
+        samples_per_second=1.0,
+        peak_memory_mib=1.0,
+    )
+    write_json(file("provenance.json"), provenance.model_dump(mode="json"))
+
+
+class Project:
+    """A finished project in the current folder, to be damaged by a test."""
+
+    def __init__(self) -> None:
+        self.file = Path("params/test.yaml")
+        self.layout = Layout("test")
+        self.read()
+
+    def read(self) -> None:
+        self.params = load_params(self.file)
+        self.matrix = expand(self.params)
+
+    def run(
+        self, method: str, seed: int = 0, noise: str = "clean", architecture: str = "resnet-small"
+    ) -> str:
+        """Return the id of the one run like this (of the first radius)."""
+        runs = [
+            id
+            for id, run in self.matrix.runs.items()
+            if (run.method, run.seed, run.noise, run.architecture) == (method, seed, noise, architecture)
+        ]
+        return runs[0]
+
+    def path(self, run: str, name: str) -> Path:
+        return self.layout.run_file(run, name)
+
+    def data(self, noise: str) -> dict[str, str]:
+        """Return what a run with this noise was trained on."""
+        return RunRecord.at(self.layout, self.run("sam", 0, noise)).provenance.data
+
+    def report(self) -> None:
+        for name, table in self.params.tables.items():
+            write_table(name, table, self.params, self.matrix, self.layout)
+        for name, figure in self.params.figures.items():
+            write_figure(name, figure, self.params, self.matrix, self.layout)
+        write_page(self.params, self.matrix, self.layout)
+        write_summary(self.matrix, self.layout)
+        write_runs(self.matrix, self.layout)
+
+    def audit(self, weights: int = 0) -> Audit:
+        return perform(self.file, Path("params/demo.yaml"), weights)
+
+
+@pytest.fixture(scope="session")
+def master(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole project, made once."""
+    root, here = tmp_path_factory.mktemp("project"), Path.cwd()
+    published = here / "params" / "published.csv"
+    (root / "params").mkdir()
+    shutil.copy(published, root / "params")
+    shutil.copy(PARAMS, root / "params" / "test.yaml")
+    os.chdir(root)
+    try:
+        project = Project()
+        data = write_data(project.layout)
+        for spec in project.matrix.runs.values():
+            make_run(project.layout, spec, data[spec.noise])
+        project.report()
+    finally:
+        os.chdir(here)
+    return root
+
+
+@pytest.fixture
+def project(master: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A copy of the project, to be damaged."""
+    shutil.copytree(master, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return Project()
+
+
+@pytest.fixture
+def edit() -> Callable[[Path, str, str], None]:
+    """Change a file in place: same size, same time stamp."""
+
+    def change(path: Path, there: str, instead: str) -> None:
+        text, stat = path.read_text(), path.stat()
+        assert there in text
+        assert len(there) == len(instead)
+        path.write_text(text.replace(there, instead, 1))
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        assert (path.stat().st_size, path.stat().st_mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+
+    return change
+
+
+@pytest.fixture
+def write_run() -> Callable[..., None]:
+    """Write one run folder anew."""
+    return make_run

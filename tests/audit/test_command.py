@@ -1,0 +1,66 @@
+"""`lets audit`: what it prints, what it writes, how it ends."""
+
+import json
+import re
+from typing import Any
+
+from typer.testing import CliRunner
+
+from lets.cli.main import app
+
+ARGUMENTS = ["audit", "--params", "params/test.yaml", "--weights", "0"]
+
+
+def test_pass(project: Any) -> None:
+    done = CliRunner().invoke(app, ARGUMENTS)
+    assert done.exit_code == 0
+    assert done.stdout == project.layout.audit_text.read_text()
+    assert done.stdout.startswith("# Audit of test: PASS")
+
+
+def test_fail(project: Any) -> None:
+    path = project.path(project.run("sam"), "weights.safetensors")
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    done = CliRunner().invoke(app, ARGUMENTS)
+    assert done.exit_code == 1
+    assert "FAIL" in done.stdout
+    assert json.loads(project.layout.audit.read_text())["passed"] is False
+
+
+def test_json(project: Any) -> None:
+    done = CliRunner().invoke(app, [*ARGUMENTS, "--json"])
+    assert done.stdout == project.layout.audit.read_text()
+    content = json.loads(done.stdout)
+    assert content["next"] == "nothing to do"
+    assert content["verdicts"] == {"verified": 14}
+
+
+def test_status_and_why_and_plan(project: Any) -> None:
+    import shutil
+
+    run = project.run("sam", 1)
+    shutil.rmtree(project.layout.run(run))
+    state = project.layout.state(run)
+    state.parent.mkdir(parents=True)
+    state.touch()
+
+    def lets(*words: str) -> str:
+        done = CliRunner().invoke(app, [*words, "--params", "params/test.yaml"], catch_exceptions=False)
+        assert done.exit_code == 0
+        return done.stdout
+
+    status = lets("status")
+    assert re.search(r"^  SAM +1/2 \+1 +2/2$", status, re.M)
+    assert status.splitlines()[-1].startswith("test: 17/18 runs, about ")
+    assert status.splitlines()[-1].endswith(" to go, 1 begun")
+    assert f"begun        {run}\n" in lets("status", "--runs")
+    why = lets("why", run[:-2])
+    assert "missing: will be trained: it goes on where it was interrupted" in why
+    assert "asked by     clean, radius\n" in why
+    assert "needed by    table1, figure1, figure2\n" in why
+    assert "finished: will not be trained again" in lets("why", f"results/test/runs/{project.run('erm')}/")
+    plan = lets("plan")
+    assert "clean      12 runs = 2 architectures × 3 methods × 2 seeds\n" in plan
+    assert "in all     18 runs, 2 shared by experiments\n" in plan
+    # two epochs of 12 steps: 4 ERM runs of 1 pass a step, 4+2+2 SAM runs of 2, 4+2 LETS-SAM runs of 4
+    assert "to train   18 runs, 432 steps\n           about 1,056 forward-backward passes\n" in plan

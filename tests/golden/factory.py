@@ -1,0 +1,130 @@
+"""Hand-made run folders: everything a report reads, without a training."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from lets.records import Divergence, Metrics
+from lets.records.digests import sha256_file
+from lets.records.files import json_text, write_text
+from lets.records.history import HistoryRow, history_text
+from lets.records.provenance import Provenance
+from lets.spec import Layout, Matrix, Params, RunSpec, expand, load_params
+
+PUBLISHED = Path(__file__).parents[2] / "params" / "published.csv"
+
+TRAINING = {
+    "epochs": 2,
+    "batch_size": 32,
+    "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 5.0e-4},
+    "schedule": {"name": "cosine"},
+}
+
+
+class Project:
+    """A project folder with a params file and as many run folders as a test writes."""
+
+    def __init__(self, root: Path, **content: object) -> None:
+        self.root = root
+        text = {"profile": "golden", "seeds": [0, 1], "training": TRAINING, **content}
+        (root / "params").mkdir(parents=True, exist_ok=True)
+        self.file = root / "params" / "golden.yaml"
+        self.file.write_text(yaml.safe_dump(text, sort_keys=False, allow_unicode=True))
+        (root / "params" / "published.csv").write_bytes(PUBLISHED.read_bytes())
+        self.params: Params = load_params(self.file)
+        self.matrix: Matrix = expand(self.params)
+        self.layout = Layout(self.params.profile, root)
+
+    def runs(self, **fields: object) -> list[RunSpec]:
+        """The runs whose fields (seed included) have these values, in the order of the params file."""
+        runs = self.matrix.everything.values()
+        return [
+            run
+            for run in runs
+            if all({**run.variant, "seed": run.seed}.get(k) == v for k, v in fields.items())
+        ]
+
+    def run(self, **fields: object) -> RunSpec:
+        (run,) = self.runs(**fields)
+        return run
+
+    def finish(self, run: RunSpec, *accuracies: float, loss: float = 0.5, gap: float = 0.25) -> None:
+        """Write a finished run whose epochs have these test accuracies."""
+        self.write(run, [epoch_row(n, accuracy, loss, gap) for n, accuracy in enumerate(accuracies, start=1)])
+
+    def write(
+        self,
+        run: RunSpec,
+        history: Sequence[HistoryRow],
+        divergence: Divergence | None = None,
+        seconds: float = 1.5,
+        peak_memory_mib: float = 100.0,
+    ) -> None:
+        """Write every file of a run folder."""
+        history, folder = list(history), self.layout.run(run.id)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "run.json").write_text(json_text(run.model_dump(mode="json")))
+        (folder / "history.csv").write_text(history_text(history))
+        for name in ("trace.safetensors", "weights.safetensors"):
+            (folder / name).touch()
+        metrics = Metrics.of(run.id, history, divergence)
+        (folder / "metrics.json").write_text(json_text(metrics.model_dump(mode="json")))
+        files = {
+            path.name: sha256_file(path)
+            for path in sorted(folder.iterdir())
+            if path.name != "provenance.json"
+        }
+        provenance = Provenance(
+            run=run.id,
+            files=files,
+            code="0" * 64,
+            data={},
+            seeds={},
+            packages={"python": "3.11.9", "torch": "2.14.1"},
+            machine={"device": "cpu", "cpu": "Example CPU", "threads": 1, "system": "Linux x86_64"},
+            started="2026-01-01T00:00:00+00:00",
+            seconds=seconds,
+            resumed=0,
+            samples_per_second=1000.0,
+            peak_memory_mib=peak_memory_mib,
+        )
+        (folder / "provenance.json").write_text(json_text(provenance.model_dump(mode="json")))
+
+    def diverge(self, run: RunSpec, step: int = 7) -> None:
+        """Write a run that stopped being finite in its first epoch."""
+        self.write(run, [], Divergence(step=step, rho=0.05, norms={"loss": "nan"}))
+
+    def edit_metrics(self, spec: RunSpec, **changes: object) -> None:
+        """Change metrics.json in place."""
+        path = self.layout.run_file(spec.id, "metrics.json")
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+    def landscape(self, run: RunSpec, curvature: float, points: int = 21, extent: float = 1.0) -> None:
+        """Write a bowl of this curvature, as `lets analyse landscape` would."""
+        axis = [extent * (2 * i / (points - 1) - 1) for i in range(points)]
+        lines = [
+            f"{a!r},{b!r},{0.02 + curvature * (a * a + 0.7 * b * b + 0.25 * a * b)!r}"
+            for a in axis
+            for b in axis
+        ]
+        write_text(self.layout.landscape(run.id), "\n".join(["a,b,loss", *lines]) + "\n")
+
+
+def epoch_row(
+    epoch: int, accuracy: float, loss: float = 0.5, gap: float = 0.25, rho: float = 0.05
+) -> HistoryRow:
+    return HistoryRow(
+        epoch=epoch,
+        steps=10,
+        passes=20,
+        perturbed=10,
+        lr=0.1,
+        rho=rho,
+        loss=loss + 0.1,
+        train_loss=loss,
+        train_accuracy=99.0,
+        test_loss=loss + gap,
+        test_accuracy=accuracy,
+    )

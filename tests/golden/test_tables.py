@@ -1,0 +1,134 @@
+"""The renderings of a sweep whose means, deviations and marks were worked out by hand."""
+
+import csv
+import io
+import math
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.golden.factory import Project
+
+from lets.report import render_table, write_table
+
+
+def rendered(project: Project, name: str = "table1") -> dict[str, str]:
+    return render_table(name, project.params.tables[name], project.params, project.matrix, project.layout)
+
+
+def test_markdown(sweep: Project) -> None:
+    missing = sweep.run(architecture="wrn-small", method="sam", seed=1).id
+    first, second = (run.id for run in sweep.runs(architecture="wrn-small", method="lets-sam"))
+    folder, _, last = first.rpartition("/")
+    assert rendered(sweep)["md"] == "\n".join(
+        [
+            "**Accuracy (%) & more**",
+            "",
+            "| Method | ResNet (small) | WideResNet (small) |",
+            "| :-- | --: | --: |",
+            "| ERM | 95.50 ± 0.71<br><sub>paper 95.41 ± 0.03</sub> | 91.00 ± 1.41 |",
+            "| SAM | 96.50 ± 0.71<br><sub>paper 96.52 ± 0.12</sub> | 91.25 (n=1 of 2) |",
+            "| LETS-SAM | <ins>**97.25 ± 0.35**</ins><br><sub>paper 96.81 ± 0.02</sub> | diverged |",
+            "",
+            "- Test accuracy (%). Mean ± sample standard deviation (ddof = 1) over n = 1 to 2 seeds.",
+            "- Bold: best of its column; underlined: best of its comparison group.",
+            "- Small print below our numbers: Table 1 of the paper, n = 3.",
+            "- Stand-ins: Digits for CIFAR-10, ResNet (small) for ResNet-18: "
+            "the paper's numbers are for orientation, not comparable.",
+            f"- Diverged: 2 runs: {folder}/{{{last}, {second.rpartition('/')[2]}}}.",
+            f"- Missing: 1 run: {missing}.",
+            "",
+        ]
+    )
+
+
+def test_csv(sweep: Project) -> None:
+    lines = list(csv.DictReader(io.StringIO(rendered(sweep)["csv"])))
+    cells = {(line["row.method"], line["column.architecture"]): line for line in lines}
+    assert len(lines) == 6
+    assert {line["table"] for line in lines} == {"table1"}
+    assert {line["metric"] for line in lines} == {"test_accuracy"}
+    best = cells["lets-sam", "resnet-small"]
+    assert float(best["mean"]) == 97.25
+    assert float(best["sd"]) == pytest.approx(math.sqrt(1 / 8), abs=1e-15)
+    assert (best["n"], best["expected"], best["paper_mean"], best["paper_sd"]) == ("2", "2", "96.81", "0.02")
+    assert best["runs"].split() == [
+        run.id for run in sweep.runs(architecture="resnet-small", method="lets-sam")
+    ]
+    assert float(cells["erm", "wrn-small"]["sd"]) == pytest.approx(math.sqrt(2), abs=1e-15)
+    partial = cells["sam", "wrn-small"]
+    assert (partial["mean"], partial["sd"], partial["n"], partial["expected"]) == ("91.25", "", "1", "2")
+    assert (partial["paper_mean"], partial["diverged"]) == ("", "")
+    assert partial["missing"] == sweep.run(architecture="wrn-small", method="sam", seed=1).id
+    diverged = cells["lets-sam", "wrn-small"]
+    assert (diverged["mean"], diverged["n"], diverged["runs"]) == ("", "0", "")
+    assert len(diverged["diverged"].split()) == 2
+
+
+def test_latex_rows(sweep: Project) -> None:
+    text = rendered(sweep)["tex"]
+    assert r"\caption{Accuracy (\%) \& more}" in text
+    assert r"Method & ResNet (small) & WideResNet (small) \\" in text
+    lines = text.splitlines()
+    start = lines.index(r"\midrule")
+    assert lines[start + 1 : start + 6] == [
+        rf"ERM & {stacked('95.50 $±$ 0.71', italic('95.41 $±$ 0.03'))} & 91.00 $\pm$ 1.41 \\",
+        r"\midrule",
+        rf"SAM & {stacked('96.50 $±$ 0.71', italic('96.52 $±$ 0.12'))} & {stacked('91.25', '(n=1 of 2)')} \\",
+        rf"LETS-SAM & {stacked(MARKED, italic('96.81 $±$ 0.02'))} & diverged \\",
+        r"\bottomrule",
+    ]
+
+
+MARKED = r"\underline{\textbf{97.25 $±$ 0.35}}"
+
+
+def stacked(text: str, below: str) -> str:
+    space = " " if below.startswith("(") else ""
+    lines = rf"{text} \\ \scriptsize{space}{below}".replace("±", r"\pm")
+    return rf"\begin{{tabular}}[t]{{@{{}}r@{{}}}}{lines}\end{{tabular}}"
+
+
+def italic(text: str) -> str:
+    return rf"\textit{{{text}}}"
+
+
+def test_latex_compiles(sweep: Project, tmp_path: Path) -> None:
+    (path,) = (p for p in write_all(sweep) if p.suffix == ".tex")
+    text = path.read_text()
+    plain = re.sub(r"\\[\\{}&%]", "", text)
+    assert plain.count("{") == plain.count("}")
+    assert not re.search(r"[^\x00-\x7f]", text), "every special character has its LaTeX form"
+    if not shutil.which("pdflatex"):
+        pytest.skip("no pdflatex here; braces and characters were checked")
+    document = "\n".join(
+        [r"\documentclass{article}", r"\usepackage{booktabs}", r"\begin{document}", text, r"\end{document}"]
+    )
+    (tmp_path / "t.tex").write_text(document)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout
+
+
+def write_all(project: Project) -> list[Path]:
+    return write_table(
+        "table1", project.params.tables["table1"], project.params, project.matrix, project.layout
+    )
+
+
+def test_written_bytes_are_the_rendered_ones(sweep: Project) -> None:
+    paths = write_all(sweep)
+    assert paths == sweep.layout.tables("table1")
+    assert {path.suffix[1:]: path.read_bytes().decode() for path in paths} == rendered(sweep)
+
+
+def test_a_changed_metric_changes_its_cell_alone(sweep: Project) -> None:
+    before = rendered(sweep)["csv"].splitlines()
+    run = sweep.run(architecture="resnet-small", method="sam", seed=0)
+    sweep.edit_metrics(run, test_accuracy=98.0)
+    after = rendered(sweep)["csv"].splitlines()
+    (changed,) = (new for old, new in zip(before, after, strict=True) if old != new)
+    assert changed.startswith("table1,sam,resnet-small,test_accuracy,97.5,")

@@ -1,0 +1,76 @@
+import math
+from pathlib import Path
+
+import pytest
+from tests.golden.factory import Project, epoch_row
+
+from lets.spec import RunSpec
+
+FOUR = ["sam", "lets-sam", "asam", "lets-asam"]
+
+
+@pytest.fixture
+def figures(tmp_path: Path) -> Project:
+    """Every kind of figure over runs of three epochs; one run missing, one diverged, one landscape missing."""
+    project = Project(
+        tmp_path,
+        experiments={
+            "clean": {
+                "datasets": ["digits"],
+                "architectures": ["resnet-small", "vit-small"],
+                "methods": FOUR,
+            },
+            "radius": {
+                "datasets": ["digits"],
+                "architectures": ["resnet-small"],
+                "methods": ["erm", "sam", "asam"],
+            },
+            "radii": {
+                "datasets": ["digits"],
+                "architectures": ["resnet-small"],
+                "methods": ["sam", "asam"],
+                "vary": {"rho": [0.5, 0.05]},
+            },
+        },
+        tables={"table": {"title": "A < B & C", "experiments": ["clean"]}},
+        figures={
+            "sensitivity": {
+                "kind": "sensitivity",
+                "title": "S",
+                "experiments": ["radii", "radius"],
+                "x": "rho",
+            },
+            "curves": {
+                "kind": "curves",
+                "title": "C <&> D",
+                "experiments": ["clean"],
+                "metric": "generalization_gap",
+            },
+            "bars": {"kind": "bars", "title": "B", "experiments": ["clean"], "panels": "architecture"},
+            "landscape": {
+                "kind": "landscape",
+                "title": "L",
+                "experiments": ["clean"],
+                "where": {"architecture": ["resnet-small"]},
+            },
+        },
+    )
+    for run in project.matrix.runs.values():
+        project.write(run, history(run))
+    for run in project.runs(architecture="vit-small", method="sam", seed=1):
+        project.layout.run_file(run.id, "metrics.json").unlink()
+    project.diverge(project.run(architecture="vit-small", method="asam", seed=1))
+    for curvature, method in enumerate(FOUR[:3], start=2):
+        run = project.run(architecture="resnet-small", method=method, rho=RHO[method], seed=0)
+        project.landscape(run, curvature, points=5)
+    return project
+
+
+RHO = {"sam": 0.05, "lets-sam": 0.05, "asam": 0.5}
+
+
+def history(run: RunSpec) -> list:
+    """Seed 1 is two points better than seed 0; the gap of epoch n is n/10 plus a tenth of the seed."""
+    rho = run.variant.get("rho", 0.0)
+    best = 90 + 2 * run.seed + (math.log10(rho) if rho else 0.0)
+    return [epoch_row(n, best - 3 + n, gap=n / 10 + run.seed / 10, rho=rho) for n in (1, 2, 3)]

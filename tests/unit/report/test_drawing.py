@@ -1,0 +1,129 @@
+"""What is drawn, and that it is the same bytes each time."""
+
+import re
+import xml.etree.ElementTree as ET
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.golden.factory import Project
+
+from lets.optim.catalogue import METHODS
+from lets.report import write_figure
+from lets.report.figures import _draw, figure_numbers
+from lets.report.plots.canvas import theme
+from lets.report.styles import style_of
+
+KINDS = ["sensitivity", "curves", "bars", "landscape"]
+
+
+def write(project: Project, name: str) -> list[Path]:
+    return write_figure(name, project.params.figures[name], project.params, project.matrix, project.layout)
+
+
+def drawn(project: Project, name: str):
+    figure = project.params.figures[name]
+    with theme(name):
+        return _draw(figure, figure_numbers(figure, project.matrix, project.layout))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_two_builds_are_the_same_bytes(figures: Project, name: str) -> None:
+    first = {path.suffix: path.read_bytes() for path in write(figures, name)}
+    for path in figures.layout.figures(name):
+        path.unlink()
+    second = {path.suffix: path.read_bytes() for path in write(figures, name)}
+    assert first == second
+    assert set(first) == {".csv", ".svg", ".png"}
+    assert not re.search(rb"<dc:date>|\d{4}-\d\d-\d\dT", first[".svg"])
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_files_are_what_they_say(figures: Project, name: str) -> None:
+    _, svg, png = write(figures, name)
+    root = ET.fromstring(svg.read_text())
+    assert root.tag.endswith("svg")
+    assert 'href="http' not in re.sub(r'xmlns:\w+="[^"]*"|rdf:resource="[^"]*"', "", svg.read_text())
+    with Image.open(png) as image:
+        assert image.info["dpi"] == pytest.approx((200, 200), abs=0.1)
+        assert np.asarray(image.convert("L")).std() > 10, "not an empty picture"
+
+
+def test_curves_carry_the_numbers_of_the_csv(figures: Project) -> None:
+    figure = drawn(figures, "curves")
+    resnet, vit = figure.axes
+    assert (resnet.get_title(), vit.get_title()) == ("ResNet (small)", "ViT (small)")
+    assert resnet.get_ylabel() == "Generalization gap (nats)"
+    assert vit.get_xlabel() == "Epoch"
+    line = next(line for line in resnet.lines if line.get_label() == "LETS-SAM")
+    assert list(line.get_xdata()) == [1, 2, 3]
+    assert list(line.get_ydata()) == pytest.approx([0.15, 0.25, 0.35])
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["SAM", "LETS-SAM", "ASAM", "LETS-ASAM"]
+
+
+def test_sensitivity_is_logarithmic_with_the_radii_as_ticks(figures: Project) -> None:
+    (axes,) = drawn(figures, "sensitivity").axes
+    assert axes.get_xscale() == "log"
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0.05", "0.5"]
+    assert axes.get_xlabel() == "Perturbation radius ρ"
+    assert axes.get_ylabel() == "Test accuracy (%)"
+    level = next(line for line in axes.lines if line.get_label() == "ERM")
+    assert list(level.get_ydata()) == [91.0, 91.0]
+
+
+def test_losses_that_span_decades_are_drawn_logarithmically(figures: Project) -> None:
+    from tests.golden.factory import epoch_row
+
+    for run in figures.runs(architecture="resnet-small"):
+        figures.write(run, [epoch_row(n, 90.0, loss=10.0**-n) for n in (0, 1, 2)])
+    curves = figures.params.figures["curves"]
+    figures.params.figures["losses"] = curves.model_copy(update={"metric": "train_loss"})
+    assert {axes.get_yscale() for axes in drawn(figures, "losses").axes} == {"log"}
+    assert {axes.get_yscale() for axes in drawn(figures, "curves").axes} == {"linear"}
+
+
+def test_bars_are_labelled_with_their_means(figures: Project) -> None:
+    resnet, _ = drawn(figures, "bars").axes
+    assert [label.get_text() for label in resnet.get_xticklabels()] == [
+        "SAM",
+        "LETS-SAM",
+        "ASAM",
+        "LETS-ASAM",
+    ]
+    assert [text.get_text() for text in resnet.texts] == ["89.70", "89.70", "90.70", "91.00"]
+    low, high = resnet.get_ylim()
+    assert low < 89.70 - 2**0.5
+    assert high > 91.00 + 2**0.5
+
+
+def test_landscapes_share_their_scale(figures: Project) -> None:
+    axes = [axes for axes in drawn(figures, "landscape").axes if axes.name == "3d"]
+    assert [panel.get_title() for panel in axes] == ["SAM", "LETS-SAM", "ASAM", "LETS-ASAM"]
+    assert len({panel.get_zlim() for panel in axes[:3]}) == 1
+    assert [text.get_text() for text in axes[3].texts] == ["missing"]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_figure_without_any_run_is_drawn_and_says_so(tmp_path: Path, figures: Project, name: str) -> None:
+    empty = Project(tmp_path / "empty", **_content(figures))
+    svg = write(empty, name)[1]
+    assert svg.stat().st_size > 1000
+    assert (name == "landscape") == (empty.layout.figure(name, "csv").read_text() == "method,run,a,b,loss\n")
+
+
+def _content(project: Project) -> dict[str, object]:
+    dump = project.params.model_dump(mode="json", exclude_defaults=True)
+    return {key: dump[key] for key in ("experiments", "tables", "figures")}
+
+
+def test_methods_are_told_apart_in_grey() -> None:
+    looks = Counter((style_of(name).marker, style_of(name).learned) for name in METHODS)
+    named = {name for name in METHODS if style_of(name).marker != "."}
+    assert {"erm", "sam", "asam", "lets-sam", "lets-asam"} <= named
+    assert max(count for (marker, _), count in looks.items() if marker != ".") == 1
+    assert style_of("lets-sam").colour == style_of("sam").colour
+    assert style_of("lets-sam").dashes is None
+    assert style_of("sam").dashes

@@ -1,0 +1,35 @@
+from pathlib import Path
+
+import pytest
+from tests.golden.factory import Project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Six variants, among them one that this version cannot train; two seeds."""
+    return Project(
+        tmp_path,
+        experiments={
+            "clean": {
+                "datasets": ["digits"],
+                "architectures": ["wrn-small", "resnet-small"],
+                "methods": ["lets-sam", "erm"],
+            },
+            "radius": {
+                "datasets": ["digits"],
+                "architectures": ["resnet-small"],
+                "methods": ["sam"],
+                "vary": {"rho": [0.5, 0.05]},
+            },
+            "later": {"datasets": ["imagenet"], "architectures": ["resnet50"], "methods": ["erm"]},
+        },
+        tables={
+            "both": {
+                "title": "Both",
+                "experiments": ["clean", "later"],
+                "columns": ["dataset", "architecture"],
+            },
+            "mixed": {"title": "Mixed", "experiments": ["radius"]},
+            "radius": {"title": "Radius", "experiments": ["radius"], "rows": "rho", "columns": ["dataset"]},
+        },
+    )

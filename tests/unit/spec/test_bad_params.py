@@ -1,0 +1,272 @@
+"""Every kind of bad input: one message with file, line, the wrong value, why, and what to paste."""
+# ruff: noqa: E501 – a case is easier to read on one line
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lets.errors import SpecError
+from lets.spec import load_params
+
+GOOD = (Path(__file__).parent / "params.yaml").read_text()
+
+
+def refusal(tmp_path: Path, content: str | bytes) -> str:
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(SpecError) as caught:
+        load_params(path)
+    assert caught.value.exit_code == 2
+    return str(caught.value).removeprefix(f"{tmp_path}/")
+
+
+def test_the_good_file_is_good(tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_text(GOOD)
+    assert load_params(tmp_path / "good.yaml").profile == "test"
+
+
+# (what stands in the good file, what is written instead, the line it stands on, the parts of the message)
+CASES = {
+    "unknown key": (
+        "momentum: 0.9", "momentun: 0.9", 6,
+        "training.optimizer.momentun is an unknown key – nothing reads it – write  momentum: 0.9",
+    ),
+    "unknown key without a near one": (
+        "seeds: [0, 1]", "seeds: [0, 1]\nzzzz: 1", 3, "zzzz is an unknown key – nothing reads it – delete it",
+    ),
+    "missing key": (
+        "  epochs: 2\n", "", 3, "training.epochs is missing – it has no default – add  epochs: …  (see",
+    ),
+    "missing kind": (
+        "    kind: curves\n", "", 33, "figures.figure2.kind is missing – it says which kind this is – add  kind: …",
+    ),
+    "word for a number": (
+        "epochs: 2", "epochs: two", 4,
+        "training.epochs is 'two' – Input should be a valid integer – see how params/demo.yaml writes it",
+    ),
+    "float for a count": ("epochs: 2", "epochs: 2.5", 4, "training.epochs is 2.5 – Input should be a valid integer"),
+    "truth for a count": ("epochs: 2", "epochs: yes", 4, "training.epochs is True – Input should be a valid integer"),
+    "quoted number": (
+        "epochs: 2", "epochs: '2'", 4,
+        "training.epochs is '2' – YAML reads this as text, not as a number – write  epochs: 2",
+    ),
+    "5e-4 is text in YAML": (
+        "momentum: 0.9", "weight_decay: 5e-4", 6,
+        "training.optimizer.weight_decay is '5e-4' – YAML reads this as text, not as a number – write  "
+        "weight_decay: 0.0005",
+    ),
+    "5e-4 is text in a hyper-parameter too": (
+        "rho_lr: 0.01", "rho_lr: 1e-4", 12,
+        "methods.lets-sam.rho_lr is '1e-4' – YAML reads this as text, not as a number – write  rho_lr: 0.0001",
+    ),
+    "impossible value": (
+        "epochs: 2", "epochs: 0", 4, "training.epochs is 0 – Input should be greater than or equal to 1 – see how",
+    ),
+    "impossible momentum": ("momentum: 0.9", "momentum: 1.0", 6, "optimizer.momentum is 1.0 – Input should be less than"),
+    "infinite rate": ("lr: 0.1", "lr: .inf", 6, "training.optimizer.lr is inf – Input should be a finite number – see"),
+    "foreign setting of an optimizer": (
+        "momentum: 0.9", "betas: [0.9, 0.99]", 6, "training.optimizer.betas is an unknown key – nothing reads it",
+    ),
+    "unknown optimizer": (
+        "name: sgd", "name: adamm", 6,
+        "training.optimizer.name is 'adamm' – want one of sgd, adam, adamw – write  name: adam",
+    ),
+    "unknown schedule": (
+        "name: cosine", "name: cosin", 7, "training.schedule.name is 'cosin' – want one of constant, cosine",
+    ),
+    "gamma of another schedule": (
+        "{name: cosine}", "{name: cosine, gamma: 0.9}", 7, "gamma belongs to the exponential schedule, not to 'cosine'",
+    ),
+    "nesterov without momentum": (
+        "momentum: 0.9", "nesterov: true", 6, "nesterov needs a momentum above 0; write  momentum: 0.9",
+    ),
+    "profile that would leave its folder": (
+        "profile: test", "profile: ../test", 1, "profile is '../test' – a name is made of a-z, 0-9 and dashes – see",
+    ),
+    "name with a blank": (
+        "  clean:", "  Clean Data:", 14, "'Clean Data' – a name is made of a-z, 0-9 and dashes – see",
+    ),
+    "no experiment": (
+        GOOD[GOOD.index("experiments:\n") :], "experiments: {}", 13, "experiments is {} – Dictionary should have at least 1",
+    ),
+    "no method": ("methods: [lets-sam]", "methods: []", 21, "experiments.metric.methods is [] – List should have at least 1"),
+    "negative seed": ("seeds: [0, 1]", "seeds: [0, -1]", 2, "seeds[1] is -1 – Input should be greater than or equal to 0"),
+    "duplicate seed": (
+        "seeds: [0, 1]", "seeds: [0, 0]", 2,
+        "seeds[1] is 0 – stands twice, which would be a duplicate run – delete one of them",
+    ),
+    "duplicate run": (
+        "[erm, sam, lets-sam]", "[erm, sam, erm]", 17,
+        "experiments.clean.methods[2] is 'erm' – stands twice, which would be a duplicate run – delete one of them",
+    ),
+    "duplicate value of an axis": (
+        "[validation-loss, gap, half-squared-gap]", "[gap, gap]", 22, "experiments.metric.vary.metric[1] is 'gap' – stands twice",
+    ),
+    "unknown method": (
+        "[erm, sam, lets-sam]", "[erm, samm]", 17,
+        "experiments.clean.methods[1] is 'samm' – there is no method 'samm' (did you mean 'sam'",
+    ),
+    "unknown method with hyper-parameters": (
+        "  lets-sam: {rho_lr: 0.01}", "  let-sam: {rho_lr: 0.01}", 12, "methods.let-sam is 'let-sam' – there is no method",
+    ),
+    "unknown architecture": (
+        "architectures: [resnet-small, vit-small]", "architectures: [resnet-smal]", 16,
+        "experiments.clean.architectures[0] is 'resnet-smal' – no such architecture; did you mean resnet-small or",
+    ),
+    "unknown architecture with a training": (
+        "  vit-small:\n    opt", "  vit-smal:\n    opt", 9, "architectures.vit-smal is 'vit-smal' – no such architecture",
+    ),
+    "unknown data set": (
+        "    datasets: [digits]\n    architectures: [resnet-small, vit", "    datasets: [digit]\n    architectures: [resnet-small, vit",
+        15, "experiments.clean.datasets[0] is 'digit' – no such data set; did you mean digits? – choose from: digits",
+    ),
+    "unknown noise": (
+        "    methods: [erm, sam, lets-sam]", "    methods: [erm, sam, lets-sam]\n    noise: [symmetric-140]", 18,
+        "experiments.clean.noise[0] is 'symmetric-140' – want clean, or symmetric- and a percentage – write  noise: [clean",
+    ),
+    "unknown hyper-parameter": (
+        "rho_lr: 0.01", "rho_l: 0.01", 12, "methods.lets-sam.rho_l is 0.01 – lets-sam has no hyper-parameter 'rho_l' (did",
+    ),
+    "foreign hyper-parameter": (
+        "rho_lr: 0.01", "p: 0.5", 12, "methods.lets-sam.p is 0.5 – 'p' belongs to rst, lets-rst, not to lets-sam, which takes",
+    ),
+    "hyper-parameter that not every method of the axis takes": (
+        "methods: [lets-sam]", "methods: [sam, lets-sam]", 22,
+        "experiments.metric.vary.metric[0] is 'validation-loss' – 'metric' belongs to",
+    ),
+    "negative radius": ("rho_lr: 0.01", "rho: -0.1", 12, "methods.lets-sam.rho is -0.1 – rho = -0.1 is below 0"),
+    "negative radius in an experiment": (
+        "    methods: [lets-sam]", "    methods: [lets-sam]\n    hyperparameters: {lets-sam: {rho: -1}}", 22,
+        "experiments.metric.hyperparameters.lets-sam.rho is -1 – rho = -1.0 is below 0",
+    ),
+    "values that contradict each other": (
+        "rho_lr: 0.01", "rho: 20.0", 12, "methods.lets-sam.rho is 20.0 – rho = 20.0 lies outside rho_bounds",
+    ),
+    "hyper-parameters nobody reads": (
+        "    methods: [lets-sam]", "    methods: [lets-sam]\n    hyperparameters: {sam: {rho: 0.1}}", 22,
+        "experiments.metric.hyperparameters.sam is 'sam' – this experiment does not run it – delete the line",
+    ),
+    "a method's own seed": (
+        "{rho_lr: 0.01}", "{rho_lr: 0.01}\n  rst: {seed: 3}", 13,
+        "methods.rst.seed is 3 – a method's own seed follows from the run's – delete it, and use  seeds: [3]",
+    ),
+    "hyper-parameter of no type": (
+        "rho_lr: 0.01", "rho_lr: {a: 1}", 12, "methods.lets-sam.rho_lr is {'a': 1} – want one of: boolean, integer, number",
+    ),
+    "dangling experiment": (
+        "experiments: [metric]", "experiments: [metrics]", 29,
+        "tables.table6.experiments[0] is 'metrics' – no such experiment – choose from: clean, metric",
+    ),
+    "unknown field": (
+        "rows: metric", "rows: metrik", 30, "tables.table6.rows is 'metrik' – no field of a run – choose from: alpha,",
+    ),
+    "unknown field of a condition": (
+        "where: {architecture", "where: {arch", 43, "figures.figure5.where.arch is 'arch' – no field of a run – choose from:",
+    ),
+    "condition that no run meets": (
+        "where: {architecture: [resnet-small]}", "where: {architecture: [wrn-small]}", 43,
+        "figures.figure5.where is {'architecture': ['wrn-small']} – no run of clean is like this – delete",
+    ),
+    "unknown figure": (
+        "kind: curves", "kind: curve", 34,
+        "figures.figure2.kind is 'curve' – want one of sensitivity, curves, landscape, bars – write  kind: curves",
+    ),
+    "unknown metric": (
+        "metric: generalization_gap", "metric: generalisation_gap", 38,
+        "figures.figure2.metric is 'generalisation_gap' – want one of test_accuracy,",
+    ),
+    "even grid": (
+        "    where: {architecture: [resnet-small]}", "    points: 20", 43,
+        "figures.figure5.points is 20 – an even grid has no point at the trained weights; write  points: 21",
+    ),
+    "two grids for one landscape": (
+        "stand_ins:", "  figure8: {kind: landscape, title: L, experiments: [clean], points: 11}\nstand_ins:", 44,
+        "figures.figure8.points is 11 – figure5 draws the landscape of the same run, digits/clean/resnet-small/erm/seed-0-",
+    ),
+    "axes that contradict each other": (
+        "vary: {metric: [validation-loss, gap, half-squared-gap]}",
+        "vary: {hessian: [diagonal, finite-difference], direction: [derivation, algorithm]}", 13,
+        "experiments is impossible – hessian='finite-difference' is a product along the perturbation",
+    ),
+    "stand-in for nothing": (
+        "digits: cifar10", "digits: cifar", 45, "stand_ins.digits is 'cifar' – neither a data set nor an architecture – list",
+    ),
+    "key twice": ("seeds: [0, 1]", "seeds: [0, 1]\nseeds: [2]", 3, "key 'seeds' – stands twice, first on line 2 – delete one"),
+    "nested key twice": (
+        "  batch_size: 128", "  batch_size: 128\n  epochs: 3", 6, "key 'epochs' – stands twice, first on line 4 – delete one",
+    ),
+    "not YAML": ("seeds: [0, 1]", "seeds: [0, 1", 3, "not YAML – expected ',' or ']', but got '"),
+    "a tag that would run code": (
+        "profile: test", "profile: !!python/name:os.system test", 1, "not YAML – could not determine a constructor",
+    ),
+    "an unhashable key": ("seeds: [0, 1]", "? [a]\n: 1\nseeds: [0]", 2, "not YAML – found unhashable key"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_refused_with_line_and_remedy(tmp_path: Path, case: str) -> None:
+    there, instead, line, message = CASES[case]
+    assert there in GOOD
+    text = refusal(tmp_path, GOOD.replace(there, instead, 1))
+    assert text.startswith(f"bad.yaml:{line}: "), text
+    assert message in text
+    assert len(text.splitlines()) == 1
+    parts = text.split(" – ")
+    assert len(parts) >= 3, text
+    assert all(parts)
+
+
+def test_a_typo_in_a_key_that_must_be_there(tmp_path: Path) -> None:
+    missing, unknown = refusal(tmp_path, GOOD.replace("epochs: 2", "epoch: 2")).splitlines()
+    assert "bad.yaml:3: training.epochs is missing – it has no default – add  epochs: …" in missing
+    assert "bad.yaml:4: training.epoch is an unknown key – nothing reads it – write  epochs: 2" in unknown
+
+
+def test_every_problem_is_named_in_the_order_of_the_file(tmp_path: Path) -> None:
+    text = refusal(tmp_path, GOOD.replace("epochs: 2", "epochs: 0").replace("momentum: 0.9", "momentum: 2.0"))
+    assert [line.split(": ")[0] for line in text.splitlines()] == ["bad.yaml:4", f"{tmp_path}/bad.yaml:6"]
+
+
+def test_many_problems_are_counted(tmp_path: Path) -> None:
+    text = refusal(tmp_path, GOOD.replace("seeds: [0, 1]", f"seeds: {[-1] * 20}"))
+    assert len(text.splitlines()) == 9
+    assert text.endswith("… and 12 more")
+
+
+def test_a_line_below_a_merge_key_is_found(tmp_path: Path) -> None:
+    merged = GOOD.replace("  clean:", "  clean: &base").replace(
+        "  metric:\n    datasets: [digits]", "  metric:\n    <<: *base\n    datasets: [digit]"
+    )
+    assert refusal(tmp_path, merged).startswith("bad.yaml:20: experiments.metric.datasets[0] is 'digit' – ")
+
+
+@pytest.mark.parametrize("content", ["", "# nothing\n", "- a\n- b\n", "just text"])
+def test_what_is_no_mapping(tmp_path: Path, content: str) -> None:
+    assert re.match(
+        r"bad\.yaml:1: not a params file – want keys such as  profile: demo – compare with params/demo\.yaml",
+        refusal(tmp_path, content),
+    )
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"\x89PNG\r\n\x1a\n\x00\x00", b"profile: \x00"])
+def test_what_is_no_text(tmp_path: Path, content: bytes) -> None:
+    assert re.match(
+        r"bad\.yaml:1: not YAML – .+ – compare with params/demo\.yaml", refusal(tmp_path, content), re.S
+    )
+
+
+def test_an_alias_that_contains_itself(tmp_path: Path) -> None:
+    assert "an alias contains itself – delete that alias" in refusal(tmp_path, "profile: &a [*a]\n")
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(
+        SpecError, match=r"no\.yaml – cannot be read \(No such file or directory\) – name a params file"
+    ):
+        load_params(tmp_path / "no.yaml")
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"cannot be read \(Is a directory\) – name a params file"):
+        load_params(tmp_path)

@@ -1,0 +1,170 @@
+"""Expansion: how many runs, and which of them are the same."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lets.errors import SpecError
+from lets.spec import Matrix, Params, RunSpec, expand
+from lets.spec.effort import passes, steps
+
+CONTENT = yaml.safe_load((Path(__file__).parent / "params.yaml").read_text())
+
+
+def params(**changes: Any) -> Params:
+    return Params.model_validate({**CONTENT, **changes})
+
+
+def runs(matrix: Matrix, experiment: str) -> list[RunSpec]:
+    return [matrix.everything[run] for run in matrix.experiments[experiment]]
+
+
+@pytest.fixture(scope="module")
+def matrix() -> Matrix:
+    return expand(params())
+
+
+def test_counts(matrix: Matrix) -> None:
+    assert {name: len(ids) for name, ids in matrix.experiments.items()} == {
+        "clean": 2 * 3 * 2,
+        "metric": 3 * 2,
+    }
+    assert len(matrix.runs) == len(matrix.everything) == 12 + 6 - 2
+    assert matrix.unavailable == {}
+
+
+def test_the_last_row_of_table_6_is_a_run_of_table_1(matrix: Matrix) -> None:
+    shared = set(matrix.experiments["clean"]) & set(matrix.experiments["metric"])
+    assert {
+        (run.architecture, run.method, run.hyperparameters["metric"]) for run in map(matrix.runs.get, shared)
+    } == {("resnet-small", "lets-sam", "half-squared-gap")}
+    assert len(shared) == 2
+
+
+def test_sharing_does_not_hang_on_the_order_or_the_profile() -> None:
+    turned = {name: CONTENT["experiments"][name] for name in reversed(CONTENT["experiments"])}
+    assert set(expand(params(experiments=turned, profile="other")).runs) == set(expand(params()).runs)
+
+
+def test_training_comes_from_file_then_architecture_then_experiment() -> None:
+    clean = {**CONTENT["experiments"]["clean"], "training": {"epochs": 7}}
+    found = {
+        run.architecture: run.training
+        for run in runs(expand(params(experiments={"clean": clean}, tables={}, figures={})), "clean")
+    }
+    assert found["resnet-small"].optimizer.name == "sgd"
+    assert found["vit-small"].optimizer.name == "adamw"
+    assert {training.epochs for training in found.values()} == {7}
+    assert {training.batch_size for training in found.values()} == {128}
+
+
+def test_an_override_of_the_experiment_beats_the_one_of_the_architecture() -> None:
+    clean = {**CONTENT["experiments"]["clean"], "training": {"optimizer": {"name": "adam", "lr": 0.5}}}
+    found = runs(expand(params(experiments={"clean": clean}, tables={}, figures={})), "clean")
+    assert {run.training.optimizer.name for run in found} == {"adam"}
+
+
+def test_hyperparameters_come_from_defaults_then_file_then_experiment_then_axis() -> None:
+    metric = {
+        **CONTENT["experiments"]["metric"],
+        "hyperparameters": {"lets-sam": {"rho": 0.2, "rho_decay": 0.5}},
+        "vary": {"rho": [0.3]},
+    }
+    (first, _) = runs(expand(params(experiments={"metric": metric}, tables={}, figures={})), "metric")
+    values = first.hyperparameters
+    assert (values["rho_optimizer"], values["rho_lr"], values["rho_decay"], values["rho"]) == (
+        "adam",
+        0.01,
+        0.5,
+        0.3,
+    )
+    assert "seed" not in values
+
+
+def test_two_axes_vary_together() -> None:
+    metric = {
+        **CONTENT["experiments"]["metric"],
+        "vary": {"rho": [0.1, 0.2, 0.3], "metric": ["gap", "validation-loss"]},
+    }
+    found = runs(expand(params(experiments={"metric": metric}, tables={}, figures={})), "metric")
+    assert len({(run.hyperparameters["rho"], run.hyperparameters["metric"], run.seed) for run in found}) == 12
+
+
+def test_seeds_of_the_experiment_replace_those_of_the_file() -> None:
+    metric = {**CONTENT["experiments"]["metric"], "seeds": [5]}
+    found = runs(expand(params(experiments={"metric": metric}, tables={}, figures={})), "metric")
+    assert [run.seed for run in found] == [5, 5, 5]
+
+
+def test_a_method_with_an_own_generator_gets_no_seed_of_its_own() -> None:
+    clean = {**CONTENT["experiments"]["clean"], "methods": ["rst"]}
+    found = runs(expand(params(experiments={"clean": clean}, tables={}, figures={})), "clean")
+    assert {tuple(run.hyperparameters) for run in found} == {("rho", "p", "bn_stats")}
+
+
+def test_what_is_not_built_is_named_not_dropped() -> None:
+    clean = {**CONTENT["experiments"]["clean"], "datasets": ["digits", "imagenet"]}
+    matrix = expand(params(experiments={"clean": clean}, tables={}, figures={}))
+    assert len(matrix.runs) == len(matrix.unavailable) == 12
+    assert set(matrix.unavailable.values()) == {"ImageNet not available in this version"}
+    run = next(iter(matrix.unavailable))
+    with pytest.raises(
+        SpecError, match="ImageNet not available in this version – choose another one: lets status"
+    ):
+        matrix.find(run)
+
+
+def test_select_keeps_what_the_condition_names(matrix: Matrix) -> None:
+    shown = matrix.select(params().figures["figure2"])
+    assert {run.method for run in shown} == {"sam", "lets-sam"}
+    assert len(shown) == 8
+
+
+def test_a_landscape_shows_the_first_seed(matrix: Matrix) -> None:
+    found = matrix.landscapes(params())
+    assert {(matrix.runs[run].method, matrix.runs[run].seed) for run in found} == {
+        ("erm", 0),
+        ("sam", 0),
+        ("lets-sam", 0),
+    }
+
+
+def test_find(matrix: Matrix) -> None:
+    run = next(iter(matrix.runs))
+    assert matrix.find(run).id == matrix.find(run[:-4]).id == run
+    with pytest.raises(SpecError, match="begins 2 ids – list them: lets status --runs"):
+        matrix.find("digits/clean/resnet-small/s")
+    with pytest.raises(
+        SpecError, match="'nothing' – is no run of this params file – list them: lets status --runs"
+    ):
+        matrix.find("nothing")
+
+
+@pytest.mark.parametrize(
+    ("method", "extra", "per_step"),
+    [
+        ("erm", {}, 1),
+        ("sam", {}, 2),
+        ("rst", {"p": 0.25}, 1.25),
+        ("looksam", {"k": 4}, 1.25),
+        ("lets-sam", {}, 4),
+        ("lets-sam", {"hessian": "exact"}, 5),
+    ],
+)
+def test_effort(method: str, extra: dict[str, Any], per_step: float) -> None:
+    clean = {
+        **CONTENT["experiments"]["clean"],
+        "methods": [method],
+        "hyperparameters": {method: extra} if extra else {},
+    }
+    run = runs(expand(params(experiments={"clean": clean}, tables={}, figures={})), "clean")[0]
+    assert steps(run) == 2 * 12  # two epochs of 1,437 images in batches of 128
+    assert passes(run) == 24 * per_step
+
+
+def test_effort_with_reuse() -> None:
+    content = {**CONTENT["training"], "val_batches": "next"}
+    run = next(run for run in expand(params(training=content)).runs.values() if run.method == "lets-sam")
+    assert passes(run) == 24 * 3

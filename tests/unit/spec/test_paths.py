@@ -1,0 +1,67 @@
+"""One place that builds paths."""
+
+from pathlib import Path
+
+import pytest
+
+from lets.errors import SpecError
+from lets.spec import Layout
+from lets.spec.noise import Noise
+
+RUN = "digits/clean/resnet-small/sam/seed-0-3ee3a226"
+
+
+def test_every_path_lies_below_the_root_and_none_twice() -> None:
+    layout = Layout("demo", Path("/project"))
+    paths = [
+        *layout.run_files(RUN),
+        layout.landscape(RUN),
+        layout.state(RUN),
+        layout.log("train", RUN),
+        layout.raw,
+        layout.arrays("digits"),
+        layout.labels("digits", "symmetric-40"),
+        layout.noise_card("digits", "symmetric-40"),
+        *layout.tables("table1"),
+        *layout.figures("figure1"),
+        layout.page,
+        layout.summary,
+        layout.audit,
+        layout.audit_text,
+        layout.published,
+    ]
+    assert len(set(paths)) == len(paths)
+    assert all(path.is_relative_to("/project") for path in paths)
+
+
+def test_profiles_do_not_meet_but_share_their_data() -> None:
+    demo, paper = Layout("demo"), Layout("paper")
+    assert demo.run(RUN) == Path("results/demo/runs") / RUN
+    assert demo.run(RUN) != paper.run(RUN)
+    assert demo.arrays("digits") == paper.arrays("digits")
+
+
+def test_a_run_has_no_other_files() -> None:
+    with pytest.raises(AssertionError, match=r"weights\.pt"):
+        Layout("demo").run_file(RUN, "weights.pt")
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "exclude_true"),
+    [
+        ("clean", 0.0, False),
+        ("symmetric-5", 0.05, False),
+        ("symmetric-40-exclude-true", 0.4, True),
+        ("symmetric-100", 1.0, False),
+    ],
+)
+def test_noise(name: str, rate: float, exclude_true: bool) -> None:
+    assert Noise.parse(name) == Noise(name, rate, exclude_true)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "symmetric", "symmetric-0", "symmetric-05", "symmetric-101", "symmetric-40-exclude", "Clean"]
+)
+def test_what_is_no_noise(name: str) -> None:
+    with pytest.raises(SpecError, match="want clean, or symmetric- and a percentage – write  noise: "):
+        Noise.parse(name)

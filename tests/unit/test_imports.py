@@ -1,0 +1,183 @@
+"""Who may import whom, read from the source; and who must start without torch."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import lets
+
+ROOT = Path(lets.__path__[0])
+FILES = sorted(ROOT.rglob("*.py"))
+
+ALLOWED = {
+    "__main__": {"cli"},
+    "errors": {"optim.errors"},
+    "optim": set(),  # liftable: torch and the standard library, nothing else
+    "spec": {"errors", "optim.catalogue", "models.catalogue", "data.catalogue"},
+    "records": {"errors", "spec"},
+    "data": {"errors", "records"},
+    "models": {"errors"},
+    "train": {"errors", "spec", "records", "data", "models", "optim"},
+    "analysis": {"errors", "spec", "records", "data", "models", "optim", "train"},
+    "results": {"errors", "spec", "records"},
+    "report": {
+        "errors",
+        "spec",
+        "records",
+        "results",
+        "optim.catalogue",
+        "models.catalogue",
+        "data.catalogue",
+    },
+    "audit": {"errors", "spec", "records", "results", "report"},
+    "cli": {
+        "errors",
+        "spec",
+        "records",
+        "data",
+        "models",
+        "optim",
+        "train",
+        "analysis",
+        "results",
+        "report",
+        "audit",
+    },
+}
+"""package → the packages, or modules of them, that it may import while it is imported"""
+
+LAZILY = {"audit": {"data", "train", "analysis"}}
+"""package → what it may import inside functions besides: the audit draws noise and computes from weights again"""
+
+WITHOUT_TORCH = ("spec", "records", "results", "report")
+
+
+def package_of(file: Path) -> str:
+    return file.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(file: Path) -> Iterator[tuple[str, bool]]:
+    """Yield (absolute name, lazily) of every import; those for type checkers alone do not count."""
+    yield from _walk(ast.parse(file.read_text()), file, lazily=False)
+
+
+def _walk(node: ast.AST, file: Path, lazily: bool) -> Iterator[tuple[str, bool]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        if isinstance(child, ast.Import):
+            yield from ((alias.name, lazily) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            yield from ((name, lazily) for name in _from(child, file))
+        else:
+            yield from _walk(child, file, lazily or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def _from(node: ast.ImportFrom, file: Path) -> list[str]:
+    """`from lets import optim` imports lets.optim; a relative import is made absolute."""
+    above = ["lets", *file.relative_to(ROOT).parts[: -node.level]] if node.level else []
+    module = ".".join([*above, *([node.module] if node.module else [])])
+    return [f"{module}.{alias.name}" for alias in node.names] if module == "lets" else [module]
+
+
+def ours(file: Path) -> Iterator[tuple[str, bool]]:
+    """Yield the imports of other packages of ours, without the leading `lets.`."""
+    for name, lazily in imports(file):
+        if name.startswith("lets.") and name.split(".")[1] != package_of(file):
+            yield name.removeprefix("lets."), lazily
+
+
+def within(name: str, allowed: set[str]) -> bool:
+    return any(name == one or name.startswith(f"{one}.") for one in allowed)
+
+
+def test_every_package_has_a_rule() -> None:
+    packages = {package_of(file) for file in FILES if file.parent != ROOT or file.name != "__init__.py"}
+    assert packages == set(ALLOWED)
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_a_package_imports_what_it_may(package: str) -> None:
+    wrong = []
+    for file in FILES:
+        if package_of(file) == package:
+            for name, lazily in ours(file):
+                if not within(name, ALLOWED[package] | (LAZILY.get(package, set()) if lazily else set())):
+                    wrong.append(f"{file.relative_to(ROOT)} imports lets.{name}")
+    assert wrong == []
+
+
+def test_optim_needs_torch_and_the_standard_library_alone() -> None:
+    foreign = {
+        name.split(".")[0]
+        for file in FILES
+        if package_of(file) == "optim"
+        for name, _ in imports(file)
+        if name.split(".")[0] not in sys.stdlib_module_names
+    }
+    assert foreign - {"lets"} == {"torch"}
+
+
+@pytest.mark.parametrize("package", WITHOUT_TORCH)
+def test_no_torch_in_the_source(package: str) -> None:
+    heavy = [
+        f"{file.relative_to(ROOT)} imports {name}"
+        for file in FILES
+        if package_of(file) == package
+        for name, _ in imports(file)
+        if name.split(".")[0] in ("torch", "torchvision", "timm") or name.endswith(".torch")
+    ]
+    assert heavy == []
+
+
+def test_the_reader_of_imports_sees_what_it_should(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    file = tmp_path / "optim" / "sam.py"
+    file.parent.mkdir()
+    file.write_text(
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import numpy\n"
+        "from ..spec import RunSpec\nfrom . import rho\nfrom lets import data\n"
+        "def f():\n    import lets.train.loop\n"
+    )
+    assert list(imports(file)) == [
+        ("typing", False),
+        ("lets.spec", False),
+        ("lets.optim", False),
+        ("lets.data", False),
+        ("lets.train.loop", True),
+    ]
+    assert list(ours(file)) == [("spec", False), ("data", False), ("train.loop", True)]
+
+
+def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a new interpreter, on the same source."""
+    command = [sys.executable, "-c", code, *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT.parent)}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    ["status", "status --runs", "plan", "list methods", "list architectures", "list datasets", "--help"],
+)
+def test_a_verb_starts_without_torch(verb: str) -> None:
+    code = (
+        "import sys; from lets.cli.main import app; app(sys.argv[1:], standalone_mode=False); "
+        "heavy = {'torch', 'pandas', 'matplotlib', 'sklearn', 'torchvision', 'timm'} & set(sys.modules); "
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = python(code, *verb.split())
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "module", ["lets", "lets.spec", "lets.records", "lets.results", "lets.report", "lets.audit"]
+)
+def test_a_package_is_imported_without_torch(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    assert python(code).returncode == 0

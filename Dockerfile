@@ -8,7 +8,7 @@ RUN python3 -m venv /opt/lets \
     && /opt/lets/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /opt/requirements.lock \
     && printf '#!/bin/sh\nexec python -m lets "$@"\n' > /opt/lets/bin/lets \
     && chmod +x /opt/lets/bin/lets \
-    && useradd --create-home lets
+    && useradd --create-home --uid 1000 lets
 
 # The project's own source, relative to the working directory that a job is bound to.
 ENV PATH=/opt/lets/bin:$PATH \
@@ -16,6 +16,6 @@ ENV PATH=/opt/lets/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     MPLCONFIGDIR=/tmp/matplotlib
 
-USER lets
+USER 1000
 WORKDIR /home/lets
 CMD ["lets", "--help"]

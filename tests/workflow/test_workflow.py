@@ -78,7 +78,6 @@ def test_kill_nine_in_the_middle_and_again_gives_the_same_bytes(built, project):
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert set(project.metrics()) != set(run_ids(project))
-    project.run("snakemake", "--unlock", "--configfile", "params/tiny.yaml")
     project.snakemake("runs")
     assert project.metrics() == built.metrics()
 
@@ -146,3 +145,15 @@ def test_values_beside_the_params_file_are_refused(project):
     result = project.snakemake("--config", "seeds=[5]", check=False)
     assert result.returncode == 2
     assert "leave no trace" in result.stderr
+
+
+def test_a_second_workflow_in_the_same_folder_is_refused_while_the_first_is_alive(project):
+    command = ["snakemake", "--cores", "1", "runs", "--configfile", "params/tiny.yaml"]
+    first = subprocess.Popen(command, cwd=project.folder, env=project.env, stdout=-3, stderr=-3)
+    while not list((project.folder / ".snakemake" / "locks").glob("*")):
+        assert first.poll() is None
+        time.sleep(0.05)
+    second = project.snakemake("runs", check=False)
+    assert second.returncode == 1
+    assert "cannot be locked" in second.stderr
+    assert first.wait(timeout=120) == 0

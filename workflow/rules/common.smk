@@ -3,6 +3,7 @@
 from lets.spec import Layout, expand, load_params
 from lets.spec.preflight import (
     announce,
+    forget_stale_locks,
     plainly,
     refuse_without_gpu,
     refuse_without_image,
@@ -18,6 +19,7 @@ with plainly():
 
 if workflow.is_main_process:
     announce(matrix)
+    at_work = forget_stale_locks()
 
 
 onstart:

@@ -10,8 +10,8 @@ from lets.audit.places import Places, figure_places, table_places
 from lets.errors import LetsError
 from lets.report.figures import figure_data
 from lets.report.page import render_page
-from lets.report.tables import render_table
 from lets.report.runs import runs_text
+from lets.report.tables import render_table
 from lets.report.variants import summary_text
 from lets.spec.params import Figure, Table
 

@@ -1,5 +1,5 @@
 # The dependencies of the project, pinned by hash. Code and data are the bound working directory: editing
-# them needs no new image. Build with `make image`; run with `snakemake --cores all --use-singularity`.
+# them needs no new image. Jobs will run in it with `snakemake --cores all --use-singularity`.
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 FROM ${BASE_IMAGE}
 

@@ -4,10 +4,11 @@ PYTHON ?= python3
 ENV := .venv
 ACTIVATE := . $(ENV)/bin/activate
 
-.PHONY: demo test lint format shell report lock image clean
+.PHONY: demo test lint format shell report lock clean
 
 demo: $(ENV)/installed          ## every table and figure on embedded data
-	@$(ACTIVATE) && snakemake --cores all --quiet all && lets status
+	@$(ACTIVATE) && (snakemake --dry-run 2>/dev/null | grep "Nothing to be done" \
+		|| snakemake --cores all --quiet all) && lets status | tail -n 1
 	@echo
 	@echo "Look at   reports/demo/index.html           all tables and figures on one page"
 	@echo "          reports/demo/tables, figures      csv, md, tex; svg, png"
@@ -28,9 +29,6 @@ shell: $(ENV)/installed         ## a shell in which lets, snakemake and dvc work
 
 report: $(ENV)/installed        ## Snakemake's own report: provenance and run times of every job
 	@$(ACTIVATE) && snakemake --report work/snakemake-report.html
-
-image:                          ## the container image that --use-singularity runs in
-	@echo "error: make image – not available in this version – run without --use-singularity"; exit 2
 
 lock: $(ENV)/installed          ## pin every package by hash; names no registry
 	@$(ACTIVATE) && uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

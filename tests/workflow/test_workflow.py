@@ -138,7 +138,7 @@ def test_the_paper_refuses_to_start_without_a_gpu(project):
 def test_containers_without_an_image_are_refused_at_once(project):
     result = project.snakemake("--use-singularity", check=False)
     assert result.returncode == 2
-    assert "make image" in result.stderr
+    assert "run without --use-singularity" in result.stderr
 
 
 def test_values_beside_the_params_file_are_refused(project):

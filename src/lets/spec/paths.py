@@ -94,7 +94,7 @@ class Layout:
 
     @property
     def image(self) -> Path:
-        """The container image that `make image` builds."""
+        """The container image that --use-singularity runs in; a later version builds it from the Dockerfile."""
         return self.root / "work" / "image" / "lets.sif"
 
     def benchmark(self, run: str) -> Path:

@@ -9,6 +9,8 @@ from lets.errors import SpecError
 
 def choose_device(wanted: str) -> torch.device:
     """Return the device of `auto`, `cpu` or `cuda`; raises SpecError when a GPU is asked for and there is none."""
+    if wanted not in ("auto", "cpu", "cuda"):
+        raise SpecError(f"device {wanted!r} – unknown – write  --device auto, cpu or cuda")
     if wanted == "cuda" and not torch.cuda.is_available():
         raise SpecError(
             "device 'cuda' – torch finds no GPU on this machine – use  --device cpu, or a cluster: "

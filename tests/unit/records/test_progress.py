@@ -8,7 +8,7 @@ import pytest
 from lets.records.progress import Progress, duration, progress
 from lets.spec import Layout, Matrix, expand, load_params
 
-MATRIX = expand(load_params(Path(__file__).parent / "params.yaml"))
+MATRIX = expand(load_params(Path(__file__).parents[2] / "audit" / "params.yaml"))
 
 
 def finish(layout: Layout, matrix: Matrix, times: list[float]) -> None:

@@ -19,7 +19,8 @@ def test_everything(figures: Project, monkeypatch, capsys) -> None:
     wanted += [
         f"{folder}/figures/{name}.{s}" for name in figures.params.figures for s in ("csv", "svg", "png")
     ]
-    assert printed.out.split() == [*wanted, f"{folder}/index.html", f"{folder}/summary.json"]
+    wanted += [f"{folder}/{name}" for name in ("index.html", "summary.json", "runs.csv")]
+    assert printed.out.split() == wanted
     assert all((figures.root / path).is_file() for path in printed.out.split())
     interrupted = figures.run(architecture="vit-small", method="sam", seed=1)
     diverged = figures.run(architecture="vit-small", method="asam", seed=1)

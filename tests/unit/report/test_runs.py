@@ -1,0 +1,21 @@
+"""runs.csv holds every run once, finished or not, and reads back to the numbers of the records."""
+
+import csv
+from io import StringIO
+
+from lets.records import RunRecord
+from lets.report import runs_text
+from tests.golden.factory import Project
+
+
+def test_every_run_is_there_with_its_numbers(figures: Project) -> None:
+    rows = list(csv.DictReader(StringIO(runs_text(figures.matrix, figures.layout))))
+    assert [row["id"] for row in rows] == list(figures.matrix.everything)
+    assert {row["status"] for row in rows} >= {"finished", "diverged"}
+    for row in rows:
+        if row["status"] == "finished":
+            metrics = RunRecord.at(figures.layout, row["id"]).metrics
+            assert float(row["test_accuracy"]) == metrics.test_accuracy
+            assert float(row["test_loss"]) == metrics.test_loss
+        else:
+            assert row["test_accuracy"] == ""

@@ -29,12 +29,13 @@ class Training:
         # Made on the CPU, so that a GPU run starts from the same weights.
         self.model = lets.models.create(spec.architecture, data.classes, data.image).to(device)
         self.optimizer = build_optimizer(self.model, self.training.optimizer)
-        self.schedule = build_schedule(self.optimizer, self.training, self.steps_per_epoch)
         info = METHODS[spec.method]
         settings: dict[str, Any] = dict(spec.hyperparameters)
         if "seed" in info.hyperparameters:
             settings["seed"] = spec.seeds()["method"]
         self.method = create(spec.method, self.model, self.optimizer, total_steps=total_steps, **settings)
+        # After the method: GSAM reads the full learning rate, which a warm-up has not reached yet.
+        self.schedule = build_schedule(self.optimizer, self.training, self.steps_per_epoch)
         self.learned = info.needs_validation
         self.trace = Trace(total_steps, self.learned, device)
         self.history: list[HistoryRow] = []

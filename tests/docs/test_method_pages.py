@@ -1,0 +1,182 @@
+"""The methods' pages are true: in step with the catalogue, their examples run, their numbers come out again."""
+
+import re
+from ast import literal_eval
+from collections.abc import Callable, Iterator
+from difflib import unified_diff
+from math import log
+from pathlib import Path
+from runpy import run_path
+from typing import Any
+
+import pytest
+import torch
+
+import lets
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = DOCS / "methods"
+GENERATOR = run_path(str(PAGES / "generate.py"))
+CODE = re.compile(r"^```python\n(.*?)^```$", re.S | re.M)
+WORKED = re.compile(
+    r"^```python\n([^`]*)^```\n\n\| quantity \| value \|\n\|---\|---\|\n((?:\|.*\|\n?)+)", re.M
+)
+SETUP, QUADRATIC = CODE.findall((PAGES / "README.md").read_text())
+
+every_method = pytest.mark.parametrize("name", lets.methods())
+every_page = pytest.mark.parametrize(
+    "page", sorted(DOCS.rglob("*.md")), ids=lambda p: str(p.relative_to(DOCS))
+)
+
+
+@pytest.fixture(autouse=True)
+def global_rng_untouched() -> Iterator[None]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+
+
+def text_of(name: str) -> str:
+    return (PAGES / f"{name}.md").read_text()
+
+
+def section(name: str, title: str) -> str:
+    return text_of(name).split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def test_every_method_has_a_page_and_every_page_a_method() -> None:
+    assert {p.stem for p in PAGES.glob("*.md")} == {*lets.methods(), "README", "lets"}
+
+
+@pytest.mark.parametrize("page", GENERATOR["parts"](), ids=lambda p: p.stem)
+def test_the_generated_part_is_in_step_with_the_catalogue(page: Path) -> None:
+    now, part = page.read_text(), GENERATOR["parts"]()[page]
+    diff = unified_diff(
+        now.splitlines(),
+        GENERATOR["renewed"](now, part).splitlines(),
+        "in the page",
+        "generated",
+        lineterm="",
+        n=0,
+    )
+    lines = "\n".join(diff)
+    assert not lines, f"{page.name} is out of step; run: python docs/methods/generate.py\n{lines}"
+
+
+@every_method
+def test_defaults_are_explained(name: str) -> None:
+    """Each hyper-parameter is named where its default is explained, there or on the page that is referred to."""
+    if name.startswith("lets-") and name != "lets-sam":
+        explained = section(name, "Where the defaults come from") + section(
+            "lets-sam", "Where the defaults come from"
+        )
+        base = section(name.removeprefix("lets-"), "Where the defaults come from")
+    elif name == "erm":
+        return
+    else:
+        explained, base = section(name, "Where the defaults come from"), ""
+    common = {"bn_stats"}  # explained for all methods in README.md
+    missing = [
+        h for h in lets.describe(name).hyperparameters if h not in common and f"`{h}" not in explained + base
+    ]
+    assert not missing
+
+
+@every_method
+def test_the_example_runs(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = CODE.findall(section(name, "Example"))
+    namespace: dict[str, Any] = {}
+    exec(SETUP, namespace)
+    before = [p.detach().clone() for p in namespace["model"].parameters()]
+    exec(example, namespace)
+    assert namespace["method"].info.name == name
+    assert any(not torch.equal(a, b) for a, b in zip(before, namespace["model"].parameters(), strict=True))
+    assert capsys.readouterr().out
+
+
+OBSERVED: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "perturbation": lambda n: tuple(there - here for here, there in zip(*n["visited"][:2], strict=True)),
+    "descent gradient": lambda n: tuple(p.grad.item() for p in n["model"].parameters()),
+    "weights": lambda n: tuple(p.item() for p in n["model"].parameters()),
+    "radius": lambda n: n["method"].rho,
+    "perturbed": lambda n: n["stats"].perturbed,
+    "gap": lambda n: n["stats"].gap.item(),
+    "hyper-gradient": lambda n: n["stats"].hypergradient.item(),
+    "mean": lambda n: n["method"].state_dict()["policy"]["mean"].item(),
+    "variance": lambda n: n["method"].state_dict()["policy"]["variance"].item(),
+}
+"""What a page calls a quantity → how to see it from outside"""
+
+
+def fresh() -> dict[str, Any]:
+    """The quadratic at theta_0, with a record of the weights at which its loss is asked for."""
+    namespace: dict[str, Any] = {"torch": torch, "nn": torch.nn, "lets": lets, "visited": []}
+    exec(QUADRATIC, namespace)
+    namespace["model"].register_forward_pre_hook(
+        lambda model, _: namespace["visited"].append([p.item() for p in model.parameters()])
+    )
+    return namespace
+
+
+@pytest.mark.parametrize("name", [*lets.methods(), "lets"])
+def test_the_worked_numbers_come_out_again(name: str) -> None:
+    examples = WORKED.findall(text_of(name))
+    assert examples
+    namespace = fresh()
+    for code, table in examples:
+        if "lets.create" in code:
+            namespace = fresh()
+        namespace["visited"].clear()
+        exec(code, namespace)
+        for quantity, shown in re.findall(r"^\| ([^|$(]+?) (?:[$(].*)?\| (.*) \|$", table, re.M):
+            assert OBSERVED[quantity](namespace) == pytest.approx(literal_eval(shown), rel=1e-10, abs=1e-9), (
+                quantity
+            )
+        assert len(re.findall("^\\|", table, re.M)) == len(re.findall(r"^\| [^|]+ \| .+ \|$", table, re.M))
+
+
+def test_adams_floor_is_where_the_page_says() -> None:
+    rows = re.findall(r"^\| ([\d.]+) \| ([\d.]+) \| ([\d.e-]+) \|$", text_of("lets"), re.M)
+    assert len(rows) == 4
+    for eta, rho, hypergradient in rows:
+        assert float(eta) * float(rho) * float(hypergradient) == pytest.approx(1e-8)
+    for scale in (1.0, 0.02, 0.01, 0.005):  # of the loss; from far above the floor to below it
+        namespace = fresh()
+        method = lets.create("lets-sam", namespace["model"], namespace["optimizer"], rho=0.05, rho_lr=0.01)
+        stats = method.step(
+            lambda b, n=namespace, c=scale: c * n["model"](b), namespace["batch"], namespace["val_batch"]
+        )
+        r = 0.1 * 0.05 * abs(stats.hypergradient.item())
+        assert abs(log(method.rho / 0.05)) == pytest.approx(0.01 * r / (r + 1e-8), rel=1e-6)
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", page.read_text(), flags=re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@every_page
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+        if link.startswith("https://"):
+            continue
+        file, _, anchor = link.partition("#")
+        target = page.parent / file if file else page
+        assert target.is_file(), link
+        assert not anchor or anchor in headings(target), link
+
+
+@every_page
+def test_equations_are_whole_and_survive_markdown(page: Path) -> None:
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(), flags=re.S)
+    displayed = re.findall(r"\$\$(.*?)\$\$", text, re.S)
+    assert text.count("$$") == 2 * len(displayed)
+    rest = re.sub(r"\$\$.*?\$\$", "", text, flags=re.S)
+    inline = re.findall(r"\$([^$\n]+)\$", rest)
+    assert rest.count("$") == 2 * len(inline), "an inline equation without an end on its line"
+    for equation in (*displayed, *inline):
+        assert equation.count("{") == equation.count("}"), equation
+        assert equation.count(r"\left") - equation.count(r"\leftarrow") == equation.count(r"\right"), equation
+        # Markdown eats a backslash before punctuation, and reads * | < and an underscore after punctuation itself.
+        assert not re.search(r"\\[^a-zA-Z]|[*|<]|[^\w]_|\n", equation), equation

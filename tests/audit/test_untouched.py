@@ -22,6 +22,7 @@ def test_it_passes(project: Any) -> None:
         "data": 2,
         "weights": 0,
         "landscapes": 0,
+        "hypergradients": 0,
         "cells": 6 + 2 + 2 + 4,
         "origin": 18,
     }
@@ -47,7 +48,7 @@ def test_the_text_is_for_people(project: Any) -> None:
     text = project.layout.audit_text.read_text()
     assert text == audit_text(project.audit())
     assert text.startswith("# Audit of test: PASS\n")
-    assert "| bytes      | sha256 of run files " in text
+    assert "| bytes          | sha256 of run files " in text
     assert "Printed places: 14 verified.\n" in text
     assert text.endswith("Next: nothing to do\n")
 

@@ -10,6 +10,7 @@ from lets.records import Divergence, Metrics
 from lets.records.digests import sha256_file
 from lets.records.files import json_text, write_text
 from lets.records.history import HistoryRow, history_text
+from lets.records.probes import Probe, probes_of, probes_text
 from lets.records.provenance import Provenance
 from lets.spec import Layout, Matrix, Params, RunSpec, expand, load_params
 
@@ -110,6 +111,25 @@ class Project:
             for b in axis
         ]
         write_text(self.layout.landscape(run.id), "\n".join(["a,b,loss", *lines]) + "\n")
+
+    def hypergradient(self, run: RunSpec, steps: Sequence[int] = (0, 5, 10)) -> list[Probe]:
+        """Write probes as `lets analyse hypergradient` would: at step 5 the diagonal ones have the wrong sign.
+
+        Their size is 1, 2, 4, … thousandths of the true one, which is 0.5 at every step.
+        """
+        probes: list[Probe] = []
+        for place, step in enumerate(steps):
+            surrogate = 0.5e-3 * 2**place * (-1 if step == 5 else 1)
+            found = {
+                ("algorithm", "diagonal"): (surrogate, 0.1 * place),
+                ("algorithm", "exact"): (0.4, 1.0),
+                ("derivation", "diagonal"): (2 * surrogate, 0.2 * place),
+                ("derivation", "finite-difference"): (0.6, 0.9),
+                ("derivation", "exact"): (0.5, 1.0),
+            }
+            probes += probes_of(step, step // 10 + 1, 0.05, found)
+        write_text(self.layout.hypergradient(run.id), probes_text(probes))
+        return probes
 
 
 def epoch_row(

@@ -1,4 +1,4 @@
-# What figures need beyond the run records.
+# What tables and figures need beyond the run records.
 
 
 rule landscape:
@@ -14,8 +14,28 @@ rule landscape:
         gpu=int(params.device == "cuda"),
     params:
         file=params_file,
-        figure=lambda wildcards: matrix.landscapes(params)[
+        figure=lambda wildcards: matrix.analyses(params, Landscape)[
             wildcards.run
         ].model_dump_json(),
     shell:
         "lets analyse landscape --params {params.file} --run {wildcards.run} --threads {threads} > {log}"
+
+
+# A training of its own, so it waits for no run.
+rule hypergradient:
+    input:
+        lambda wildcards: layout.inputs(matrix.runs[wildcards.run]),
+    output:
+        layout.hypergradient("{run}"),
+    log:
+        layout.log("hypergradient", "{run}"),
+    threads: 1
+    resources:
+        gpu=int(params.device == "cuda"),
+    params:
+        file=params_file,
+        every=lambda wildcards: matrix.analyses(params, Hypergradient)[
+            wildcards.run
+        ].every,
+    shell:
+        "lets analyse hypergradient --params {params.file} --run {wildcards.run} --threads {threads} > {log}"

@@ -1,6 +1,7 @@
 # What to run and where it lies; the rules take every path from here.
 
 from lets.spec import Layout, expand, load_params
+from lets.spec.params import Hypergradient, Landscape
 from lets.spec.preflight import (
     announce,
     forget_stale_locks,

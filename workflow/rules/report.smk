@@ -4,6 +4,7 @@
 rule table:
     input:
         lambda wildcards: layout.sources(matrix, params.tables[wildcards.table]),
+        lambda wildcards: layout.analyses(matrix, params.tables[wildcards.table]),
         layout.published,
     output:
         layout.table("{table}", "csv"),
@@ -26,7 +27,7 @@ rule table:
 rule figure:
     input:
         lambda wildcards: layout.sources(matrix, params.figures[wildcards.figure]),
-        lambda wildcards: layout.landscapes(matrix, params.figures[wildcards.figure]),
+        lambda wildcards: layout.analyses(matrix, params.figures[wildcards.figure]),
     output:
         layout.figure("{figure}", "csv"),
         report(

@@ -11,6 +11,7 @@ from lets.audit.cells import check_cells
 from lets.audit.data import check_data
 from lets.audit.digests import check_digests
 from lets.audit.findings import Check, Finding, command
+from lets.audit.hypergradients import check_hypergradients
 from lets.audit.landscapes import check_landscapes
 from lets.audit.numbers import check_numbers
 from lets.audit.origin import check_origin
@@ -66,7 +67,7 @@ def perform(params_file: Path, default: Path, weights: int | None = None, root: 
     checks = [check_tree(case), check_digests(case), check_numbers(case), check_data(case)]
     count = params.audit_weights if weights is None else weights
     sample = check_weights(case, count)
-    checks += [sample.check, check_landscapes(case, count)]
+    checks += [sample.check, check_landscapes(case, count), check_hypergradients(case)]
     suspects = {finding.run: finding.remove for check in checks for finding in check.failures if finding.run}
     checks += [check_cells(case, suspects), check_origin(case)]
     failures = [finding for check in checks for finding in check.failures]

@@ -13,7 +13,7 @@ from lets.report.page import render_page
 from lets.report.runs import runs_text
 from lets.report.tables import render_table
 from lets.report.variants import summary_text
-from lets.spec.params import Figure, Table
+from lets.spec.params import AnyTable, Figure
 
 Suspects = dict[str, tuple[str, ...]]
 """runs that another check blames → what to delete so that they are made again"""
@@ -39,7 +39,7 @@ def _guarded(case: Case, name: str, findings: Iterator[Finding]) -> list[Finding
         return [Finding(name, f"cannot be derived: {error}", cells, make=case.make)]
 
 
-def _table(case: Case, name: str, table: Table, suspects: Suspects) -> Iterator[Finding]:
+def _table(case: Case, name: str, table: AnyTable, suspects: Suspects) -> Iterator[Finding]:
     derived = render_table(name, table, case.params, case.matrix, case.layout)
     places = table_places(name, table, case)
     for suffix, text in derived.items():

@@ -5,10 +5,10 @@ import math
 import random
 from collections.abc import Iterator
 
+from lets.audit.analyses import analyses, wrong
 from lets.audit.case import Case
-from lets.audit.findings import Check, Finding
+from lets.audit.findings import Check
 from lets.errors import LetsError
-from lets.records import Status
 from lets.spec import seed_for
 from lets.spec.params import Landscape
 
@@ -18,22 +18,12 @@ LOSS = 1e-4
 
 def check_landscapes(case: Case, count: int) -> Check:
     """Every landscape is there; `count` of them have the losses that the weights give now."""
-    wanted = case.matrix.landscapes(case.params)
-    finished = [run for run in sorted(wanted) if case.states[run] is Status.FINISHED]
-    there = [run for run in finished if case.layout.landscape(run).is_file()]
-    failures = [_finding(case, run, "not computed yet", ()) for run in finished if run not in there]
+    there, failures = analyses(case, Landscape)
     draw = random.Random(seed_for("audit", case.params.profile))
-    chosen = draw.sample(there, min(count, len(there)))
+    chosen = draw.sample(list(there), min(count, len(there)))
     for run in chosen:
-        path = str(case.layout.landscape(run))
-        failures += [_finding(case, run, reason, (path,)) for reason in _reasons(case, run, wanted[run])]
+        failures += [wrong(case, run, there[run], reason) for reason in _reasons(case, run, there[run])]
     return Check("landscapes", "loss landscapes computed again at nine points", len(chosen), tuple(failures))
-
-
-def _finding(case: Case, run: str, reason: str, remove: tuple[str, ...]) -> Finding:
-    landscapes = {name for name, figure in case.params.figures.items() if isinstance(figure, Landscape)}
-    cells = tuple(cell for cell in case.cells_of(run) if cell.partition(":")[0] in landscapes)
-    return Finding(str(case.layout.landscape(run)), reason, cells, "", remove, case.make)
 
 
 def _reasons(case: Case, run: str, figure: Landscape) -> Iterator[str]:

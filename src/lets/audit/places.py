@@ -1,5 +1,6 @@
 """Which printed place a line of a table or figure file belongs to."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from lets.audit.case import Case
@@ -7,8 +8,10 @@ from lets.audit.differences import Difference, split
 from lets.audit.printed import Printed, fields, place
 from lets.report.labels import value_title
 from lets.report.latex import escape
+from lets.report.ways import hypergradient_ways
+from lets.report.ways_sheet import blocks_of
 from lets.results import pivot
-from lets.spec.params import Figure, Table
+from lets.spec.params import AnyTable, Figure, Hypergradient, Table
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def _heads(line: str, block: str) -> bool:
     return bool(block) and (f"*{block}*" in line or f"{{{block}}}" in line)
 
 
-def figure_places(name: str, figure: Figure | Table, case: Case) -> Places:
+def figure_places(name: str, figure: Figure | AnyTable, case: Case) -> Places:
     """Return the places of a figure (or of a table, as far as csv files know them)."""
     names = fields(figure)
     values = {}
@@ -66,8 +69,24 @@ def figure_places(name: str, figure: Figure | Table, case: Case) -> Places:
     return Places(tuple(one for one in case.printed if one.item == name), names, values)
 
 
-def table_places(name: str, table: Table, case: Case) -> Places:
-    """Return the places of a table, whose first of two column fields makes blocks of rows."""
+def table_places(name: str, table: AnyTable, case: Case) -> Places:
+    """Return the places of a table."""
+    return _ways(name, table, case) if isinstance(table, Hypergradient) else _pivot(name, table, case)
+
+
+def _ways(name: str, table: Hypergradient, case: Case) -> Places:
+    """The blocks of a run are one place: they rest on one analysis."""
+    places = figure_places(name, table, case)
+    for one in hypergradient_ways(table, case.matrix, case.layout).probed:
+        where = f"{name}: {place(fields(table), one.run.spec)}"
+        for block in blocks_of(one):
+            for title, entries in block.rows:
+                _print(places, block.title, title, range(1, len(entries) + 1), where)
+    return places
+
+
+def _pivot(name: str, table: Table, case: Case) -> Places:
+    """The first of two column fields makes blocks of rows."""
     grid = pivot(table, case.params, case.matrix, case.layout)
     places = figure_places(name, table, case)
     numbers = {
@@ -78,6 +97,11 @@ def table_places(name: str, table: Table, case: Case) -> Places:
             block = value_title(table.columns[0], column[0]) if len(column) > 1 else ""
             title = value_title(table.rows, row)
             where = f"{name}: {place(fields(table), cell.runs[0].spec)}"
-            for words in {(block, title), (escape(block), escape(title))}:
-                places.by_title[*words, numbers[column[-1]]] = where
+            _print(places, block, title, [numbers[column[-1]]], where)
     return places
+
+
+def _print(places: Places, block: str, title: str, numbers: Iterable[int], where: str) -> None:
+    """Enter the cells of one row, as Markdown and as LaTeX title them."""
+    for words in {(block, title), (escape(block), escape(title))}:
+        places.by_title.update({(*words, number): where for number in numbers})

@@ -1,47 +1,87 @@
-"""`lets analyse`: what is computed from finished weights."""
+"""`lets analyse`: what tables and figures need beside the run records."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from lets.cli.options import DEMO, Device, ParamsFile, Threads
 
-analyse = typer.Typer(help="Compute what figures need from finished weights.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from lets.spec import Layout, RunSpec
+    from lets.spec.params import Analysis
 
+    Kind = TypeVar("Kind", bound=Analysis)
 
-@analyse.callback()
-def _group() -> None:
-    """Keep `landscape` a sub-command, however few there are."""
+analyse = typer.Typer(
+    help="Compute what tables and figures need beside the run records.", no_args_is_help=True
+)
+RunId = Annotated[str, typer.Option(help="run id, or its unambiguous beginning")]
 
 
 @analyse.command()
 def landscape(
-    run: Annotated[str, typer.Option(help="run id, or its unambiguous beginning")],
+    run: RunId,
     params: ParamsFile = DEMO,
     device: Device = "",
     threads: Threads = 1,
 ) -> None:
     """Compute the loss on a plane through the final weights of one run (Figures 5 and 8)."""
+    from lets.spec.params import Landscape
+
+    spec, figure, layout, where = _asked(run, Landscape, params, device)
+
+    from lets.analysis import loss_landscape
+    from lets.train.device import compute_deterministically
+
+    compute_deterministically(threads)
+    text = loss_landscape(
+        spec, layout, points=figure.points, extent=figure.extent, samples=figure.samples, device=where
+    )
+    _write(layout.landscape(spec.id), text)
+
+
+@analyse.command()
+def hypergradient(
+    run: RunId,
+    params: ParamsFile = DEMO,
+    device: Device = "",
+    threads: Threads = 1,
+) -> None:
+    """Train one lets-* run again and compare its hyper-gradient with the true one at every few steps."""
+    from lets.spec.params import Hypergradient
+
+    spec, item, layout, where = _asked(run, Hypergradient, params, device)
+
+    from lets.analysis import compare_hypergradients
+    from lets.train.device import compute_deterministically
+
+    compute_deterministically(threads)
+    _write(
+        layout.hypergradient(spec.id), compare_hypergradients(spec, layout, every=item.every, device=where)
+    )
+
+
+def _asked(run: str, kind: "type[Kind]", params: Path, device: str) -> "tuple[RunSpec, Kind, Layout, str]":
+    """The run, the table or figure whose settings hold, the layout and the device."""
     from lets.errors import SpecError
     from lets.spec import Layout, expand, load_params
 
     spec_file = load_params(params)
-    matrix, layout = expand(spec_file), Layout(spec_file.profile)
+    matrix = expand(spec_file)
     spec = matrix.find(run)
-    figure = matrix.landscapes(spec_file).get(spec.id)
-    if figure is None:
-        raise SpecError(
-            f"run {spec.id!r} – no landscape figure of {params} shows it – add it to one of `figures:`"
-        )
+    item = matrix.analyses(spec_file, kind).get(spec.id)
+    if item is None:
+        name = kind.__name__.lower()
+        raise SpecError(f"run {spec.id!r} – no {name} of {params} shows it – add it to one of `figures:`")
 
-    from lets.analysis import loss_landscape
+    from lets.train.device import choose_device
+
+    return spec, item, Layout(spec_file.profile), str(choose_device(device or spec_file.device))
+
+
+def _write(path: Path, text: str) -> None:
     from lets.records.files import write_text
-    from lets.train.device import choose_device, compute_deterministically
 
-    compute_deterministically(threads)
-    where = str(choose_device(device or spec_file.device))
-    text = loss_landscape(
-        spec, layout, points=figure.points, extent=figure.extent, samples=figure.samples, device=where
-    )
-    write_text(layout.landscape(spec.id), text)
-    print(f"analysis: {layout.landscape(spec.id)}")
+    write_text(path, text)
+    print(f"analysis: {path}")

@@ -27,7 +27,7 @@ def plan(
     matrix = expand(content)
     print(f"{params}: profile {content.profile}, device {content.device}\n")
     _experiments(content, matrix)
-    _costs(matrix)
+    _costs(content, matrix)
     _unavailable(matrix)
     print(f"\ntables   {', '.join(content.tables) or 'none'}")
     print(f"figures  {', '.join(content.figures) or 'none'}")
@@ -64,12 +64,15 @@ def _experiments(params: "Params", matrix: "Matrix") -> None:
     )
 
 
-def _costs(matrix: "Matrix") -> None:
+def _costs(params: "Params", matrix: "Matrix") -> None:
     from lets.spec.effort import passes, steps
+    from lets.spec.params import Hypergradient
 
     runs = matrix.runs.values()
     print(f"\nto train   {len(runs):,} runs, {sum(map(steps, runs)):,} steps")
     print(f"           about {round(sum(map(passes, runs))):,} forward-backward passes")
+    if again := matrix.analyses(params, Hypergradient):
+        print(f"once more  {len(again):,} of them, for the hyper-gradient along their training")
 
 
 def _unavailable(matrix: "Matrix") -> None:

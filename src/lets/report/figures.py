@@ -7,14 +7,17 @@ from lets.records.files import write_bytes, write_text
 from lets.report.notes import absent_counts, seeds_note
 from lets.report.series import Series, bar_series, curve_series, sensitivity_series
 from lets.report.surfaces import Surfaces, landscape_surfaces
+from lets.report.ways import Ways, hypergradient_ways
 from lets.spec import Layout, Matrix, Params
-from lets.spec.params import Bars, Curves, Figure, Landscape, Sensitivity
+from lets.spec.params import Analysis, Bars, Curves, Figure, Hypergradient, Landscape, Sensitivity
 
 if TYPE_CHECKING:
     import matplotlib.figure
 
+Numbers = Series | Surfaces | Ways
 
-def figure_numbers(figure: Figure, matrix: Matrix, layout: Layout) -> Series | Surfaces:
+
+def figure_numbers(figure: Figure, matrix: Matrix, layout: Layout) -> Numbers:
     """Read the numbers that a figure draws; raises SpecError if a point would mix variants."""
     match figure:
         case Sensitivity():
@@ -25,6 +28,8 @@ def figure_numbers(figure: Figure, matrix: Matrix, layout: Layout) -> Series | S
             return bar_series(figure, matrix, layout)
         case Landscape():
             return landscape_surfaces(figure, matrix, layout)
+        case Hypergradient():
+            return hypergradient_ways(figure, matrix, layout)
 
 
 def figure_data(name: str, figure: Figure, params: Params, matrix: Matrix, layout: Layout) -> str:
@@ -35,10 +40,15 @@ def figure_data(name: str, figure: Figure, params: Params, matrix: Matrix, layou
     return figure_numbers(figure, matrix, layout).csv()
 
 
-def caption(figure: Figure, numbers: Series | Surfaces) -> str:
+def caption(figure: Figure, numbers: Numbers) -> str:
     """Return the line below a figure: what the spread is, over how many seeds, and what is missing."""
     if isinstance(numbers, Surfaces):
         text = "First seed of each method; directions in units of the weights' norm, filter by filter"
+    elif isinstance(numbers, Ways):
+        text = (
+            "First seed of each method. Filled: the sign is the true one's. "
+            "Beside the bars: median size over the true one's, median cosine of H d with the exact product"
+        )
     else:
         spread = (
             "± 1 sample standard deviation (band)"
@@ -66,13 +76,16 @@ def write_figure(name: str, figure: Figure, params: Params, matrix: Matrix, layo
     return layout.figures(name)
 
 
-def _draw(figure: Figure, numbers: Series | Surfaces) -> "matplotlib.figure.Figure":
+def _draw(figure: Figure, numbers: Numbers) -> "matplotlib.figure.Figure":
     from lets.report.plots.bars import draw_bars
+    from lets.report.plots.hypergradient import draw_hypergradient
     from lets.report.plots.landscape import draw_landscape
     from lets.report.plots.lines import draw_curves, draw_sensitivity
 
     if isinstance(numbers, Surfaces):
         return draw_landscape(numbers)
-    assert not isinstance(figure, Landscape)
+    if isinstance(numbers, Ways):
+        return draw_hypergradient(numbers)
+    assert not isinstance(figure, Analysis)
     draw = {Sensitivity: draw_sensitivity, Curves: draw_curves, Bars: draw_bars}[type(figure)]
     return draw(numbers, figure.metric)

@@ -14,8 +14,9 @@ from lets.records.files import write_text
 from lets.report.figures import figure_numbers
 from lets.report.labels import value_title
 from lets.report.notes import absent, absent_notes, count
-from lets.report.sheet import Sheet, lay_out
-from lets.results import Outcome, pivot, read_outcome
+from lets.report.sheet import Sheet
+from lets.report.tables import laid_out
+from lets.results import Outcome, read_outcome
 from lets.results.cost import Cost, cost_of
 from lets.results.repeats import in_order
 from lets.spec import Layout, Matrix, Params
@@ -61,10 +62,8 @@ def write_page(params: Params, matrix: Matrix, layout: Layout) -> Path:
 
 
 def _tables(params: Params, matrix: Matrix, layout: Layout) -> list[tuple[Sheet, str]]:
-    grids = {name: pivot(table, params, matrix, layout) for name, table in params.tables.items()}
-    return [
-        (lay_out(name, grid, params), _cost_line(cost_of(grid.runs, layout))) for name, grid in grids.items()
-    ]
+    tables = [laid_out(name, table, params, matrix, layout) for name, table in params.tables.items()]
+    return [(sheet, _cost_line(cost_of(runs, layout))) for sheet, _, runs in tables]
 
 
 def _figures(params: Params, matrix: Matrix, layout: Layout) -> list[dict[str, Any]]:

@@ -1,14 +1,13 @@
 """The numbers of a loss-landscape figure: one surface per method."""
 
 import csv
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lets.errors import RecordError
+from lets.report.analysed import analysed_runs
 from lets.report.tidy import csv_text
-from lets.results import Outcome, read_outcome
-from lets.results.repeats import in_order, repeats
+from lets.results import Outcome
 from lets.spec import Layout, Matrix
-from lets.spec.matrix import first_seeds
 from lets.spec.params import Landscape
 
 COLUMNS = ("a", "b", "loss")
@@ -47,18 +46,13 @@ class Surfaces:
 
 def landscape_surfaces(figure: Landscape, matrix: Matrix, layout: Layout) -> Surfaces:
     """Read the surfaces that `lets analyse landscape` computed, of the first seed of each method."""
-    outcomes = [read_outcome(spec, matrix, layout) for spec in first_seeds(matrix.select(figure))]
-    groups = repeats(outcomes, ("method",))
-    return Surfaces(tuple(_surface(groups[key][0], layout) for key in in_order(groups)))
+    return Surfaces(tuple(_surface(run, layout) for run in analysed_runs(figure, matrix, layout)))
 
 
 def _surface(outcome: Outcome, layout: Layout) -> Surface:
     path = layout.landscape(outcome.id)
     if outcome.state != "finished":
         return Surface(outcome, ())
-    if not path.is_file():
-        reason = f"make its landscape:  lets analyse landscape --run {outcome.id}"
-        return Surface(replace(outcome, state="missing", reason=reason), ())
     try:
         header, *lines = csv.reader(path.read_text(encoding="utf-8").splitlines())
         if tuple(header) != COLUMNS:

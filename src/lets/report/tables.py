@@ -1,25 +1,40 @@
-"""The tables: three renderings of one grid."""
+"""The tables: three renderings of one sheet."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from lets.records.files import write_text
 from lets.report.latex import latex
 from lets.report.markdown import markdown
-from lets.report.sheet import lay_out
+from lets.report.sheet import Sheet, lay_out
 from lets.report.tidy import table_csv
-from lets.results import pivot
+from lets.report.ways import hypergradient_ways
+from lets.report.ways_sheet import ways_csv, ways_sheet
+from lets.results import Outcome, pivot
 from lets.spec import Layout, Matrix, Params
-from lets.spec.params import Table
+from lets.spec.params import AnyTable, Hypergradient
 
 
-def render_table(name: str, table: Table, params: Params, matrix: Matrix, layout: Layout) -> dict[str, str]:
-    """Return suffix → text for csv, md and tex; a function of the run records and the params alone."""
+def laid_out(
+    name: str, table: AnyTable, params: Params, matrix: Matrix, layout: Layout
+) -> tuple[Sheet, str, Sequence[Outcome]]:
+    """Return a table in words and as csv, and the runs it was asked to show."""
+    if isinstance(table, Hypergradient):
+        ways = hypergradient_ways(table, matrix, layout)
+        return ways_sheet(name, table, ways), ways_csv(name, ways), ways.runs
     grid = pivot(table, params, matrix, layout)
-    sheet = lay_out(name, grid, params)
-    return {"csv": table_csv(name, grid), "md": markdown(sheet), "tex": latex(sheet)}
+    return lay_out(name, grid, params), table_csv(name, grid), grid.runs
 
 
-def write_table(name: str, table: Table, params: Params, matrix: Matrix, layout: Layout) -> list[Path]:
+def render_table(
+    name: str, table: AnyTable, params: Params, matrix: Matrix, layout: Layout
+) -> dict[str, str]:
+    """Return suffix → text for csv, md and tex; a function of the run records and the params alone."""
+    sheet, csv, _ = laid_out(name, table, params, matrix, layout)
+    return {"csv": csv, "md": markdown(sheet), "tex": latex(sheet)}
+
+
+def write_table(name: str, table: AnyTable, params: Params, matrix: Matrix, layout: Layout) -> list[Path]:
     """Write every rendering of a table and return the paths."""
     for suffix, text in render_table(name, table, params, matrix, layout).items():
         write_text(layout.table(name, suffix), text)

@@ -8,7 +8,7 @@ from lets.optim.catalogue import METHODS, resolve
 from lets.spec.matrix import Matrix, expand
 from lets.spec.messages import Location, Problem, as_number, read_as_text
 from lets.spec.noise import Noise
-from lets.spec.params import Experiment, Hyperparameters, Landscape, Params, Selection, Table
+from lets.spec.params import Analysis, Experiment, Hypergradient, Hyperparameters, Params, Selection, Table
 from lets.spec.strict import Scalar
 
 RUN_FIELDS = ("dataset", "noise", "architecture", "method")
@@ -29,9 +29,10 @@ def problems(params: Params) -> Iterator[Problem]:
         yield from _method(("methods", method), method, {}, values)
     for name, experiment in params.experiments.items():
         yield from _experiment(("experiments", name), experiment, params)
-    for kind, items in (("tables", params.tables), ("figures", params.figures)):
-        for name, item in items.items():
-            yield from _selection((kind, name), item, params)
+    for at, item in _items(params):
+        yield from _selection(at, item, params)
+    for name in params.tables.keys() & params.figures.keys():
+        yield ("figures", name), f"{name!r} – a table has this name already – choose another one"
     for name, original in params.stand_ins.items():
         yield from _stand_in(("stand_ins", name), name)
         yield from _stand_in(("stand_ins", name), original)
@@ -44,26 +45,44 @@ def contradictions(params: Params) -> Iterator[Problem]:
     except ValueError as error:  # two axes of a grid that contradict each other
         yield ("experiments",), f"impossible – {error} – change one of the values"
         return
-    for kind, items in (("tables", params.tables), ("figures", params.figures)):
-        for name, item in items.items():
-            if not matrix.select(item):
-                reason = f"no run of {', '.join(item.experiments)} is like this"
-                yield (kind, name, "where"), f"{item.where} – {reason} – delete a condition"
-    yield from _landscapes(params, matrix)
+    for at, item in _items(params):
+        if not matrix.select(item):
+            reason = f"no run of {', '.join(item.experiments)} is like this"
+            yield (*at, "where"), f"{item.where} – {reason} – delete a condition"
+        elif isinstance(item, Hypergradient):
+            yield from _fixed_radii((*at, "where"), item, matrix)
+    yield from _analyses(params, matrix)
 
 
-def _landscapes(params: Params, matrix: Matrix) -> Iterator[Problem]:
-    """A run has one landscape: two figures of it must ask for the same."""
-    first: dict[str, tuple[str, Landscape]] = {}
+def _items(params: Params) -> Iterator[tuple[tuple[str, str], Selection]]:
+    """Every table and figure, and where it stands."""
+    for name, table in params.tables.items():
+        yield ("tables", name), table
     for name, figure in params.figures.items():
-        for run in matrix.drawn_landscapes(figure):
-            assert isinstance(figure, Landscape)
-            other, settings = first.setdefault(run.id, (name, figure))
-            for key in ("points", "extent", "samples"):
-                value, wanted = getattr(figure, key), getattr(settings, key)
+        yield ("figures", name), figure
+
+
+def _fixed_radii(at: Location, item: Hypergradient, matrix: Matrix) -> Iterator[Problem]:
+    methods = dict.fromkeys(run.method for run in matrix.select(item))
+    if fixed := [method for method in methods if not METHODS[method].needs_validation]:
+        learned = [method for method in methods if method not in fixed] or ["lets-sam"]
+        reason = f"there is no hyper-gradient for {', '.join(fixed)}, whose radius is not learned"
+        yield at, f"{item.where} – {reason} – write  method: [{', '.join(learned)}]"
+
+
+def _analyses(params: Params, matrix: Matrix) -> Iterator[Problem]:
+    """A run has one landscape, and its hyper-gradient is taken once: who shows it must ask for the same."""
+    first: dict[tuple[str, str], tuple[str, Analysis]] = {}
+    for at, item in _items(params):
+        if not isinstance(item, Analysis):
+            continue
+        for run in matrix.analysed(item):
+            other, settings = first.setdefault((item.kind, run.id), (at[-1], item))
+            for key in [key for key in type(item).model_fields if key not in Analysis.model_fields]:
+                value, wanted = getattr(item, key), getattr(settings, key)
                 if value != wanted:
-                    reason = f"{other} draws the landscape of the same run, {run.id}, with {wanted}"
-                    yield ("figures", name, key), f"{value} – {reason} – write  {key}: {wanted}"
+                    reason = f"{other} shows the {item.kind} of the same run, {run.id}, with {wanted}"
+                    yield (*at, key), f"{value} – {reason} – write  {key}: {wanted}"
                     return
 
 

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
+from typing import TypeVar
 
 import lets.data.catalogue
 import lets.models.catalogue
 from lets.errors import SpecError
 from lets.optim.catalogue import describe, resolve
-from lets.spec.params import Experiment, Landscape, Params, Selection
+from lets.spec.params import Analysis, Experiment, Params, Selection
 from lets.spec.run import RunSpec
 from lets.spec.strict import Scalar
+
+Kind = TypeVar("Kind", bound=Analysis)
 
 
 @dataclass(frozen=True)
@@ -31,15 +34,14 @@ class Matrix:
         ids = dict.fromkeys(run for name in item.experiments for run in self.experiments[name])
         return [run for run in map(self.everything.__getitem__, ids) if _matches(run, item.where)]
 
-    def landscapes(self, params: Params) -> dict[str, Landscape]:
-        """Return run id → figure for every loss landscape to compute: the first seed of each variant."""
-        figures = [figure for figure in params.figures.values() if isinstance(figure, Landscape)]
-        return {run.id: figure for figure in figures for run in self.drawn_landscapes(figure)}
+    def analyses(self, params: Params, kind: type[Kind]) -> dict[str, Kind]:
+        """Return run id → table or figure for every analysis of this kind to compute."""
+        items = chain(params.tables.values(), params.figures.values())
+        return {run.id: item for item in items if isinstance(item, kind) for run in self.analysed(item)}
 
-    def drawn_landscapes(self, item: Selection) -> list[RunSpec]:
-        """Return the runs whose loss landscape a figure draws: none, unless it is a landscape figure."""
-        runs = first_seeds(self.select(item)) if isinstance(item, Landscape) else []
-        return [run for run in runs if run.id in self.runs]
+    def analysed(self, item: Analysis) -> list[RunSpec]:
+        """Return the runs whose analysis a table or figure shows: the first seed of each variant."""
+        return [run for run in first_seeds(self.select(item)) if run.id in self.runs]
 
     def find(self, run: str) -> RunSpec:
         """Return the run of this id, or of its unambiguous beginning; raises SpecError."""

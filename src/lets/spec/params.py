@@ -1,8 +1,8 @@
 """The typed form of a params file: experiments, and the tables and figures made of them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from lets.spec.strict import Count, Name, Positive, Scalar, Strict
 from lets.spec.training import TrainingOverride, TrainingSpec
@@ -54,6 +54,7 @@ class Selection(Strict):
 class Table(Selection):
     """Runs pivoted into rows and columns; a cell is mean ± sd over seeds."""
 
+    kind: Literal["pivot"] = "pivot"
     rows: str = "method"
     columns: Annotated[list[str], Field(min_length=1, max_length=2)] = Field(default=["architecture"])
     metric: RunMetric = "test_accuracy"
@@ -79,7 +80,13 @@ class Curves(Selection):
     panels: str = "architecture"
 
 
-class Landscape(Selection):
+class Analysis(Selection):
+    """What is computed for one run, the first seed of each variant, beside its record (`lets analyse`)."""
+
+    kind: str
+
+
+class Landscape(Analysis):
     """The loss on a random plane through the final weights, a panel per method (Figures 5, 8)."""
 
     kind: Literal["landscape"]
@@ -106,7 +113,24 @@ class Bars(Selection):
     panels: str = "dataset"
 
 
-Figure = Annotated[Sensitivity | Curves | Landscape | Bars, Field(discriminator="kind")]
+class Hypergradient(Analysis):
+    """How far LETS's surrogates are from the true hyper-gradient along a training.
+
+    A figure draws their size over steps, a table prints what is typical of each; both may be asked for.
+    """
+
+    kind: Literal["hypergradient"]
+    every: Count
+    """steps from one probe to the next; a probe costs about eight passes"""
+
+
+def _named(table: Any) -> Any:
+    """Only a table that is no pivot of run metrics has to say its kind."""
+    return {"kind": "pivot", **table} if isinstance(table, dict) else table
+
+
+Figure = Annotated[Sensitivity | Curves | Landscape | Bars | Hypergradient, Field(discriminator="kind")]
+AnyTable = Annotated[Table | Hypergradient, Field(discriminator="kind"), BeforeValidator(_named)]
 
 
 class Params(Strict):
@@ -123,7 +147,7 @@ class Params(Strict):
     methods: dict[str, Hyperparameters] = Field(default={})
     """hyper-parameters by method; defaults: lets list methods"""
     experiments: Annotated[dict[Name, Experiment], Field(min_length=1)]
-    tables: dict[Name, Table] = Field(default={})
+    tables: dict[Name, AnyTable] = Field(default={})
     figures: dict[Name, Figure] = Field(default={})
     stand_ins: dict[str, str] = Field(default={})
     """small data sets and architectures → the paper's, to print the paper's numbers beside ours"""

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lets.spec.params import Analysis
+
 if TYPE_CHECKING:
     from lets.spec.matrix import Matrix
     from lets.spec.params import Selection
@@ -49,7 +51,15 @@ class Layout:
 
     def landscape(self, run: str) -> Path:
         """The loss on a plane through the final weights of one run."""
-        return self.root / "results" / self.profile / "analysis" / "landscape" / f"{run}.csv"
+        return self.analysis("landscape", run)
+
+    def hypergradient(self, run: str) -> Path:
+        """The hyper-gradient along one run, taken in every way."""
+        return self.analysis("hypergradient", run)
+
+    def analysis(self, kind: str, run: str) -> Path:
+        """What `lets analyse` computed of one run: its landscape or its hypergradient."""
+        return self.root / "results" / self.profile / "analysis" / kind / f"{run}.csv"
 
     def state(self, run: str) -> Path:
         """The state that an interrupted training resumes from (never a declared output)."""
@@ -88,9 +98,11 @@ class Layout:
         runs = [run.id for run in matrix.select(item) if run.id in matrix.runs]
         return [self.run_file(run, name) for run in runs for name in ("metrics.json", "history.csv")]
 
-    def landscapes(self, matrix: "Matrix", item: "Selection") -> list[Path]:
-        """The loss landscapes that a figure draws; none for all but one kind."""
-        return [self.landscape(run.id) for run in matrix.drawn_landscapes(item)]
+    def analyses(self, matrix: "Matrix", item: "Selection") -> list[Path]:
+        """The analyses that a table or figure shows; most kinds show none."""
+        if not isinstance(item, Analysis):
+            return []
+        return [self.analysis(item.kind, run.id) for run in matrix.analysed(item)]
 
     @property
     def image(self) -> Path:

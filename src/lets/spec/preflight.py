@@ -80,5 +80,6 @@ def refuse_without_image(layout: Layout, deployment: Iterable[object]) -> None:
     containers = any(getattr(method, "name", "") == "APPTAINER" for method in deployment)
     if containers and not layout.image.is_file():
         raise SpecError(
-            f"--use-singularity – there is no image {layout.image}; this version does not build it – run without --use-singularity"
+            f"--use-singularity – there is no image {layout.image}, which this version does not build – "
+            "run without --use-singularity"
         )

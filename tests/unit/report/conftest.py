@@ -11,7 +11,7 @@ FOUR = ["sam", "lets-sam", "asam", "lets-asam"]
 
 @pytest.fixture
 def figures(tmp_path: Path) -> Project:
-    """Every kind of figure over runs of three epochs; one run missing, one diverged, one landscape missing."""
+    """Every kind of figure over runs of three epochs; one run missing, one diverged, one of each analysis missing."""
     project = Project(
         tmp_path,
         experiments={
@@ -53,6 +53,13 @@ def figures(tmp_path: Path) -> Project:
                 "experiments": ["clean"],
                 "where": {"architecture": ["resnet-small"]},
             },
+            "hypergradient": {
+                "kind": "hypergradient",
+                "title": "H",
+                "experiments": ["clean"],
+                "where": {"architecture": ["resnet-small"], "method": ["lets-sam", "lets-asam"]},
+                "every": 5,
+            },
         },
     )
     for run in project.matrix.runs.values():
@@ -63,6 +70,7 @@ def figures(tmp_path: Path) -> Project:
     for curvature, method in enumerate(FOUR[:3], start=2):
         run = project.run(architecture="resnet-small", method=method, rho=RHO[method], seed=0)
         project.landscape(run, curvature, points=5)
+    project.hypergradient(project.run(architecture="resnet-small", method="lets-sam", seed=0))
     return project
 
 

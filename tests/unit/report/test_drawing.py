@@ -16,7 +16,7 @@ from lets.report.figures import _draw, figure_numbers
 from lets.report.plots.canvas import theme
 from lets.report.styles import style_of
 
-KINDS = ["sensitivity", "curves", "bars", "landscape"]
+KINDS = ["sensitivity", "curves", "bars", "landscape", "hypergradient"]
 
 
 def write(project: Project, name: str) -> list[Path]:
@@ -106,12 +106,30 @@ def test_landscapes_share_their_scale(figures: Project) -> None:
     assert [text.get_text() for text in axes[3].texts] == ["missing"]
 
 
+def test_a_filled_marker_means_the_sign_of_the_true_one(figures: Project) -> None:
+    sizes, agreement, missing, nothing = drawn(figures, "hypergradient").axes
+    assert (sizes.get_title(), missing.get_title()) == ("LETS-SAM", "LETS-ASAM")
+    assert sizes.get_yscale() == "log"
+    assert [text.get_text() for text in missing.texts] == ["missing"]
+    assert not nothing.axison
+    lines = {line.get_label(): line for line in sizes.lines}
+    assert list(lines["Diagonal, Algorithm 1"].get_ydata()) == pytest.approx([0.5e-3, 1e-3, 2e-3])
+    assert list(lines["true hyper-gradient"].get_ydata()) == [0.5] * 3
+    hollow = [line for line in sizes.lines if line.get_markerfacecolor() == "white"]
+    assert [(list(line.get_xdata()), list(line.get_ydata())) for line in hollow] == [
+        ([5], [1e-3]),
+        ([5], [2e-3]),
+    ]
+    assert [bar.get_width() for bar in agreement.patches] == pytest.approx([200 / 3, 100, 200 / 3, 100])
+    assert agreement.texts[0].get_text() == "2 of 3\nsize 0.002\ncosine 0.10"
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_a_figure_without_any_run_is_drawn_and_says_so(tmp_path: Path, figures: Project, name: str) -> None:
     empty = Project(tmp_path / "empty", **_content(figures))
     svg = write(empty, name)[1]
     assert svg.stat().st_size > 1000
-    assert (name == "landscape") == (empty.layout.figure(name, "csv").read_text() == "method,run,a,b,loss\n")
+    assert empty.layout.figure(name, "csv").read_text().count("\n") == 1
 
 
 def _content(project: Project) -> dict[str, object]:

@@ -3,9 +3,10 @@
 import csv
 from io import StringIO
 
+from tests.golden.factory import Project
+
 from lets.records import RunRecord
 from lets.report import runs_text
-from tests.golden.factory import Project
 
 
 def test_every_run_is_there_with_its_numbers(figures: Project) -> None:

@@ -170,7 +170,7 @@ CASES = {
     ),
     "unknown figure": (
         "kind: curves", "kind: curve", 34,
-        "figures.figure2.kind is 'curve' – want one of sensitivity, curves, landscape, bars – write  kind: curves",
+        "figures.figure2.kind is 'curve' – want one of sensitivity, curves, landscape, bars, hypergradient – write  kind: curves",
     ),
     "unknown metric": (
         "metric: generalization_gap", "metric: generalisation_gap", 38,
@@ -182,7 +182,29 @@ CASES = {
     ),
     "two grids for one landscape": (
         "stand_ins:", "  figure8: {kind: landscape, title: L, experiments: [clean], points: 11}\nstand_ins:", 44,
-        "figures.figure8.points is 11 – figure5 draws the landscape of the same run, digits/clean/resnet-small/erm/seed-0-",
+        "figures.figure8.points is 11 – figure5 shows the landscape of the same run, digits/clean/resnet-small/erm/seed-0-",
+    ),
+    "unknown kind of table": (
+        "    rows: metric", "    kind: hypergradients", 30,
+        "tables.table6.kind is 'hypergradients' – want one of pivot, hypergradient – write  kind: hypergradient",
+    ),
+    "hyper-gradient without its interval": (
+        "    rows: metric\n    columns: [dataset]", "    kind: hypergradient", 27,
+        "tables.table6.every is missing – it has no default – add  every: …",
+    ),
+    "hyper-gradient of a fixed radius": (
+        "stand_ins:", "  hyper: {kind: hypergradient, title: H, experiments: [clean], every: 5}\nstand_ins:", 44,
+        "figures.hyper.where is {} – there is no hyper-gradient for erm, sam, whose radius is not learned – write  method: [lets-sam]",
+    ),
+    "two intervals for one hyper-gradient": (
+        "    rows: metric\n    columns: [dataset]\nfigures:",
+        "    kind: hypergradient\n    every: 4\nfigures:\n"
+        "  hyper: {kind: hypergradient, title: H, experiments: [metric], every: 5}",
+        33,
+        "figures.hyper.every is 5 – table6 shows the hypergradient of the same run, digits/clean/resnet-small/lets-sam/seed-0-",
+    ),
+    "one name for a table and a figure": (
+        "  figure2:", "  table1:", 33, "figures.table1 is 'table1' – a table has this name already – choose another one",
     ),
     "axes that contradict each other": (
         "vary: {metric: [validation-loss, gap, half-squared-gap]}",

@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from lets.errors import SpecError
-from lets.spec import Matrix, Params, RunSpec, expand
+from lets.spec import Layout, Matrix, Params, RunSpec, expand
 from lets.spec.effort import passes, steps
+from lets.spec.params import Hypergradient, Landscape
 
 CONTENT = yaml.safe_load((Path(__file__).parent / "params.yaml").read_text())
 
@@ -123,12 +124,39 @@ def test_select_keeps_what_the_condition_names(matrix: Matrix) -> None:
 
 
 def test_a_landscape_shows_the_first_seed(matrix: Matrix) -> None:
-    found = matrix.landscapes(params())
+    found = matrix.analyses(params(), Landscape)
     assert {(matrix.runs[run].method, matrix.runs[run].seed) for run in found} == {
         ("erm", 0),
         ("sam", 0),
         ("lets-sam", 0),
     }
+
+
+def test_a_hypergradient_is_taken_along_the_first_seed_of_each_variant_that_a_table_or_figure_shows() -> None:
+    def item(*methods: str) -> dict[str, Any]:
+        where = {"method": ["lets-sam"], "metric": list(methods)}
+        return {
+            "kind": "hypergradient",
+            "title": "H",
+            "experiments": ["metric"],
+            "where": where,
+            "every": 4,
+        }
+
+    content = params(tables={"t": item("validation-loss")}, figures={"f": item("gap", "half-squared-gap")})
+    matrix = expand(content)
+    found = matrix.analyses(content, Hypergradient)
+    assert [(matrix.runs[run].hyperparameters["metric"], matrix.runs[run].seed) for run in found] == [
+        ("validation-loss", 0),
+        ("gap", 0),
+        ("half-squared-gap", 0),
+    ]
+    assert {one.every for one in found.values()} == {4}
+    layout = Layout("test")
+    assert layout.analyses(matrix, content.figures["f"]) == [
+        layout.hypergradient(run) for run in list(found)[1:]
+    ]
+    assert matrix.analyses(content, Landscape) == {}
 
 
 def test_find(matrix: Matrix) -> None:

@@ -16,6 +16,7 @@ def test_every_path_lies_below_the_root_and_none_twice() -> None:
     paths = [
         *layout.run_files(RUN),
         layout.landscape(RUN),
+        layout.hypergradient(RUN),
         layout.state(RUN),
         layout.log("train", RUN),
         layout.raw,

@@ -40,6 +40,7 @@ def test_accepts_our_files(path: Path) -> None:
         ("epochs: 2", "epochs: 0"),
         ("lr: 0.1", "lr: -0.1"),
         ("kind: curves", "kind: curve"),
+        ("    rows: metric", "    kind: hypergradient\n    rows: metric"),
         ("profile: test", "profile: ../test"),
         ("seeds: [0, 1]", "seeds: []"),
     ],

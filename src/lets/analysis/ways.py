@@ -1,0 +1,97 @@
+"""Every way to take LETS's hyper-gradient, side by side, inside the steps of a method that takes one of them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lets.optim import Method
+from lets.optim.batchnorm import frozen
+from lets.optim.hypergradient import Curvature, Perturbation, UpperLevel, hypergradient
+from lets.optim.passes import Gradient
+from lets.optim.vectors import Vector, dot, norm
+from lets.records.probes import Way
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What each way gave at one step: the hyper-gradient, and the cosine between its g_b and the exact one.
+
+    `step` counts from 0; the exact g_b is that of the same direction.
+    """
+
+    step: int
+    rho: float
+    ways: dict[Way, tuple[float, float]]
+
+
+class AllWays(UpperLevel):
+    """Takes the place of a method's upper level; on every `every`-th step it takes all the other ways as well.
+
+    The method computes and learns what it would without it, to the last bit. Only steps on which the
+    radius learns have a hyper-gradient: a step that does not perturb leaves nothing in `taken`.
+    """
+
+    def __init__(self, method: Method, model: nn.Module, every: int) -> None:
+        own = method._upper_level
+        assert own is not None, f"{method.info.name} learns no radius"
+        super().__init__(own._metric, own._direction, own._hessian, own._descent)
+        self._method, self._model, self._every = method, model, every
+        self._now: dict[Way, Vector] = {}
+        self._rho = torch.zeros(())
+        self.taken: list[Taken] = []
+        # Nobody but this analysis looks inside a method; a hook for it would be one more thing to know for all.
+        method._upper_level = self
+
+    def response(self, step: Perturbation, exact: Curvature) -> Callable[[Vector], Vector]:
+        """The method's own response, which on its way also takes all others."""
+        own, self._rho = super().response(step, exact), step.rho
+        if self._method._steps % self._every:
+            return own
+        others = {way: self._level(way).response(step, exact) for way in self._ways()}
+
+        def with_the_others(train: Vector) -> Vector:
+            with self._unnoticed():
+                self._now = {way: response(train) for way, response in others.items()}
+            return own(train)
+
+        return with_the_others
+
+    def gradient(self, train: Gradient, validation: Gradient) -> Vector:
+        """The method's own g_a, which completes the hyper-gradients of this step."""
+        upper = super().gradient(train, validation)
+        if self._now:
+            ways = {way: self._compared(upper, way) for way in self._now}
+            self.taken.append(Taken(self._method._steps, float(self._rho), ways))
+        self._now = {}
+        return upper
+
+    def _ways(self) -> list[Way]:
+        """A finite difference answers along eps_hat only, and not at all if the gradients differ in their samples."""
+        hessians = self._method.info.hyperparameters["hessian"].choices
+        ways = [(direction, hessian) for direction in ("algorithm", "derivation") for hessian in hessians]
+        return [way for way in ways if way != ("algorithm", "finite-difference")]
+
+    def _level(self, way: Way) -> UpperLevel:
+        return UpperLevel(self._metric, *way, self._descent)
+
+    def _compared(self, upper: Vector, way: Way) -> tuple[float, float]:
+        direction, _ = way
+        return float(hypergradient(upper, self._now[way])), _cosine(
+            self._now[way], self._now[direction, "exact"]
+        )
+
+    @contextmanager
+    def _unnoticed(self) -> Iterator[None]:
+        """No running average and no random number of the training is touched."""
+        place = next(self._model.parameters()).device
+        devices = [place] if place.type == "cuda" else []
+        with torch.random.fork_rng(devices), frozen(self._model):
+            yield
+
+
+def _cosine(a: Vector, b: Vector) -> float:
+    cosine: Tensor = dot(a, b) / (norm(a) * norm(b))
+    return float(cosine)

@@ -1,0 +1,32 @@
+"""What the checks of all analyses share: which are there, and how one that is wrong is reported."""
+
+from typing import TypeVar
+
+from lets.audit.case import Case
+from lets.audit.findings import Finding
+from lets.records import Status
+from lets.spec.params import Analysis
+
+Kind = TypeVar("Kind", bound=Analysis)
+
+
+def analyses(case: Case, kind: type[Kind]) -> tuple[dict[str, Kind], list[Finding]]:
+    """Return the analyses of finished runs that are there, by run in order, and a finding for each that is not."""
+    wanted = sorted(case.matrix.analyses(case.params, kind).items())
+    finished = {run: item for run, item in wanted if case.states[run] is Status.FINISHED}
+    there = {run: item for run, item in finished.items() if case.layout.analysis(item.kind, run).is_file()}
+    missing = [
+        wrong(case, run, item, "not computed yet", remove=False)
+        for run, item in finished.items()
+        if run not in there
+    ]
+    return there, missing
+
+
+def wrong(case: Case, run: str, item: Analysis, reason: str, remove: bool = True) -> Finding:
+    """An analysis that is not what it should be, with the printed places that rest on it."""
+    items = {**case.params.tables, **case.params.figures}
+    names = {name for name, other in items.items() if other.kind == item.kind}
+    cells = tuple(cell for cell in case.cells_of(run) if cell.partition(":")[0] in names)
+    path = str(case.layout.analysis(item.kind, run))
+    return Finding(path, reason, cells, "", (path,) if remove else (), case.make)

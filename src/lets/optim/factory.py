@@ -1,6 +1,6 @@
 """From a name in the catalogue to a method: builds the four parts from the hyper-parameters."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 from torch.optim import LBFGS, Optimizer
@@ -8,6 +8,7 @@ from torch.optim import LBFGS, Optimizer
 from .adaptive_ascent import Adaptive as AdaptiveAscent
 from .ascent import Ascent, Masked
 from .catalogue import MethodInfo, describe, resolve
+from .data_parallel import Mode, join
 from .descent import Descent, Reuse, SharpSubset, SurrogateGap
 from .hypergradient import UpperLevel
 from .learned_radius import Learned
@@ -15,6 +16,9 @@ from .method import Method
 from .policy import Adaptive, Always, Bernoulli, Every, Never, Policy
 from .radius import LearningRateCoupled, Radius
 from .weights import Weights
+
+if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
 
 __all__ = ["create"]
 
@@ -26,6 +30,8 @@ def create(
     *,
     total_steps: int | None = None,
     micro_batches: int = 1,
+    data_parallel: Mode | None = None,
+    process_group: "ProcessGroup | None" = None,
     **hyperparameters: object,
 ) -> Method:
     """Make the method `name` around `base_optimizer`, whose parameters are the weights that are perturbed.
@@ -34,11 +40,19 @@ def create(
     every pass into that many parts to save memory; the numbers stay those of the whole batch. The hyper-
     parameters are listed by `describe(name)`; ValueError or TypeError for one that is unknown, foreign or
     out of range.
+
+    `data_parallel` is for scripts under torchrun: every process passes its own part of the batch to `step`,
+    the method averages over the processes of `process_group` (None: all), so `model` must not be wrapped in
+    DistributedDataParallel. "per-rank": each climbs along the gradient of its own part (m-sharpness);
+    "synchronized": along that of the whole batch, the numbers of one process; "off": they train separately.
+    Weights and buffers start as rank 0's.
     """
     info = describe(name)
     h: dict[str, Any] = dict(resolve(name, hyperparameters))
     _refuse_bad_setup(info, model, base_optimizer, total_steps, micro_batches)
     weights = Weights(model, base_optimizer)
+    arguments = {"method": name, **h, "total_steps": total_steps, "data_parallel": data_parallel}
+    ranks = join(data_parallel, process_group, model, weights, arguments)
     descent = _descent(info, h)
     return Method(
         info,
@@ -54,7 +68,11 @@ def create(
         if info.needs_validation
         else None,
         micro_batches=micro_batches,
+        ranks=ranks,
     )
+
+
+_WRAPPERS = ("torch.nn.parallel.distributed", "torch.distributed.")
 
 
 def _policy(info: MethodInfo, h: dict[str, Any], total_steps: int | None) -> Policy:
@@ -112,6 +130,11 @@ def _refuse_bad_setup(
         raise TypeError(
             f"base_optimizer is a {type(optimizer).__name__}; it must be a torch.optim.Optimizer whose "
             "step() takes no closure, such as torch.optim.SGD(model.parameters(), lr=0.1)"
+        )
+    if any(c.__module__.startswith(_WRAPPERS) for m in model.modules() for c in type(m).__mro__):
+        raise TypeError(
+            "model is wrapped in DistributedDataParallel or sharded; pass the bare model (ddp.module) to "
+            "lets.create and loss_fn, and data_parallel='per-rank': the method averages the gradients itself"
         )
     optimized = {p for group in optimizer.param_groups for p in group["params"] if p.requires_grad}
     if optimized.isdisjoint(model.parameters()):

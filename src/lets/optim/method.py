@@ -19,6 +19,7 @@ from . import batches, batchnorm
 from .ascent import Ascent
 from .before import Before
 from .catalogue import MethodInfo, Value
+from .data_parallel import DataParallel
 from .descent import Descent
 from .guard import Guard
 from .hypergradient import Perturbation, UpperLevel, generalization_gap, hypergradient
@@ -59,12 +60,13 @@ class Method:
         radius: Radius,
         upper_level: UpperLevel | None,
         micro_batches: int,
+        ranks: DataParallel | None,
     ) -> None:
         self.info, self.hyperparameters = info, hyperparameters
         self._model, self._base_optimizer, self._weights = model, base_optimizer, weights
         self._policy, self._ascent, self._descent, self._radius = policy, ascent, descent, radius
-        self._upper_level = upper_level
-        self._passes = Passes(micro_batches)
+        self._upper_level, self._ranks = upper_level, ranks
+        self._passes = Passes(micro_batches, ranks)
         self._guard = Guard(late=weights.device.type != "cpu")
         self._freezes_batchnorm = hyperparameters["bn_stats"] == "first"
         self._kept: Kept | None = None
@@ -92,7 +94,7 @@ class Method:
 
             # climb along the ascent direction by the radius,
             direction = self._ascent.at(self._weights.values())
-            eps_hat = direction(clean.vector)
+            eps_hat = direction(clean.ascent)
             with self._weights.moved(before.weights, scaled(eps_hat, rho)), self._frozen_batchnorm():
                 # take the gradient there,
                 samples = self._descent.subset(
@@ -191,6 +193,8 @@ class Method:
         validation = self._validation_gradient(loss_fn, val_batch)
         g_a = self._upper_level.gradient(train, validation)
         gap, g_rho = generalization_gap(train, validation), hypergradient(g_a, g_b)
+        if self._ranks:  # g_b is linear in what is a rank's own: eps_hat, and the curvature if it is exact
+            (g_rho,) = self._ranks.means([g_rho], len(train.losses))
         self._guard.inspect(
             self._steps, rho, train_loss=train.loss, validation_loss=validation.loss, hypergradient=g_rho
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -10,21 +10,28 @@ from torch import Tensor
 from . import batches
 from .vectors import Vector, dense, plus
 
+if TYPE_CHECKING:
+    from .data_parallel import DataParallel
+
 LossFunction = Callable[[Any], Tensor]
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """A forward-backward pass: the `losses` [n], their mean `loss`, and the gradient `vector` of the mean."""
+    """A forward-backward pass: the `losses` [n], their mean `loss`, and the gradient `vector` of the mean.
+
+    `ascent` is the gradient to climb along: `vector`, unless this process is one of several and climbs along
+    the gradient of its own samples; then `loss` and `vector` are the means over all processes.
+    """
 
     losses: Tensor
     loss: Tensor
     vector: Vector
+    ascent: Vector
 
     def only(self, wanted: Vector) -> "Gradient":
         """The same pass, its gradient restricted to the parameters that `wanted` does not leave out."""
-        kept: Vector = [g if w is not None else None for g, w in zip(self.vector, wanted, strict=True)]
-        return Gradient(self.losses, self.loss, kept)
+        return Gradient(self.losses, self.loss, _only(self.vector, wanted), _only(self.ascent, wanted))
 
 
 class Passes:
@@ -33,8 +40,8 @@ class Passes:
     The one exception is BatchNorm, whose batch statistics are then those of the parts.
     """
 
-    def __init__(self, micro_batches: int) -> None:
-        self._micro_batches = micro_batches
+    def __init__(self, micro_batches: int, ranks: "DataParallel | None") -> None:
+        self._micro_batches, self._ranks = micro_batches, ranks
 
     def gradient(self, loss_fn: LossFunction, batch: Any, wanted: Vector) -> Gradient:
         """Per-sample losses and the gradient of their mean with respect to `wanted`."""
@@ -44,7 +51,8 @@ class Passes:
             losses.append(part.detach())
             vector = plus(vector, _differentiate(part.mean() * share, wanted))
         whole = losses[0] if len(losses) == 1 else torch.cat(losses)
-        return Gradient(whole, whole.mean(), vector)
+        own = Gradient(whole, whole.mean(), vector, vector)
+        return self._ranks.gradient(own, wanted) if self._ranks else own
 
     @torch.no_grad()
     def losses(self, loss_fn: LossFunction, batch: Any) -> Tensor:
@@ -67,6 +75,10 @@ class Passes:
         for part in batches.chunks(batch, self._micro_batches):
             count = batches.size(part)
             yield _per_sample(loss_fn, part, count), count / n
+
+
+def _only(v: Vector, wanted: Vector) -> Vector:
+    return [None if w is None else x for x, w in zip(v, wanted, strict=True)]
 
 
 def _per_sample(loss_fn: LossFunction, batch: Any, count: int) -> Tensor:

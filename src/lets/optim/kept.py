@@ -21,44 +21,56 @@ class Kept:
 
     gradient: Gradient
     buffers: list[Tensor]
-    loss_fn: LossFunction
     batch: Any
     circumstances: object
 
-    def holds(self, loss_fn: LossFunction, batch: Any, circumstances: object) -> bool:
-        """Whether a pass of `loss_fn` over `batch` would now be the one that was kept."""
+    def holds(self, batch: Any, circumstances: object) -> bool:
+        """Whether a pass over `batch` would now be the one that was kept."""
         if batch is not self.batch or self.circumstances is None:
             return False
-        return self.circumstances == circumstances and _same_function(loss_fn, self.loss_fn)
+        return self.circumstances == circumstances
 
 
-def circumstances(model: nn.Module, weights: Weights, batch: Any) -> object:
-    """Changes whenever a pass over `batch` would give other numbers; None if that cannot be told."""
+@dataclass(frozen=True, eq=False)
+class _Same:
+    """Equal to nothing but the very object; holding it keeps its identity from being given to another."""
+
+    value: object
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.value is self.value
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def circumstances(model: nn.Module, weights: Weights, loss_fn: LossFunction, batch: Any) -> object:
+    """Changes whenever a pass of `loss_fn` over `batch` would give other numbers; None if that cannot be told."""
     content = batches.versions(batch)
     if content is None:
         return None
     modes = [module.training for module in model.modules()]
-    return content, weights.versions(), [b._version for b in batchnorm.buffers(model)], modes
+    return content, weights.versions(), [b._version for b in batchnorm.buffers(model)], modes, _loss(loss_fn)
 
 
-def _same_function(a: LossFunction, b: LossFunction) -> bool:
-    """Equal, or the same code over the same variables, as a lambda written inside a loop is.
+def _loss(loss_fn: Any) -> list[_Same]:
+    """The code of `loss_fn` and the values its variables have now; a lambda written inside a loop is the same.
 
-    When in doubt they differ, which costs a pass and no correctness.
+    When in doubt two losses differ, which costs a pass and no correctness. What stands behind a variable,
+    an attribute say, is not looked at.
     """
-    if a == b:
-        return True
-    code = getattr(a, "__code__", None)
-    return code is not None and code is getattr(b, "__code__", None) and _variables(a) == _variables(b)
-
-
-def _variables(function: Any) -> list[int | None]:
+    function = getattr(loss_fn, "__func__", loss_fn)
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return [_Same(loss_fn)]
+    outer = [function.__globals__[name] for name in code.co_names if name in function.__globals__]
     defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
-    return [_content(cell) for cell in function.__closure__ or ()] + [id(value) for value in defaults]
+    cells = [_content(cell) for cell in function.__closure__ or ()]
+    owner = getattr(loss_fn, "__self__", None)
+    return [_Same(value) for value in (code, owner, *outer, *defaults, *cells)]
 
 
-def _content(cell: Any) -> int | None:
+def _content(cell: Any) -> object:
     try:
-        return id(cell.cell_contents)
+        return cell.cell_contents
     except ValueError:  # a variable without a value
         return None

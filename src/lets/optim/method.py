@@ -163,7 +163,7 @@ class Method:
         """The clean gradient and the passes it took: none if the last step already made it."""
         kept, self._kept = self._kept, None
         wanted = self._ascent.active(self._weights.trainable())
-        if kept and kept.holds(loss_fn, batch, circumstances(self._model, self._weights, batch)):
+        if kept and kept.holds(batch, circumstances(self._model, self._weights, loss_fn, batch)):
             batchnorm.write(batchnorm.buffers(self._model), kept.buffers)
             clean, passes = kept.gradient.only(wanted), 0
         else:
@@ -208,8 +208,8 @@ class Method:
             return self._passes.gradient(loss_fn, val_batch, self._weights.trainable())
         with batchnorm.recorded(self._model) as buffers:
             validation = self._passes.gradient(loss_fn, val_batch, self._weights.trainable())
-        now = circumstances(self._model, self._weights, val_batch)
-        self._kept = Kept(validation, buffers, loss_fn, val_batch, now)
+        now = circumstances(self._model, self._weights, loss_fn, val_batch)
+        self._kept = Kept(validation, buffers, val_batch, now)
         return validation
 
     def _exact_curvature(

@@ -47,7 +47,7 @@ def machine(device: str, threads: int) -> dict[str, Any]:
     """Return the facts of this machine; `container` is the image path when inside Apptainer."""
     return {
         "device": device,
-        "cpu": _cpu_name(),
+        "cpu": cpu_name(),
         "threads": threads,
         "system": f"{platform.system()} {platform.machine()}",
         "container": os.environ.get("APPTAINER_CONTAINER") or os.environ.get("SINGULARITY_CONTAINER"),
@@ -55,7 +55,8 @@ def machine(device: str, threads: int) -> dict[str, Any]:
     }
 
 
-def _cpu_name() -> str:
+def cpu_name() -> str:
+    """Return the processor's model as the system names it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -65,4 +66,4 @@ def _cpu_name() -> str:
     )
 
 
-__all__ = ["Provenance", "code_digest", "machine", "packages"]
+__all__ = ["Provenance", "code_digest", "cpu_name", "machine", "packages"]

@@ -87,6 +87,27 @@ def test_another_loss_forbids_reuse_and_the_same_lambda_does_not(network, draw):
     assert method.step(lambda batch: 2 * model(batch), batches[2], batches[3]).passes == 4
 
 
+SCALE = 1.0
+
+
+def test_a_changed_variable_of_the_loss_forbids_reuse(network, draw, monkeypatch):
+    """Captured or global: the loss is another one, though the function is the same object."""
+    model, method = setup(network)
+    batches = [draw(t) for t in range(6)]
+    scale = 1.0
+
+    def loss(batch):
+        return SCALE * scale * model(batch)
+
+    passes = []
+    for t in range(5):
+        scale = 2.0 if t >= 2 else scale
+        if t == 4:
+            monkeypatch.setitem(globals(), "SCALE", 3.0)
+        passes.append(method.step(loss, batches[t], batches[t + 1]).passes)
+    assert passes == [4, 3, 4, 3, 4]
+
+
 def test_an_equal_copy_is_not_the_same_batch(network, draw):
     model, method = setup(network)
     method.step(model, draw(0), draw(1))

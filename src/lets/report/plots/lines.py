@@ -41,12 +41,14 @@ def draw_curves(series: Series, metric: str) -> Figure:
     for panel, axes in zip(names, grid, strict=True):
         for index, method in enumerate(series.methods):
             _band(axes, series.of(panel, method), index / len(series.methods))
-        axes.set_title(value_title(series.panel_field, panel))
+        title = value_title(series.panel_field, panel)
+        named = f"{field_title(series.panel_field, series.methods)} = " if isinstance(panel, float) else ""
+        axes.set_title(named + title)
         axes.set_xlabel("Epoch")
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     means = [point.summary.mean for point in series.points]
     if means and QUANTITIES[metric].positive and 0 < 10 * min(means) < max(means):
-        _logarithmic(grid, min(means))
+        _logarithmic(grid, min(means), max(means))
     label_left(grid, QUANTITIES[metric].label)
     legend_above(figure, grid)
     return figure
@@ -91,10 +93,11 @@ def _band(axes: Axes, points: list[Point], shift: float) -> None:
     axes.fill_between(x, low, high, color=look["color"], alpha=0.16, linewidth=0)
 
 
-def _logarithmic(grid: list[Axes], lowest: float) -> None:
+def _logarithmic(grid: list[Axes], lowest: float, highest: float) -> None:
+    """One scale for all panels, or their differences would not be seen."""
     for axes in grid:
         axes.set_yscale("log")
-        axes.set_ylim(bottom=0.7 * lowest)
+        axes.set_ylim(0.7 * lowest, highest / 0.7)
         axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())

@@ -64,9 +64,10 @@ def write_noisy_labels(labels: Tensor, card: NoiseCard, labels_path: Path, card_
 
 def read_noisy_labels(labels_path: Path, card_path: Path) -> tuple[Tensor, NoiseCard]:
     """Read labels int64 [N] and card; labels that are not the card's raise ChecksumError."""
+    make = f"lets data noise {labels_path.parent.name} {labels_path.stem}"
     for path in (labels_path, card_path):
         if not path.is_file():
-            raise DataError(f"{path} – missing – run  lets data prepare  for its data set")
+            raise DataError(f"{path} – missing – run  {make}")
     entries = read_json(card_path)
     card = NoiseCard(**entries | {"flips_per_class": tuple(entries["flips_per_class"])})
     labels = safetensors.torch.load(labels_path.read_bytes())["labels"]
@@ -74,6 +75,6 @@ def read_noisy_labels(labels_path: Path, card_path: Path) -> tuple[Tensor, Noise
     if digest != card.sha256:
         raise ChecksumError(
             f"{labels_path} – sha256 of the labels is {digest}, the card says {card.sha256} – "
-            f"delete both and run  lets data prepare {card.dataset}"
+            f"delete both and run  {make}"
         )
     return labels, card

@@ -4,7 +4,6 @@ import hashlib
 import json
 from typing import Any
 
-from lets.spec.noise import Noise
 from lets.spec.seeds import seed_for
 from lets.spec.strict import Scalar, Strict
 from lets.spec.training import TrainingSpec
@@ -36,11 +35,6 @@ class RunSpec(Strict):
         """The run without its seed, as a flat row: the columns that tables and figures pivot on."""
         named = {"dataset": self.dataset, "noise": self.noise, "architecture": self.architecture}
         return {**named, "method": self.method, **self.hyperparameters}
-
-    @property
-    def noise_spec(self) -> Noise:
-        """The parsed label noise."""
-        return Noise.parse(self.noise)
 
     def seeds(self) -> dict[str, int]:
         """The seed of every role; equal across methods, so that runs differ in their method alone."""

@@ -61,7 +61,9 @@ def test_changed_labels_are_noticed(tmp_path: Path) -> None:
     noisy[17] = (noisy[17] + 1) % 10
     safetensors.torch.save_file({"labels": noisy}, labels_path)
     with pytest.raises(
-        ChecksumError, match=f"symmetric-40.safetensors – sha256 .* the card says {card.sha256}"
+        ChecksumError,
+        match=f"symmetric-40.safetensors – sha256 .* the card says {card.sha256} – "
+        r"delete both and run  lets data noise \S+ symmetric-40$",
     ):
         read_noisy_labels(labels_path, card_path)
 
@@ -69,5 +71,7 @@ def test_changed_labels_are_noticed(tmp_path: Path) -> None:
 def test_missing_artifact(tmp_path: Path) -> None:
     _, _, labels_path, card_path = artifact(tmp_path)
     card_path.unlink()
-    with pytest.raises(DataError, match=r"symmetric-40\.json – missing – run  lets data prepare"):
+    with pytest.raises(
+        DataError, match=r"symmetric-40\.json – missing – run  lets data noise \S+ symmetric-40$"
+    ):
         read_noisy_labels(labels_path, card_path)

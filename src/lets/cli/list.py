@@ -2,17 +2,23 @@
 
 import json as json_format
 from collections.abc import Iterable
+from dataclasses import asdict
 from textwrap import wrap
 from typing import Annotated, Any, Literal
 
 import typer
+
+from lets.cli.amounts import amount
 
 
 def list_(
     what: Annotated[Literal["methods", "architectures", "datasets"], typer.Argument(help="which catalogue")],
     json: Annotated[bool, typer.Option("--json", help="everything known about each, for programs")] = False,
 ) -> None:
-    """List what a params file can name: methods with their hyper-parameters, architectures, data sets."""
+    """List what a params file can name: methods with their hyper-parameters, architectures, data sets.
+
+    An architecture comes with its parameters, and the operations of one image, forward (a multiply-add is two).
+    """
     rows = {"methods": _methods, "architectures": _architectures, "datasets": _datasets}[what]()
     if json:
         print(json_format.dumps(rows, indent=2, ensure_ascii=False))
@@ -36,9 +42,14 @@ def _methods() -> dict[str, dict[str, Any]]:
 
 
 def _architectures() -> dict[str, dict[str, Any]]:
+    """Those that can be built are counted, which takes torch; no weight is allocated."""
     from lets.models.catalogue import ARCHITECTURES
+    from lets.models.cost import cost
 
-    return _plain(ARCHITECTURES.values(), ("title", "family", "paper", "available"))
+    rows = _plain(ARCHITECTURES.values(), ("title", "family", "paper", "available", "image", "classes"))
+    for name, info in ARCHITECTURES.items():
+        rows[name].update(asdict(cost(name, info.classes, info.image)) if info.available else {})
+    return rows
 
 
 def _datasets() -> dict[str, dict[str, Any]]:
@@ -52,13 +63,24 @@ def _plain(infos: Iterable[Any], fields: tuple[str, ...]) -> dict[str, dict[str,
 
 
 def _line(name: str, row: dict[str, Any]) -> str:
-    size = f"{row['train_size']:,} + {row['test_size']:,} samples" if "train_size" in row else ""
     state = "" if row["available"] else "not available in this version"
-    line = f"{name:<18}{row['title']:<22}{size:<28}{state}".rstrip()
+    line = f"{name:<18}{row['title']:<22}{_size(row)}{state}".rstrip()
     settings = [
         f"{key}={'…' if value is None else value}" for key, value in row.get("hyperparameters", {}).items()
     ]
-    return "\n".join([line, *_wrapped(settings)])
+    source = [" " * 18 + row["paper"]] if "paper" in row else []
+    return "\n".join([line, *_wrapped(settings), *source])
+
+
+def _size(row: dict[str, Any]) -> str:
+    """How large a data set is; of an architecture, also the data that its operations are counted for."""
+    if "train_size" in row:
+        return f"{row['train_size']:,} + {row['test_size']:,} samples".ljust(28)
+    if "flops" not in row:
+        return ""
+    shape = "×".join(map(str, row["image"]))
+    operations = amount(row["flops"], "FLOP")
+    return f"{row['parameters']:>10,} parameters {operations:>11} per {shape} image, {row['classes']} classes"
 
 
 def _wrapped(words: list[str]) -> list[str]:

@@ -10,7 +10,7 @@ from lets.models.catalogue import describe, names
 __all__ = ["create"]
 
 
-def create(name: str, classes: int = 10, image: tuple[int, int, int] = (3, 32, 32)) -> nn.Module:
+def create(name: str, classes: int = 10, image: tuple[int, ...] = (3, 32, 32)) -> nn.Module:
     """Build a freshly initialised network that maps images [N, *image] to logits [N, classes].
 
     `image` is (channels, height, width). The weights are drawn from torch's global generator: seed it first.

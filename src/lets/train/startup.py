@@ -1,7 +1,7 @@
 """Start without torch's compiler: a training that compiles nothing should not wait a second for it.
 
-`torch.optim` imports `torch._dynamo` at the first step only to tell it not to compile. In a matrix of
-short runs that import is a fifth of all the time.
+`torch.optim` imports `torch._dynamo` at the first step only to tell it not to compile, and torchvision, which
+timm needs, to ask it whether it could. In a matrix of short runs that import is a fifth of all the time.
 """
 
 import sys
@@ -12,28 +12,42 @@ from typing import Any, TypeVar
 
 import torch
 
-NAME = "torch._dynamo"
+NAMES = ("torch._dynamo", "torch._dynamo.utils")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class _StandIn(ModuleType):
-    """`torch._dynamo` as far as `torch.optim` needs it; makes room for the real one when asked for more."""
+    """The compiler as far as networks and optimizers need it; makes room for the real one when asked for more."""
+
+    __file__ = None  # looked at by whoever prints a traceback
 
     @staticmethod
-    def disable(function: Function, recursive: bool = True, wrapping: bool = True) -> Function:
+    def disable(
+        function: Function, recursive: bool = True, wrapping: bool = True, reason: str | None = None
+    ) -> Function:
         return function
 
     @staticmethod
     def graph_break(message: str = "") -> None:
         """Nothing is compiled: there is no graph to break."""
 
+    @staticmethod
+    def is_compile_supported(device: str) -> bool:
+        """Nothing is compiled on any device."""
+        return False
+
     def __getattr__(self, name: str) -> Any:
-        if sys.modules.get(NAME) is self:
-            del sys.modules[NAME]
-        return getattr(import_module(NAME), name)
+        if (self.__name__, name) == (NAMES[1], "__path__"):
+            raise AttributeError(name)  # a module, no package
+        for one in NAMES:
+            if isinstance(sys.modules.get(one), _StandIn):
+                del sys.modules[one]
+        return getattr(import_module(self.__name__), name)
 
 
 def leave_out_the_compiler() -> None:
     """Put the stand-in in place, unless the compiler is there already."""
-    if NAME not in sys.modules:
-        torch._dynamo = sys.modules[NAME] = _StandIn(NAME)
+    if NAMES[0] not in sys.modules:
+        for name in NAMES:
+            sys.modules[name] = _StandIn(name)
+        torch._dynamo = sys.modules[NAMES[0]]

@@ -35,6 +35,16 @@ def test_unknown_name_is_answered_with_near_ones() -> None:
         lets.models.create("resnet-18")
 
 
+@pytest.mark.parametrize("name", names())
+def test_the_usual_data_fit(name: str) -> None:
+    info = describe(name)
+    image = {"resnet50": (3, 224, 224)}.get(name, (1, 8, 8) if name.endswith("-small") else (3, 32, 32))
+    assert (info.image, info.classes) == (image, 1000 if name == "resnet50" else 10)
+    with torch.device("meta"):
+        network = lets.models.create(name, info.classes, info.image)
+        assert network(torch.empty(2, *info.image)).shape == (2, info.classes)
+
+
 @pytest.mark.parametrize("name", [name for name, info in ARCHITECTURES.items() if not info.available])
 def test_unavailable_architectures_are_described_but_not_built(name: str) -> None:
     assert describe(name).title
@@ -49,6 +59,7 @@ def test_unavailable_architectures_are_described_but_not_built(name: str) -> Non
         ("resnet18", {"image": (32, 32)}, r"image=\(32, 32\)"),
         ("resnet50", {"image": (1, 8, 8)}, "takes RGB images"),
         ("vit-s16", {"image": (3, 30, 32)}, "30×32: not divisible into 4×4 patches"),
+        ("vit-s16", {"image": (3, 32, 30)}, "32×30: not divisible into 4×4 patches"),
     ],
 )
 def test_impossible_requests(name: str, arguments: dict[str, object], message: str) -> None:

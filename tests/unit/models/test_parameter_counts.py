@@ -27,7 +27,13 @@ def test_resnet32_with_projections() -> None:
     assert sum(p.numel() for p in network.parameters()) == 466_906
 
 
-def test_vit_count_by_formula() -> None:
+@pytest.mark.parametrize("classes", [10, 100])
+def test_vit_count_by_formula(classes: int) -> None:
     block = 12 * 384**2 + (3 + 1 + 4 + 1 + 2 + 2) * 384
-    expected = 4 * 4 * 3 * 384 + 384 + 384 + 65 * 384 + 12 * block + 2 * 384 + 384 * 10 + 10
-    assert COUNTS["vit-s16"][0] == expected
+    expected = 4 * 4 * 3 * 384 + 384 + 384 + 65 * 384 + 12 * block + 2 * 384 + 384 * classes + classes
+    assert COUNTS["vit-s16"][classes == 100] == expected
+
+
+def test_resnet50_on_imagenet() -> None:
+    network = lets.models.create("resnet50", classes=1000, image=(3, 224, 224))
+    assert sum(p.numel() for p in network.parameters()) == 25_557_032

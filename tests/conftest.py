@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from PIL import Image
+from sklearn.datasets import load_sample_images
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -23,3 +25,21 @@ def cifar10_root(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Pa
             subprocess.run([*unpack, *sorted(packed.glob("*.cpk"))], check=True, capture_output=True)
             (folder / "batches.meta").write_bytes((packed / "batches.meta").read_bytes())
     return root
+
+
+@pytest.fixture(scope="session")
+def pictures_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with imagenette2-320/: three classes of real pictures, of every kind that ImageNet has."""
+    china, flower = (Image.fromarray(pixels) for pixels in load_sample_images().images)
+    folder = tmp_path_factory.mktemp("pictures") / "imagenette2-320"
+    for split, count in (("train", 7), ("val", 3)):
+        for number, wnid in enumerate(("n01440764", "n02102040", "n02979186")):
+            for i in range(count):
+                left, top = 30 * i + 5 * number, 20 * i + 7 * number
+                part = (china, flower)[(i + number) % 2].crop(
+                    (left, top, left + 150 + 9 * i, top + 190 - 8 * i)
+                )
+                path = folder / split / wnid / f"{wnid}_{100 - 7 * i}.JPEG"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part.convert({1: "L", 2: "CMYK"}.get(i, "RGB")).save(path, "PNG" if i == 3 else "JPEG")
+    return folder.parent

@@ -12,13 +12,24 @@ import torch
 import lets.data
 from lets.data.dataset import Dataset
 from lets.data.digest import arrays_sha256
+from lets.data.folder import find_pictures, picture_folder
+from lets.data.index import PictureIndex, read_index, write_index
 from lets.data.loading import default_root
+from lets.data.pictures import Pictures
 from lets.data.processed import read_processed, write_processed
+from lets.data.readers import Readers
 from lets.data.sources import sources
 from lets.errors import DataError
 
+ARRAYS = [name for name in lets.data.names() if lets.data.describe(name).reader]
+PICTURES = [name for name in lets.data.names() if lets.data.describe(name).pictures]
 
-@pytest.fixture(params=lets.data.names())
+
+def test_every_available_data_set_is_arrays_or_pictures() -> None:
+    assert sorted(ARRAYS + PICTURES) == sorted(lets.data.names())
+
+
+@pytest.fixture(params=ARRAYS)
 def dataset(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     source = sources()[request.param]
     if request.param == "cifar10" and "LETS_DATA" not in os.environ:
@@ -71,3 +82,47 @@ def test_the_reader_leaves_the_data_root_alone(dataset: Dataset, tmp_path: Path)
     except DataError as error:
         assert f"lets data prepare {dataset.name} --download" in str(error)  # noqa: PT017 – digits need no file
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(params=PICTURES)
+def pictures(request: pytest.FixtureRequest) -> PictureIndex:
+    """The list of a whole data set of pictures."""
+    info, root = lets.data.describe(request.param), default_root()
+    if not any((root / name).is_dir() for name in info.pictures):
+        pytest.skip(
+            f"no {' or '.join(info.pictures)} below {root}: set LETS_DATA to the folder that holds it"
+        )
+    return find_pictures(request.param, root)
+
+
+def test_pictures_fit_the_catalogue(pictures: PictureIndex) -> None:
+    info = lets.data.describe(pictures.dataset)
+    assert pictures.missing == pictures.surplus == ()
+    for split in (pictures.train, pictures.test):
+        assert len({picture.path for picture in split}) == len(split)
+        assert {picture.label for picture in split} == set(range(info.classes))
+
+
+def test_the_index_keeps_every_picture(pictures: PictureIndex, tmp_path: Path) -> None:
+    write_index(pictures, tmp_path / pictures.dataset / "index.csv.gz")
+    assert read_index(tmp_path / pictures.dataset / "index.csv.gz") == pictures
+
+
+def test_some_pictures_of_every_part_can_be_read(pictures: PictureIndex) -> None:
+    info = lets.data.describe(pictures.dataset)
+    folder = picture_folder(info, default_root(), pictures.folder)
+    for split in (pictures.train, pictures.test):
+        chosen = split[:: max(1, len(split) // 50)]
+        loader = Pictures(
+            folder,
+            chosen,
+            side=info.image[1],
+            readers=Readers(0),
+            batch_size=len(chosen),
+            mean=info.mean,
+            std=info.std,
+        )
+        ((x, y),) = loader.plain()
+        assert x.shape == (len(chosen), *info.image)
+        assert y.tolist() == [picture.label for picture in chosen]
+        assert x.mean((0, 2, 3)).abs().max() < 1  # of normalised pixels

@@ -1,4 +1,4 @@
-# Verified arrays and noisy labels.
+# Verified arrays, lists of pictures, and noisy labels.
 
 
 rule arrays:
@@ -6,6 +6,16 @@ rule arrays:
         layout.arrays("{dataset}"),
     log:
         layout.log("arrays", "{dataset}"),
+    shell:
+        "lets data prepare {wildcards.dataset} --download > {log}"
+
+
+# Of data sets too large for memory: their pictures stay where they are.
+rule index:
+    output:
+        layout.index("{dataset}"),
+    log:
+        layout.log("index", "{dataset}"),
     shell:
         "lets data prepare {wildcards.dataset} --download > {log}"
 
@@ -19,4 +29,4 @@ rule labels:
     log:
         layout.log("labels", "{dataset}-{noise}"),
     shell:
-        "lets data noise {wildcards.dataset} {wildcards.noise} > {log}"
+        "lets data noise {wildcards.dataset} {wildcards.noise} --download > {log}"

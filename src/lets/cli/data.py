@@ -1,5 +1,6 @@
 """`lets data`: fetch, verify and prepare data sets and noisy labels."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,46 +12,87 @@ Dataset = Annotated[str, typer.Argument(help="a name of: lets list datasets")]
 Root = Annotated[
     Path | None, typer.Option(help="folder in torchvision's layout; default: $LETS_DATA or data/raw")
 ]
+Download = Annotated[bool, typer.Option("--download", help="fetch what is missing")]
 
 
 @data.command()
 def prepare(
     dataset: Dataset,
     root: Root = None,
-    download: Annotated[bool, typer.Option("--download", help="fetch what is missing")] = False,
+    download: Download = False,
+    partial: Annotated[
+        bool,
+        typer.Option("--partial", help="of a folder of pictures, take what is there; no audit accepts it"),
+    ] = False,
 ) -> None:
-    """Verify a data set and write its arrays to data/processed/<dataset>/."""
+    """Verify a data set and write it to data/processed/<dataset>/: its arrays, or the list of its pictures."""
     from lets.data import load
+    from lets.data.catalogue import describe
     from lets.data.processed import write_processed
+    from lets.errors import SpecError
     from lets.spec import Layout
 
-    path = Layout("").arrays(dataset)
-    write_processed(load(dataset, root=root, download=download), path)
+    path = Layout("").prepared(dataset)
+    if describe(dataset).pictures:
+        _list_pictures(dataset, root, partial, download, path)
+    elif partial:
+        raise SpecError(f"--partial – {dataset} is whole or it is not read – leave it out")
+    else:
+        write_processed(load(dataset, root=root, download=download), path)
     print(f"data: {path}")
 
 
 @data.command()
 def noise(
     dataset: Dataset,
-    name: Annotated[str, typer.Argument(help="for example symmetric-40 or symmetric-40-exclude-true")],
+    name: Annotated[
+        str, typer.Argument(help="for example symmetric-40, symmetric-40-exclude-true or human-worse")
+    ],
+    root: Root = None,
+    download: Download = False,
 ) -> None:
-    """Draw the noisy training labels of a prepared data set; the card beside them says how noisy they are."""
-    from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
+    """Make the noisy training labels of a prepared data set; the card beside them says how noisy they are.
+
+    Symmetric noise is drawn from a seed; the labels that people gave (CIFAR-10N) are read from their file.
+    """
+    from lets.data.catalogue import describe
+    from lets.data.human_labels import human_labels_file
+    from lets.data.noisy_labels import make_human_labels, make_noisy_labels, write_noisy_labels
     from lets.data.processed import read_processed
     from lets.spec import Layout, seed_for
     from lets.spec.noise import Noise
 
     layout, wanted = Layout(""), Noise.parse(name)
+    wanted.check(describe(dataset))
     clean = read_processed(layout.arrays(dataset))
-    labels, card = make_noisy_labels(
-        clean.train.labels,
-        dataset=dataset,
-        noise=name,
-        rate=wanted.rate,
-        exclude_true=wanted.exclude_true,
-        classes=clean.classes,
-        seed=seed_for("noise", dataset),
-    )
+    if wanted.human:
+        file = human_labels_file(dataset, root, download)
+        labels, card = make_human_labels(
+            clean.train.labels, dataset=dataset, noise=name, classes=clean.classes, path=file
+        )
+    else:
+        labels, card = make_noisy_labels(
+            clean.train.labels,
+            dataset=dataset,
+            noise=name,
+            rate=wanted.rate,
+            exclude_true=wanted.exclude_true,
+            classes=clean.classes,
+            seed=seed_for("noise", dataset),
+        )
     path = layout.labels(dataset, name)
     write_noisy_labels(labels, card, path, layout.noise_card(dataset, name))
     print(f"data: {path} ({100 * card.realised_rate:.1f} % of the labels changed)")
+
+
+def _list_pictures(dataset: str, root: Path | None, partial: bool, download: bool, path: Path) -> None:
+    from lets.data.folder import find_pictures
+    from lets.data.index import write_index
+    from lets.data.loading import default_root
+
+    index = find_pictures(dataset, root or default_root(), partial, download)
+    write_index(index, path)
+    for missing in index.missing:
+        print(f"note: a part of {dataset}: {missing}", file=sys.stderr)
+    if root and root.resolve() != default_root().resolve():
+        print(f"note: trainings read the pictures where LETS_DATA says: set it to {root}", file=sys.stderr)

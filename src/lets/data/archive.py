@@ -1,15 +1,17 @@
 """Bring a source's files into place: download its archive, unpack the listed members and nothing else."""
 
+import os
 import tarfile
+import tempfile
 from pathlib import Path
 
 from lets.data.download import download
 from lets.data.sources import Source
 from lets.data.verify import intact
 from lets.errors import DataError
-from lets.records.files import write_bytes
+from lets.records.files import storage_errors, write_bytes
 
-__all__ = ["fetch_and_unpack"]
+__all__ = ["fetch_and_unpack", "fetch_and_unpack_folder"]
 
 
 def fetch_and_unpack(source: Source, root: Path) -> None:
@@ -22,6 +24,21 @@ def fetch_and_unpack(source: Source, root: Path) -> None:
     with tarfile.open(archive) as members:
         for file in wanted:
             write_bytes(root / source.folder / file.name, _content(members, f"{source.folder}/{file.name}"))
+
+
+def fetch_and_unpack_folder(source: Source, root: Path) -> None:
+    """Fetch an archive that holds one folder and unpack it to root/folder, whole or not at all."""
+    if source.archive is None:
+        return
+    archive = root / source.archive.file
+    download(source.archive, archive)
+    with storage_errors(root), tempfile.TemporaryDirectory(dir=root) as beside:
+        try:
+            with tarfile.open(archive) as members:
+                members.extractall(beside, filter="data")
+        except tarfile.TarError as error:
+            raise DataError(f"{archive} – cannot be unpacked ({error}) – delete it") from error
+        os.replace(Path(beside) / source.folder, root / source.folder)
 
 
 def _content(members: tarfile.TarFile, name: str) -> bytes:

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from lets.errors import SpecError
 
-__all__ = ["DATASETS", "DatasetInfo", "describe", "names"]
+__all__ = ["DATASETS", "HUMAN_LABELS", "DatasetInfo", "HumanLabels", "describe", "names"]
 
 
 @dataclass(frozen=True)
@@ -13,8 +13,14 @@ class DatasetInfo:
     """One row of the catalogue.
 
     `image` is (channels, height, width), empty for text; `mean` and `std` are per channel, of pixels scaled
-    to [0, 1]; `crop_padding` is the black border, in pixels, that a random crop may move into. `reader` is
-    the "module:function" that makes a Dataset of it. `classes` is 1 for a regression and 0 for translation.
+    to [0, 1]; `crop_padding` is the black border, in pixels, that a random crop may move into. `classes` is 1
+    for a regression and 0 for translation.
+
+    A set that fits into memory has a `reader`, the "module:function" that makes a Dataset of it. A large one
+    stays where it is: `pictures` are the names its folder may have below the data root, the first one there
+    is read; it holds train/CLASS/PICTURE and val/CLASS/PICTURE, `image` is what a network sees of a picture.
+
+    `human_labels`: people labelled its training set anew.
     """
 
     name: str
@@ -27,11 +33,13 @@ class DatasetInfo:
     std: tuple[float, ...] = ()
     crop_padding: int = 0
     reader: str = ""
+    pictures: tuple[str, ...] = ()
+    human_labels: bool = False
 
     @property
     def available(self) -> bool:
-        """Whether this version can load it; the others are named so that plans can list them."""
-        return bool(self.reader)
+        """Whether this version can train on it; the others are named so that plans can list them."""
+        return bool(self.reader or self.pictures)
 
 
 _ROWS = (
@@ -58,6 +66,7 @@ _ROWS = (
         std=(0.2023, 0.1994, 0.2010),
         crop_padding=4,
         reader="lets.data.cifar:read",
+        human_labels=True,
     ),
     DatasetInfo(
         name="cifar100",
@@ -80,6 +89,18 @@ _ROWS = (
         image=(3, 224, 224),
         mean=(0.485, 0.456, 0.406),
         std=(0.229, 0.224, 0.225),
+        pictures=("imagenet",),
+    ),
+    DatasetInfo(
+        name="imagenette",
+        title="Imagenette",
+        classes=10,
+        train_size=9_469,
+        test_size=3_925,
+        image=(3, 224, 224),
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+        pictures=("imagenette2", "imagenette2-320", "imagenette2-160"),
     ),
     DatasetInfo("iwslt14", "IWSLT'14 DE-EN", classes=0, train_size=160_239, test_size=6_750),
     DatasetInfo("mrpc", "MRPC", classes=2, train_size=3_668, test_size=408),  # GLUE: its development sets
@@ -93,6 +114,32 @@ _ROWS = (
 )
 
 DATASETS: dict[str, DatasetInfo] = {row.name: row for row in _ROWS}
+
+
+@dataclass(frozen=True)
+class HumanLabels:
+    """One of the label sets of CIFAR-10N: its key in the file, and the published share of wrong labels.
+
+    `also` is the share in the released file, where that is another one.
+    """
+
+    key: str
+    rate: float
+    also: float | None = None
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """Every share that is right."""
+        return (self.rate,) if self.also is None else (self.rate, self.also)
+
+
+HUMAN_LABELS = {  # Wei et al., Learning with Noisy Labels Revisited, ICLR 2022 (arXiv 2110.12088)
+    "human-aggre": HumanLabels("aggre_label", 0.0903, also=0.0901),  # what most of three people said
+    "human-random1": HumanLabels("random_label1", 0.1723),  # what the first of them said
+    "human-random2": HumanLabels("random_label2", 0.1812),
+    "human-random3": HumanLabels("random_label3", 0.1764),
+    "human-worse": HumanLabels("worse_label", 0.4021),  # what one said who was wrong, if one was
+}
 
 
 def names() -> list[str]:

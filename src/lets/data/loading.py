@@ -24,6 +24,11 @@ def load(name: str, root: str | Path | None = None, download: bool = False) -> D
     available, DataError for a missing file, ChecksumError for a file with the wrong bytes.
     """
     info = describe(name)
+    if info.pictures:
+        raise SpecError(
+            f"dataset {name!r} – {info.title} stays in its folder, there are no arrays of it – "
+            f"list its pictures:  lets data prepare {name}"
+        )
     if not info.available:
         raise SpecError(
             f"dataset {name!r} – {info.title} is not available in this version – "

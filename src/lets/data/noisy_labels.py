@@ -1,38 +1,51 @@
 """Noisy labels as an artifact of their own: the labels in safetensors, and a card that says what they are."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
 from torch import Tensor
 
+from lets.data.catalogue import HUMAN_LABELS
 from lets.data.digest import arrays_sha256
+from lets.data.human_labels import check_rate, read_human_labels
 from lets.data.noise import symmetric_noise
 from lets.errors import ChecksumError, DataError
+from lets.records.digests import sha256_file
 from lets.records.files import read_json, write_bytes, write_json
 
-__all__ = ["NoiseCard", "make_noisy_labels", "read_noisy_labels", "write_noisy_labels"]
+__all__ = [
+    "NoiseCard",
+    "card_of",
+    "make_human_labels",
+    "make_noisy_labels",
+    "read_noisy_labels",
+    "write_noisy_labels",
+]
 
 
 @dataclass(frozen=True)
 class NoiseCard:
     """What was asked for and what came out.
 
-    `rate` is the share of labels drawn anew, `realised_rate` the share that differs from the truth;
-    `flips_per_class` counts the differing labels by true class; `sha256` is over the label array.
+    `rate` is the share of labels drawn anew, or of those that people gave the published share of wrong ones;
+    `realised_rate` is the share that differs from the truth; `flips_per_class` counts the differing labels by
+    true class; `sha256` is over the label array. Drawn labels have a `seed`, people's the sha256 of their file.
     """
 
     dataset: str
     noise: str
     rate: float
     exclude_true: bool
-    seed: int
+    seed: int | None
     classes: int
     samples: int
     realised_rate: float
     flips_per_class: tuple[int, ...]
     sha256: str
+    file_sha256: str | None = None
 
 
 def make_noisy_labels(
@@ -40,7 +53,6 @@ def make_noisy_labels(
 ) -> tuple[Tensor, NoiseCard]:
     """Draw symmetric noise over the true `labels` [N] and describe the result; `noise` is its name."""
     noisy = symmetric_noise(labels, rate, classes, seed, exclude_true)
-    flipped = noisy != labels
     card = NoiseCard(
         dataset=dataset,
         noise=noise,
@@ -48,18 +60,49 @@ def make_noisy_labels(
         exclude_true=exclude_true,
         seed=seed,
         classes=classes,
-        samples=len(labels),
-        realised_rate=int(flipped.sum()) / len(labels),
-        flips_per_class=tuple(torch.bincount(labels[flipped], minlength=classes).tolist()),
-        sha256=arrays_sha256({"labels": noisy}),
+        **_outcome(labels, noisy, classes),
     )
     return noisy, card
+
+
+def make_human_labels(
+    labels: Tensor, *, dataset: str, noise: str, classes: int, path: Path
+) -> tuple[Tensor, NoiseCard]:
+    """Read the labels that people gave instead of the true `labels` [N] from their file, and describe them."""
+    human = read_human_labels(path, dataset, noise, labels)
+    card = NoiseCard(
+        dataset=dataset,
+        noise=noise,
+        rate=HUMAN_LABELS[noise].rate,
+        exclude_true=False,
+        seed=None,
+        classes=classes,
+        file_sha256=sha256_file(path),
+        **_outcome(labels, human, classes),
+    )
+    return human, card
+
+
+def card_of(labels: Tensor, human: Tensor, card: NoiseCard) -> NoiseCard:
+    """Return what the `card` of people's labels must say; ValueError if they are not as wrong as published."""
+    check_rate(card.noise, labels, human)
+    return replace(card, rate=HUMAN_LABELS[card.noise].rate, **_outcome(labels, human, card.classes))
+
+
+def _outcome(labels: Tensor, noisy: Tensor, classes: int) -> dict[str, Any]:
+    flipped = noisy != labels
+    return {
+        "samples": len(labels),
+        "realised_rate": int(flipped.sum()) / len(labels),
+        "flips_per_class": tuple(torch.bincount(labels[flipped], minlength=classes).tolist()),
+        "sha256": arrays_sha256({"labels": noisy}),
+    }
 
 
 def write_noisy_labels(labels: Tensor, card: NoiseCard, labels_path: Path, card_path: Path) -> None:
     """Write labels, then card, each atomically; same content, same bytes."""
     write_bytes(labels_path, safetensors.torch.save({"labels": labels.contiguous()}))
-    write_json(card_path, asdict(card))
+    write_json(card_path, {name: value for name, value in asdict(card).items() if value is not None})
 
 
 def read_noisy_labels(labels_path: Path, card_path: Path) -> tuple[Tensor, NoiseCard]:
@@ -69,7 +112,7 @@ def read_noisy_labels(labels_path: Path, card_path: Path) -> tuple[Tensor, Noise
         if not path.is_file():
             raise DataError(f"{path} – missing – run  {make}")
     entries = read_json(card_path)
-    card = NoiseCard(**entries | {"flips_per_class": tuple(entries["flips_per_class"])})
+    card = NoiseCard(**{"seed": None} | entries | {"flips_per_class": tuple(entries["flips_per_class"])})
     labels = safetensors.torch.load(labels_path.read_bytes())["labels"]
     digest = arrays_sha256({"labels": labels})
     if digest != card.sha256:

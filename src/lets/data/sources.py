@@ -37,7 +37,10 @@ class File:
 
 @dataclass(frozen=True)
 class Source:
-    """Origin, licence and citation of a data set; digests of its bytes if this version reads it."""
+    """Origin, licence and citation of a data set; digests of its bytes if this version reads it.
+
+    `human_labels` is the file of the labels that people gave its training set anew.
+    """
 
     name: str
     role: str
@@ -48,6 +51,7 @@ class Source:
     folder: str = ""
     files: tuple[File, ...] = field(default=())
     arrays_sha256: str = ""
+    human_labels: Archive | None = None
 
 
 @cache
@@ -66,6 +70,7 @@ def _source(
     name: str,
     archive: dict[str, object] | None = None,
     files: list[dict[str, object]] | None = None,
+    human_labels: dict[str, object] | None = None,
     **facts: str,
 ) -> Source:
     try:
@@ -73,6 +78,7 @@ def _source(
             name,
             archive=Archive(**archive) if archive else None,  # type: ignore[arg-type]
             files=tuple(File(**file) for file in files or ()),  # type: ignore[arg-type]
+            human_labels=Archive(**human_labels) if human_labels else None,  # type: ignore[arg-type]
             **facts,
         )
     except TypeError as error:

@@ -1,12 +1,16 @@
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torchvision.datasets
 import torchvision.transforms.functional as TF
 from scipy.stats import binomtest, chisquare
 from torch import Tensor
+from torchvision import transforms
 
+import lets.data
 from lets.data import Batches
 from lets.errors import SpecError
 
@@ -56,6 +60,29 @@ def test_without_augmentation_x_is_torchvisions_normalisation() -> None:
     x, y = whole(batches(augmentation="none"), 3)
     for row, i in zip(x, y.tolist(), strict=True):
         torch.testing.assert_close(row, normalised(IMAGES[i]), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_real_cifar10_is_torchvisions_to_tensor_and_normalize(cifar10_root: Path) -> None:
+    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
+    reference = torchvision.datasets.CIFAR10(cifar10_root, train=False, transform=transform)
+    test = lets.data.load("cifar10", root=cifar10_root).test
+    ours = Batches(test.images, test.labels, batch_size=500, mean=MEAN, std=STD)
+    chosen = range(0, 10_000, 5)
+    x = torch.cat([x for x, _ in ours.plain()])
+    expected = torch.stack([reference[i][0] for i in chosen])
+    assert float((x[chosen] - expected).abs().max()) <= 2 * 2**-23
+    assert torch.cat([y for _, y in ours.plain()]).tolist() == reference.targets
+
+
+def test_normalisation_of_every_grey_value_is_torchvisions_to_a_rounding() -> None:
+    grey = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).expand(1, 3, 16, 16)
+    (ours, _), *_ = Batches(grey, LABELS[:1], batch_size=1, mean=MEAN, std=STD).plain()
+    theirs = transforms.Normalize(MEAN, STD)(grey[0].float().div(255))
+    exact = (grey[0].double() / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+    # the division by 255 is folded into mean and std: at most two units of float32 between 1 and 2 apart
+    assert float((ours[0] - theirs).abs().max()) <= 2 * 2**-23
+    assert float((ours[0] - exact).abs().max()) <= 2.5e-7
 
 
 def test_plain_is_everything_in_order() -> None:
@@ -162,6 +189,8 @@ def test_cutout_blanks_a_square_of_half_the_side_in_half_of_the_images() -> None
     [
         ({"batch_size": 0}, "batch_size 0"),
         ({"mean": (0.5,)}, r"mean \(0.5,\).*one number per channel, 3"),
+        ({"rank": 2, "ranks": 2}, "rank 2 of 2, batch_size 64 – every rank, counted from 0"),
+        ({"ranks": 65}, r"at least one sample of each batch – write  batch_size: 65"),
         ({"augmentation": "mixup"}, "'mixup' – unknown – choose from: none, crop-flip, crop-flip-cutout"),
     ],
 )
@@ -179,6 +208,74 @@ def test_images_must_be_bytes_with_one_label_each() -> None:
     ):
         with pytest.raises(SpecError, match=r"want uint8 \[N, C, H, W\]"):
             Batches(images, labels, batch_size=4, mean=MEAN, std=STD)
+
+
+def test_a_stretch_is_the_same_steps() -> None:
+    loader = batches(augmentation="crop-flip-cutout")
+    all_steps = list(loader.epoch(3))
+    for start, stop in ((0, None), (2, 5), (7, None), (5, 99), (8, None), (3, 3)):
+        stretch = list(loader.epoch(3, start, stop))
+        assert len(stretch) == len(all_steps[start:stop])
+        for ours, theirs in zip(stretch, all_steps[start:stop], strict=True):
+            assert torch.equal(ours[0], theirs[0])
+            assert torch.equal(ours[1], theirs[1])
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 8])
+@pytest.mark.parametrize("augmentation", ["none", "crop-flip-cutout"])
+def test_ranks_share_every_batch(ranks: int, augmentation: str) -> None:
+    together = batches(augmentation=augmentation)
+    parts = [batches(augmentation=augmentation, rank=rank, ranks=ranks) for rank in range(ranks)]
+    for rank, part in enumerate(parts):
+        assert len(part) == len(together)
+        for (x, y), (mine, labels) in zip(together.epoch(2), part.epoch(2), strict=True):
+            assert torch.equal(mine, x[rank::ranks])
+            assert torch.equal(labels, y[rank::ranks])
+        sizes = [len(y) for _, y in part.plain(100)]
+        assert sum(sizes) == len(range(rank, COUNT, ranks))
+        assert max(sizes) <= 100
+        x = torch.cat([x for x, _ in part.plain(100)])
+        assert torch.equal(x, torch.cat([x for x, _ in together.plain(100)])[rank::ranks])
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "ranks", "steps"), [(165, 5, 4), (165, 6, 3), (166, 2, 4), (166, 3, 3)]
+)
+def test_a_last_batch_without_a_sample_for_every_rank_is_left_out(
+    batch_size: int, ranks: int, steps: int
+) -> None:
+    # 500 samples are three batches of 165 and five samples, or three of 166 and two
+    for rank in range(ranks):
+        part = batches(batch_size=batch_size, rank=rank, ranks=ranks)
+        sizes = [len(y) for _, y in part.epoch(0)]
+        assert len(part) == len(sizes) == steps
+        assert min(sizes) > 0
+
+
+def test_with_seed_is_the_same_images_in_another_order() -> None:
+    one = batches(augmentation="crop-flip")
+    other = one.with_seed(8)
+    assert other.padded.data_ptr() == one.padded.data_ptr()
+    assert other.labels.data_ptr() == one.labels.data_ptr()
+    assert (one.seed, other.seed) == (7, 8)
+    for ours, theirs in zip(other.epoch(1), batches(augmentation="crop-flip", seed=8).epoch(1), strict=True):
+        assert torch.equal(ours[0], theirs[0])
+
+
+def test_images_are_copied_only_for_a_border() -> None:
+    assert batches(augmentation="none").padded.data_ptr() == IMAGES.data_ptr()
+    assert batches(augmentation="crop-flip", crop_padding=0).padded.data_ptr() == IMAGES.data_ptr()
+    assert batches(augmentation="crop-flip").padded.shape == (COUNT, 3, SIDE + 4, SIDE + 4)
+
+
+def test_channels_last_changes_the_memory_and_no_number() -> None:
+    for augmentation in ("none", "crop-flip-cutout"):
+        ours = batches(augmentation=augmentation, memory_format=torch.channels_last)
+        for (x, _), (y, _) in zip(ours.epoch(0), batches(augmentation=augmentation).epoch(0), strict=True):
+            assert torch.equal(x, y)
+            assert x.is_contiguous(memory_format=torch.channels_last)
+            assert y.is_contiguous()
+        assert next(ours.plain())[0].is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+from torchvision.models import ResNet50_Weights
 
 import lets.data
 import lets.models
@@ -13,7 +14,27 @@ from lets.errors import SpecError
 
 
 def test_available_names() -> None:
-    assert names() == ["digits", "cifar10", "cifar100"]
+    assert names() == ["digits", "cifar10", "cifar100", "imagenet", "imagenette"]
+
+
+def test_imagenets_size_and_constants_are_those_of_its_challenge_and_of_torchvision() -> None:
+    info = describe("imagenet")
+    assert (info.classes, info.train_size, info.test_size) == (
+        1000,
+        1_281_167,
+        50_000,
+    )  # arXiv 1409.0575, Table 2
+    transform = ResNet50_Weights.IMAGENET1K_V1.transforms()
+    assert list(info.mean) == transform.mean
+    assert list(info.std) == transform.std
+    assert info.image[1:] == (transform.crop_size[0],) * 2
+    assert (describe("imagenette").mean, describe("imagenette").image) == (info.mean, info.image)
+
+
+@pytest.mark.parametrize("name", ["imagenet", "imagenette"])
+def test_pictures_are_no_arrays(name: str) -> None:
+    with pytest.raises(SpecError, match=rf"no arrays of it – list its pictures:  lets data prepare {name}$"):
+        lets.data.load(name)
 
 
 def test_every_data_set_of_the_paper_has_a_row() -> None:

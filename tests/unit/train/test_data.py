@@ -1,12 +1,24 @@
 """Which batches a run sees."""
 
+import weakref
+from dataclasses import replace
+
+import pytest
 import torch
 
+from lets.data.catalogue import DATASETS
+from lets.data.folder import scan
+from lets.data.index import write_index
 from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
 from lets.data.processed import read_processed
+from lets.errors import DataError, SpecError
 from lets.train.data import RunData
 
 CPU = torch.device("cpu")
+
+
+def same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def test_next_hands_on_the_very_same_batch_objects(layout, make_run):
@@ -30,6 +42,91 @@ def test_independent_batches_cover_the_training_set_in_another_order(layout, mak
     train, validation = (torch.cat([pair[side][1] for pair in pairs]) for side in (0, 1))
     assert not torch.equal(train, validation)
     assert torch.equal(train.bincount(), validation.bincount())
+
+
+def test_a_stretch_of_next_goes_on_into_the_step_after_it(layout, make_run):
+    data = RunData.read(make_run("sam"), layout, CPU)
+    pairs = list(data.pairs(0, "next"))
+    stretch = list(data.pairs(0, "next", 3, 6))
+    assert len(stretch) == 3
+    assert all(stretch[i][1] is stretch[i + 1][0] for i in range(2))
+    for ours, theirs in zip(stretch, pairs[3:6], strict=True):
+        assert same(ours[0], theirs[0])
+        assert same(ours[1], theirs[1])
+    assert same(stretch[-1][1], pairs[6][0])
+    (*_, last) = data.pairs(0, "next", 9, 12)
+    assert same(last[1], next(data.train.epoch(1)))
+    assert [len(list(data.pairs(0, "next", *part))) for part in ((0, 12), (11, 12), (5, None))] == [12, 1, 7]
+
+
+def test_a_stretch_of_independent_batches_is_the_same_steps(layout, make_run):
+    data = RunData.read(make_run("sam"), layout, CPU)
+    pairs = list(data.pairs(1, "independent"))
+    for ours, theirs in zip(data.pairs(1, "independent", 4, 9), pairs[4:9], strict=True):
+        assert same(ours[0], theirs[0])
+        assert same(ours[1], theirs[1])
+
+
+@pytest.mark.parametrize("val_batches", ["next", "independent"])
+def test_ranks_share_every_pair(layout, make_run, val_batches):
+    spec = make_run("sam")
+    together = list(RunData.read(spec, layout, CPU).pairs(1, val_batches))
+    for rank in range(2):
+        data = RunData.read(spec, layout, CPU, rank, 2)
+        for pair, mine in zip(together, data.pairs(1, val_batches), strict=True):
+            for batch, part in zip(pair, mine, strict=True):
+                assert same(part, (batch[0][rank::2], batch[1][rank::2]))
+        parts = torch.cat([y for _, y in data.test.plain()]), torch.cat([y for _, y in data.measured.plain()])
+        assert torch.equal(parts[0], data.test.labels[rank::2])
+        assert torch.equal(parts[1], data.train.labels[rank::2])
+
+
+def storages(*loaders):
+    """The memory of every tensor that the loaders hold, by its address."""
+    tensors = [value for one in loaders for value in vars(one).values() if isinstance(value, torch.Tensor)]
+    return {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}
+
+
+@pytest.mark.parametrize(("augmentation", "side"), [("none", 8), ("crop-flip", 10)])
+def test_no_image_is_in_memory_twice(layout, make_run, monkeypatch, augmentation, side):
+    read = []
+
+    def remember(path):
+        dataset = read_processed(path)
+        read.extend(weakref.ref(split.images) for split in (dataset.train, dataset.test))
+        return dataset
+
+    monkeypatch.setattr("lets.train.data.read_processed", remember)
+    data = RunData.read(make_run("sam", training={"augmentation": augmentation}), layout, CPU)
+    loaders = (data.train, data.validation, data.measured, data.test)
+    images = 1437 * side * side + 360 * 8 * 8
+    assert images < sum(storages(*loaders).values()) < images + 8 * (1437 + 360) + 1000
+    assert read[0]() is (None if augmentation == "crop-flip" else data.train.padded)  # what was read is gone
+    assert read[1]() is data.test.padded
+
+
+def test_on_another_device_nothing_stays_on_the_host(layout, make_run):
+    data = RunData.read(make_run("sam", training={"augmentation": "none"}), layout, torch.device("meta"))
+    for loader in (data.train, data.validation, data.measured, data.test):
+        assert {v.device.type for v in vars(loader).values() if isinstance(v, torch.Tensor)} == {"meta"}
+
+
+def test_channels_last_is_the_runs(layout, make_run):
+    for channels_last in (False, True):
+        spec = make_run("sam", training={"channels_last": channels_last})
+        data = RunData.read(spec, layout, CPU)
+        wanted = torch.channels_last if channels_last else torch.contiguous_format
+        assert {one.memory_format for one in (data.train, data.validation, data.test)} == {wanted}
+
+
+def test_training_is_measured_on_all_of_the_training_set(layout, make_run):
+    data = RunData.read(make_run("sam", training={"augmentation": "crop-flip"}), layout, CPU)
+    images = read_processed(layout.arrays("digits")).train.images
+    x = torch.cat([x for x, _ in data.measured.plain()])
+    assert torch.equal(
+        x[:, :, 0].argsort(2), images.float()[:, :, 0].argsort(2)
+    )  # normalising keeps the order
+    assert torch.equal(data.measured.labels, data.train.labels)
 
 
 def test_methods_share_batches_and_initial_weights(layout, make_run):
@@ -57,3 +154,74 @@ def test_noisy_runs_train_on_the_noisy_labels_and_are_tested_on_clean_ones(layou
     assert torch.equal(data.train.labels, noisy)
     assert torch.equal(data.validation.labels, noisy)
     assert torch.equal(data.test.labels, clean.test.labels)
+
+
+@pytest.fixture
+def pictures(layout, make_run, pictures_root, monkeypatch):
+    """A run on the tiny Imagenette, whose pictures are 32 pixels wide here."""
+    info = replace(DATASETS["imagenette"], classes=3, train_size=21, test_size=9, image=(3, 32, 32))
+    monkeypatch.setitem(DATASETS, "imagenette", info)
+    monkeypatch.setenv("LETS_DATA", str(pictures_root))
+    write_index(scan("imagenette", pictures_root / "imagenette2-320"), layout.index("imagenette"))
+    spec = make_run("lets-sam", training={"augmentation": "crop-flip"})
+    training = spec.training.model_copy(update={"batch_size": 8})
+    return spec.model_copy(update={"dataset": "imagenette", "training": training})
+
+
+@pytest.mark.filterwarnings("ignore:The image decoding:DeprecationWarning")
+@pytest.mark.parametrize("val_batches", ["next", "independent"])
+def test_pictures_come_in_pairs_as_arrays_do(layout, pictures, val_batches):
+    alone = RunData.read(pictures, layout, CPU, workers=0)
+    helped = RunData.read(pictures, layout, CPU, workers=2)
+    pairs = list(alone.pairs(0, val_batches))
+    assert len(pairs) == len(alone.train) == 3
+    for ours, theirs in zip(pairs, helped.pairs(0, val_batches), strict=True):
+        assert same(ours[0], theirs[0])
+        assert same(ours[1], theirs[1])
+    for ours, theirs in zip(pairs[1:], alone.pairs(0, val_batches, 1), strict=True):
+        assert same(ours[0], theirs[0])
+        assert same(ours[1], theirs[1])
+    if val_batches == "next":
+        assert pairs[0][1] is pairs[1][0]
+        assert same(pairs[2][1], next(alone.train.epoch(1)))
+    else:
+        assert not same(pairs[0][0], pairs[0][1])
+
+
+@pytest.mark.filterwarnings("ignore:The image decoding:DeprecationWarning")
+def test_pictures_are_measured_on_a_sample_as_large_as_the_test_set(layout, pictures):
+    data = RunData.read(pictures, layout, CPU, workers=0)
+    again = RunData.read(pictures.model_copy(update={"seed": 5, "method": "sam"}), layout, CPU, workers=0)
+    assert (data.classes, data.image) == (3, (3, 32, 32))
+    assert len(data.measured.labels) == len(data.test.labels) == 9
+    plain = [row.numpy().tobytes() for x, _ in data.train.plain() for row in x]
+    sample = [row.numpy().tobytes() for x, _ in data.measured.plain() for row in x]
+    where = [plain.index(row) for row in sample]  # in the test transform, and each of the training set
+    assert len(set(where)) == 9
+    assert where != sorted(where)  # a landscape that takes the first of them sees all classes
+    assert data.measured.labels.tolist() == data.train.labels[where].tolist()
+    assert data.measured.pictures == again.measured.pictures
+    next(data.train.plain(5))  # what a landscape asks for
+
+
+def test_digests_of_pictures_see_the_list(layout, pictures, pictures_root):
+    first = RunData.read(pictures, layout, CPU, workers=0).digests
+    index = scan("imagenette", pictures_root / "imagenette2-320")
+    write_index(replace(index, train=index.train[1:]), layout.index("imagenette"))
+    other = RunData.read(pictures, layout, CPU, workers=0).digests
+    assert first.keys() == other.keys() == {"arrays", "training_labels"}
+    assert first["arrays"] == index.sha256 != other["arrays"]
+    assert first["training_labels"] != other["training_labels"]
+
+
+def test_pictures_that_are_not_here(layout, pictures, monkeypatch, tmp_path):
+    monkeypatch.setenv("LETS_DATA", str(tmp_path))
+    with pytest.raises(DataError, match=r"imagenette2-320 – missing, so imagenette cannot be read"):
+        RunData.read(pictures, layout, CPU)
+
+
+def test_noise_that_a_data_set_does_not_have(layout, pictures, make_run):
+    with pytest.raises(SpecError, match="Imagenette is trained on with its own labels"):
+        RunData.read(pictures.model_copy(update={"noise": "symmetric-40"}), layout, CPU)
+    with pytest.raises(SpecError, match="people labelled CIFAR-10 anew, not Digits"):
+        RunData.read(make_run("erm").model_copy(update={"noise": "human-worse"}), layout, CPU)

@@ -1,0 +1,107 @@
+"""Find the pictures of a data set in their folder, the usual layout: train/CLASS/PICTURE and val/CLASS/PICTURE."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from lets.data.archive import fetch_and_unpack_folder
+from lets.data.catalogue import DatasetInfo, describe
+from lets.data.index import Picture, PictureIndex
+from lets.data.sources import source
+from lets.errors import DataError
+
+__all__ = ["find_pictures", "picture_folder", "scan"]
+
+SPLITS = ("train", "val")
+SUFFIXES = (".jpeg", ".jpg", ".png", ".webp")
+SHOWN = 3
+"""names in a message"""
+
+
+def find_pictures(name: str, root: Path, partial: bool = False, download: bool = False) -> PictureIndex:
+    """Find every picture of a data set below `root` and check that none is missing or empty.
+
+    A part of the data set raises DataError unless `partial`; the index then says what is missing. `download`
+    fetches a set that may be fetched by anyone, if its folder is not there.
+    """
+    info = describe(name)
+    if download and source(name).archive and not any((root / one).is_dir() for one in info.pictures):
+        fetch_and_unpack_folder(source(name), root)
+    folder = picture_folder(info, root)
+    index = scan(info.name, folder)
+    if index.missing and not partial:
+        raise DataError(
+            f"{folder} – not all of {info.title}: {', '.join(index.missing)} – bring the rest, or use "
+            f"what is there, which no audit will accept:  lets data prepare {name} --partial"
+        )
+    return index
+
+
+def picture_folder(info: DatasetInfo, root: Path, folder: str | None = None) -> Path:
+    """Return the first folder of a data set below `root`, or its `folder`; DataError if it is not there."""
+    wanted = [folder] if folder else info.pictures
+    for one in wanted:
+        if (root / one).is_dir():
+            return root / one
+    missing, origin = root / wanted[0], source(info.name)
+    get = (
+        f"run  lets data prepare {info.name} --download"
+        if origin.archive
+        else f"get it from {origin.homepage}"
+    )
+    raise DataError(
+        f"{missing} – missing, so {info.name} cannot be read – {get};  if it lies elsewhere, link it:  "
+        f"ln -s FOLDER {missing}  or set LETS_DATA to the folder that holds {missing.name}/"
+    )
+
+
+def scan(name: str, folder: Path) -> PictureIndex:
+    """List the pictures of `folder` in the order of torchvision's ImageFolder: by class, then by name.
+
+    A split without class folders, splits with different classes and empty files raise DataError.
+    """
+    classes = {split: _classes(name, folder / split) for split in SPLITS}
+    if foreign := sorted(set(classes["train"]) ^ set(classes["val"])):
+        raise DataError(
+            f"{folder} – train/ and val/ have different classes: {_some(foreign)} – complete the split that "
+            "lacks them"
+        )
+    pictures = {
+        split: [
+            picture for label, one in enumerate(names) for picture in _pictures(folder, split, one, label)
+        ]
+        for split, names in classes.items()
+    }
+    if empty := [one.path for split in SPLITS for one in pictures[split] if not one.bytes]:
+        raise DataError(f"{folder} – {len(empty)} empty pictures: {_some(empty)} – copy them once more")
+    index = PictureIndex(name, folder.name, tuple(classes["train"]), pictures["train"], pictures["val"])
+    if index.surplus:
+        raise DataError(
+            f"{folder} – more than {describe(name).title}: {', '.join(index.surplus)} – remove it"
+        )
+    return index
+
+
+def _classes(name: str, split: Path) -> list[str]:
+    if not split.is_dir():
+        raise DataError(f"{split} – missing – the folder of {name} holds train/CLASS/ and val/CLASS/")
+    with os.scandir(split) as entries:
+        classes = sorted(entry.name for entry in entries if entry.is_dir())
+    if not classes:
+        raise DataError(
+            f"{split} – has no class folders, the pictures lie flat in it – sort them with the script valprep.sh "
+            "of soumith/imagenetloader.torch, or let torchvision.datasets.ImageNet unpack the original archives"
+        )
+    return classes
+
+
+def _pictures(folder: Path, split: str, name: str, label: int) -> Iterator[Picture]:
+    with os.scandir(folder / split / name) as entries:
+        found = sorted(
+            (entry.name, entry.stat().st_size) for entry in entries if entry.name.lower().endswith(SUFFIXES)
+        )
+    return (Picture(f"{split}/{name}/{file}", size, label) for file, size in found)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

@@ -1,0 +1,216 @@
+"""The check of the data, where it is no array and no drawn label: pictures, and the labels that people gave."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import lets.data
+from lets.audit.case import Case
+from lets.audit.data import check_data
+from lets.audit.findings import Check
+from lets.data import human_labels
+from lets.data.catalogue import DATASETS, HUMAN_LABELS, HumanLabels
+from lets.data.digest import arrays_sha256
+from lets.data.folder import scan
+from lets.data.index import write_index
+from lets.data.noisy_labels import make_human_labels, write_noisy_labels
+from lets.data.processed import write_processed
+from lets.data.sources import Archive
+from lets.spec import Layout, expand, load_params
+
+PARAMS = """\
+profile: test
+seeds: [0]
+training:
+  epochs: 2
+  batch_size: 8
+  optimizer: {name: sgd, lr: 0.1}
+  schedule: {name: cosine}
+experiments:
+  main: {datasets: [DATASET], noise: [NOISE], architectures: [resnet-small], methods: [sam]}
+tables:
+  table1: {title: Accuracy, experiments: [main]}
+"""
+LAYOUT = Layout("test")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LETS_DATA", str(tmp_path))
+
+
+def case(dataset: str, noise: str = "clean") -> Case:
+    Path("test.yaml").write_text(PARAMS.replace("DATASET", dataset).replace("NOISE", noise))
+    params = load_params("test.yaml")
+    return Case(params, expand(params), LAYOUT, "snakemake --cores all")
+
+
+def reasons(check: Check) -> list[str]:
+    return [finding.reason for finding in check.failures]
+
+
+@pytest.fixture
+def people(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """A project on the digits, as if people had labelled them anew."""
+    archive = Archive("https://example.org/x", "digits_human.pt", 0, "", "")
+    monkeypatch.setitem(DATASETS, "digits", replace(DATASETS["digits"], human_labels=True))
+    monkeypatch.setitem(HUMAN_LABELS, "human-worse", HumanLabels("worse_label", 144 / 1437))
+    monkeypatch.setattr(human_labels, "_archive", lambda _: archive)
+    digits = lets.data.load("digits")
+    write_processed(digits, LAYOUT.arrays("digits"))
+    wrong = digits.train.labels.clone()
+    wrong[:144] = (wrong[:144] + 1) % 10
+    torch.save({"clean_label": digits.train.labels.numpy(), "worse_label": wrong.numpy()}, "digits_human.pt")
+    write(*made())
+    return case("digits", "human-worse")
+
+
+def made() -> Any:
+    true = lets.data.load("digits").train.labels
+    return make_human_labels(
+        true, dataset="digits", noise="human-worse", classes=10, path=Path("digits_human.pt")
+    )
+
+
+def write(labels: torch.Tensor, card: Any) -> None:
+    write_noisy_labels(
+        labels, card, LAYOUT.labels("digits", "human-worse"), LAYOUT.noise_card("digits", "human-worse")
+    )
+
+
+def test_peoples_labels_are_read_from_their_file_again(people: Case) -> None:
+    check = check_data(people)
+    assert (check.failures, check.warnings, check.examined) == ((), (), 1)
+
+
+def test_without_the_file_they_are_held_against_their_card_and_that_is_said(people: Case) -> None:
+    Path("digits_human.pt").unlink()
+    check = check_data(people)
+    assert check.failures == ()
+    (warning,) = check.warnings
+    assert warning.startswith("digits/human-worse is held against its card alone: ")
+    assert warning.endswith("digits_human.pt is not here")
+
+
+@pytest.mark.parametrize("file_is_here", [True, False])
+def test_changed_labels_of_people(people: Case, file_is_here: bool) -> None:
+    labels, card = made()
+    true = lets.data.load("digits").train.labels
+    other = int((true[144:] != true[0]).nonzero()[0]) + 144
+    labels[0], labels[other] = true[0], (true[other] + 1) % 10  # as many wrong ones, of other classes
+    if not file_is_here:
+        Path("digits_human.pt").unlink()
+    write(labels, card)
+    (finding,) = check_data(people).failures
+    assert "sha256 of the labels is" in finding.reason
+    assert finding.command == "lets data noise digits human-worse"
+    assert finding.cells != ()
+    write(labels, replace(card, sha256=arrays_sha256({"labels": labels})))  # and the card made to fit
+    expected = ["2 labels are not those that their file gives"]
+    if not file_is_here:
+        expected = ["the card beside the labels is not what their file gives"]  # its flips per class
+    assert reasons(check_data(people)) == expected
+
+
+def test_labels_that_are_too_right_are_noticed_without_the_file(people: Case) -> None:
+    _, card = made()
+    Path("digits_human.pt").unlink()
+    true = lets.data.load("digits").train.labels
+    digest = arrays_sha256({"labels": true})
+    write(true, replace(card, sha256=digest, realised_rate=0.0, flips_per_class=(0,) * 10))
+    assert reasons(check_data(people)) == [
+        "0.000 % of the labels human-worse are wrong, published are 10.02 %"
+    ]
+
+
+def test_another_file_of_people(people: Case) -> None:
+    Path("digits_human.pt").write_bytes(b"x")
+    (reason,) = reasons(check_data(people))
+    assert "digits_human.pt – not a file of arrays" in reason
+
+
+def test_a_run_trained_on_other_labels(people: Case, write_run: Callable[..., None]) -> None:
+    (run,) = people.matrix.runs.values()
+    arrays = arrays_sha256(lets.data.load("digits").arrays)
+    write_run(LAYOUT, run, {"arrays": arrays, "training_labels": made()[1].sha256})
+    assert reasons(check_data(case("digits", "human-worse"))) == []
+    write_run(LAYOUT, run, {"arrays": arrays, "training_labels": "0" * 64})
+    for there in (True, False):
+        if not there:
+            Path("digits_human.pt").unlink()
+        assert reasons(check_data(case("digits", "human-worse"))) == [
+            "was trained on other training labels than digits/human-worse has"
+        ]
+
+
+@pytest.fixture
+def pictures(pictures_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
+    """A project on the tiny Imagenette."""
+    info = replace(DATASETS["imagenette"], classes=3, train_size=21, test_size=9)
+    monkeypatch.setitem(DATASETS, "imagenette", info)
+    shutil.copytree(pictures_root / "imagenette2-320", "imagenette2-320")
+    write_index(scan("imagenette", tmp_path / "imagenette2-320"), LAYOUT.index("imagenette"))
+    return case("imagenette")
+
+
+def test_pictures(pictures: Case) -> None:
+    check = check_data(pictures)
+    assert (check.failures, check.warnings, check.examined) == ((), (), 1)
+
+
+def test_a_part_of_the_pictures_fails(pictures: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DATASETS, "imagenette", replace(DATASETS["imagenette"], train_size=9469, classes=10))
+    (finding,) = check_data(pictures).failures
+    assert finding.reason == "a part: 3 of 10 classes, 21 of 9469 training pictures"
+    assert finding.subject == "data/processed/imagenette/index.csv.gz"
+    assert finding.cells != ()
+    assert finding.command == "lets data prepare imagenette"
+
+
+def test_a_picture_that_changed(pictures: Case) -> None:
+    path = Path("imagenette2-320/val/n01440764/n01440764_100.JPEG")
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
+    (reason,) = reasons(check_data(pictures))
+    assert reason.endswith(
+        "imagenette2-320 holds other pictures than the list: other names, lengths or classes"
+    )
+    path.write_bytes(b"")
+    (reason,) = reasons(check_data(pictures))
+    assert "1 empty pictures: val/n01440764/n01440764_100.JPEG" in reason
+    path.write_bytes(content)
+    assert reasons(check_data(pictures)) == []
+
+
+def test_pictures_that_are_not_here(pictures: Case) -> None:
+    shutil.rmtree("imagenette2-320")
+    check = check_data(pictures)
+    assert check.failures == ()
+    assert check.warnings == (
+        "the list of imagenette's pictures is held against its own digest alone: their folder is not here",
+    )
+    LAYOUT.index("imagenette").write_bytes(b"x")
+    (reason,) = reasons(check_data(pictures))
+    assert "index.csv.gz – not the file that was written" in reason
+    LAYOUT.index("imagenette").unlink()
+    (finding,) = check_data(pictures).failures
+    assert finding.reason.endswith("index.csv.gz – missing – run  lets data prepare imagenette")
+
+
+def test_a_run_trained_on_another_list(pictures: Case, write_run: Callable[..., None]) -> None:
+    (run,) = pictures.matrix.runs.values()
+    index = scan("imagenette", Path("imagenette2-320"))
+    labels = arrays_sha256({"labels": torch.tensor([one.label for one in index.train])})
+    write_run(LAYOUT, run, {"arrays": index.sha256, "training_labels": labels})
+    assert reasons(check_data(case("imagenette"))) == []
+    for name in ("arrays", "training_labels"):
+        write_run(LAYOUT, run, {"arrays": index.sha256, "training_labels": labels} | {name: "0" * 64})
+        assert reasons(check_data(case("imagenette"))) == [
+            f"was trained on other {name.replace('_', ' ')} than imagenette/clean has"
+        ]

@@ -1,0 +1,96 @@
+"""`lets data` as it is called."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lets.cli.data import noise, prepare
+from lets.data import human_labels, noisy_labels
+from lets.data.catalogue import DATASETS, HUMAN_LABELS, DatasetInfo, HumanLabels
+from lets.data.index import read_index
+from lets.data.noisy_labels import read_noisy_labels
+from lets.data.processed import read_processed
+from lets.data.sources import Archive
+from lets.errors import SpecError
+from lets.spec import Layout
+
+LAYOUT = Layout("")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_arrays(capsys: Any) -> None:
+    prepare("digits")
+    assert capsys.readouterr().out == "data: data/processed/digits/arrays.safetensors\n"
+    assert len(read_processed(LAYOUT.arrays("digits")).train) == 1437
+    with pytest.raises(SpecError, match="--partial – digits is whole or it is not read – leave it out"):
+        prepare("digits", partial=True)
+
+
+def test_pictures(pictures_root: Path, tiny: DatasetInfo, capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("LETS_DATA", str(pictures_root))
+    prepare("imagenette", download=True)
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("data: data/processed/imagenette/index.csv.gz\n", "")
+    index = read_index(LAYOUT.prepared("imagenette"))
+    assert (len(index.train), index.missing) == (21, ())
+
+
+def test_a_part_of_the_pictures_elsewhere(pictures_root: Path, capsys: Any) -> None:
+    prepare("imagenette", root=pictures_root, partial=True)
+    assert capsys.readouterr().err.splitlines() == [
+        "note: a part of imagenette: 3 of 10 classes",
+        "note: a part of imagenette: 21 of 9469 training pictures",
+        "note: a part of imagenette: 9 of 3925 test pictures",
+        f"note: trainings read the pictures where LETS_DATA says: set it to {pictures_root}",
+    ]
+
+
+def test_symmetric_noise(capsys: Any) -> None:
+    prepare("digits")
+    noise("digits", "symmetric-40-exclude-true")
+    assert capsys.readouterr().out.endswith(
+        "data: data/processed/digits/symmetric-40-exclude-true.safetensors (39.9 % of the labels changed)\n"
+    )
+
+
+def test_peoples_labels(monkeypatch: Any, capsys: Any) -> None:
+    """On the digits, as if people had labelled them anew."""
+    from dataclasses import replace
+
+    archive = Archive("https://example.org/x", "digits_human.pt", 0, "", "")
+    monkeypatch.setitem(DATASETS, "digits", replace(DATASETS["digits"], human_labels=True))
+    monkeypatch.setitem(HUMAN_LABELS, "human-worse", HumanLabels("worse_label", 144 / 1437))
+    monkeypatch.setattr(human_labels, "_archive", lambda _: archive)
+    prepare("digits")
+    true = read_processed(LAYOUT.arrays("digits")).train.labels
+    wrong = true.clone()
+    wrong[:144] = (wrong[:144] + 1) % 10
+    Path("mine").mkdir()
+    torch.save({"clean_label": true.numpy(), "worse_label": wrong.numpy()}, "mine/digits_human.pt")
+    noise("digits", "human-worse", root=Path("mine"))
+    assert "human-worse.safetensors (10.0 % of the labels changed)" in capsys.readouterr().out
+    labels, card = read_noisy_labels(
+        LAYOUT.labels("digits", "human-worse"), LAYOUT.noise_card("digits", "human-worse")
+    )
+    assert labels.equal(wrong)
+    assert card.seed is None
+    assert card.file_sha256 == noisy_labels.sha256_file(Path("mine/digits_human.pt"))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name", "message"),
+    [
+        ("digits", "human-worse", "people labelled CIFAR-10 anew, not Digits"),
+        ("imagenet", "symmetric-40", "ImageNet is trained on with its own labels"),
+        ("cifar10", "human-worst", "want clean, .*human-worse"),
+    ],
+)
+def test_noise_that_there_is_not(dataset: str, name: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        noise(dataset, name)

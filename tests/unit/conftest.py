@@ -1,4 +1,7 @@
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -18,25 +21,34 @@ def layout(tmp_path: Path) -> Layout:
 
 @pytest.fixture
 def make_run():
-    """Build a small run of any method: make_run("sam", epochs=2, rho=0.1)."""
+    """Build a small run of any method: make_run("sam", epochs=2, rho=0.1, training={"precision": "tf32"})."""
     from lets.optim.catalogue import resolve
 
     def make(
-        method: str, epochs: int = 2, lr: float = 0.1, val_batches: str = "next", **given: object
+        method: str,
+        epochs: int = 2,
+        lr: float = 0.1,
+        val_batches: str = "next",
+        architecture: str = "resnet-small",
+        training: Mapping[str, Any] = MappingProxyType({}),
+        **given: object,
     ) -> RunSpec:
         values = {name: value for name, value in resolve(method, given).items() if name != "seed"}
         return RunSpec(
             dataset="digits",
             noise="clean",
-            architecture="resnet-small",
+            architecture=architecture,
             method=method,
             hyperparameters={n: list(v) if isinstance(v, tuple) else v for n, v in values.items()},
             training=TrainingSpec(
-                epochs=epochs,
-                batch_size=128,
-                optimizer=Sgd(name="sgd", lr=lr, momentum=0.9, weight_decay=5e-4),
-                schedule=Schedule(name="cosine"),
-                val_batches=val_batches,
+                **{
+                    "epochs": epochs,
+                    "batch_size": 128,
+                    "optimizer": Sgd(name="sgd", lr=lr, momentum=0.9, weight_decay=5e-4),
+                    "schedule": Schedule(name="cosine"),
+                    "val_batches": val_batches,
+                    **training,
+                }
             ),
             seed=0,
         )

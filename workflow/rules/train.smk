@@ -10,11 +10,14 @@ rule train:
         layout.log("train", "{run}"),
     benchmark:
         layout.benchmark("{run}")
-    threads: 1
+    # A process for every rank, each with one thread: on another number a CPU sums in another order.
+    threads: lambda wildcards: matrix.runs[wildcards.run].training.ranks
     resources:
-        gpu=int(params.device == "cuda"),
+        gpu=lambda wildcards: (
+            matrix.runs[wildcards.run].training.ranks if params.device == "cuda" else 0
+        ),
     params:
         file=params_file,
     shell:
         # 3: the training diverged; its record says so, and the tables will.
-        "lets train --params {params.file} --run {wildcards.run} --threads {threads} --log {log} || test $? -eq 3"
+        "lets train --params {params.file} --run {wildcards.run} --threads 1 --log {log} || test $? -eq 3"

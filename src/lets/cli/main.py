@@ -3,6 +3,7 @@
 Exit codes: 0 fine · 1 a check failed · 2 bad input · 3 a training diverged (recorded) · 130 interrupted.
 """
 
+import os
 import sys
 
 import typer
@@ -37,7 +38,8 @@ def main() -> None:
     try:
         app()
     except (LetsError, DivergenceError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0":  # of several processes, one says it
+            print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("interrupted: the same command goes on where this one stopped", file=sys.stderr)

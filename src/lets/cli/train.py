@@ -1,13 +1,18 @@
 """`lets train`: one run, from the command line or from a workflow."""
 
+import os
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from lets.cli.options import DEMO, Device, ParamsFile, Threads
+
+if TYPE_CHECKING:
+    from lets.records.history import HistoryRow
 
 
 def train(
@@ -22,24 +27,27 @@ def train(
     """Train one run, or go on with it where it was interrupted.
 
     Writes results/<profile>/runs/<id>/. Needs the data set's arrays: lets data prepare NAME.
+    A run of several ranks starts that many processes, one per GPU; start them yourself with torchrun.
     Exit code 3: the numbers stopped being finite; the run is recorded as diverged.
 
     Example: lets train --run digits/clean/resnet-small/lets-sam/seed-0
     """
+    from lets.cli import torchrun
     from lets.errors import DivergenceError
-    from lets.records.history import HistoryRow
     from lets.records.progress import progress
     from lets.spec import Layout, expand, load_params
 
     chosen = load_params(params)
     matrix, layout = expand(chosen), Layout(chosen.profile)
     spec = matrix.find(run)
+    if spec.training.ranks > 1 and not torchrun.here():
+        sys.exit(torchrun.start(spec.training.ranks, threads))
 
     from lets.train import train_run
 
-    with log.open("w") if log else nullcontext(sys.stderr) as lines:
+    with _lines(log) as lines:
 
-        def show(row: HistoryRow) -> None:
+        def show(row: "HistoryRow") -> None:
             print(
                 f"epoch {row.epoch}/{spec.training.epochs}  loss {row.loss:.4f}  test {row.test_accuracy:.2f} %"
                 f"  radius {row.rho:g}",
@@ -50,7 +58,23 @@ def train(
         try:
             metrics = train_run(spec, layout, device or chosen.device, threads, show)
         except DivergenceError:
-            print(f"{progress(matrix, layout)}  {spec.id}  diverged", flush=True)
+            if _speaks():
+                print(f"{progress(matrix, layout)}  {spec.id}  diverged", flush=True)
             raise
     result = metrics.status if metrics.test_accuracy is None else f"test {metrics.test_accuracy:.2f} %"
-    print(f"{progress(matrix, layout)}  {spec.id}  {result}", flush=True)
+    if _speaks():
+        print(f"{progress(matrix, layout)}  {spec.id}  {result}", flush=True)
+
+
+def _speaks() -> bool:
+    """Of several processes only the first one says anything."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+@contextmanager
+def _lines(log: Path | None) -> Iterator[TextIO]:
+    if log is None:
+        yield sys.stderr
+        return
+    with (log if _speaks() else Path(os.devnull)).open("w") as lines:
+        yield lines

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lets.records.digests import code_digest
 
-PACKAGES = ("torch", "numpy", "torchvision", "safetensors")
+PACKAGES = ("torch", "numpy", "torchvision", "timm", "safetensors")
 
 
 class Provenance(BaseModel):

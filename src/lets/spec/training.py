@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from lets.spec.strict import Count, NonNegative, Positive, Share, Strict
 
+Precision = Literal["float32", "tf32", "bfloat16"]
+
 
 class Sgd(Strict):
     """Stochastic gradient descent in torch's form; weight decay acts on the unperturbed weights."""
@@ -63,9 +65,19 @@ class TrainingSpec(Strict):
     optimizer: Optimizer
     schedule: Schedule
     augmentation: Literal["none", "crop-flip", "crop-flip-cutout"] = "none"
+    """of pictures on disk (ImageNet), crop-flip is a random part of random size, resized, and a flip"""
     label_smoothing: Share = 0.0
     val_batches: Literal["independent", "next"] = "independent"
     """independent: a second shuffled loader (the paper); next: the next training batch, LETS in 3 passes"""
+    precision: Precision = "float32"
+    """of matrix products: float32; tf32 on GPUs that have it; bfloat16 in the forward pass, weights in float32"""
+    channels_last: bool = False
+    """images and convolutions with the channel running fastest: faster on GPUs, other roundings"""
+    compile: bool = False
+    """the forward pass through torch.compile: a minute before the first step, faster steps, other roundings"""
+    ranks: Count = 1
+    """processes, one per GPU, that share each batch; every one climbs along its own part of it:
+    m-sharpness with m = batch_size / ranks (Foret et al., 2021)"""
 
 
 class TrainingOverride(Strict):
@@ -78,6 +90,10 @@ class TrainingOverride(Strict):
     augmentation: Literal["none", "crop-flip", "crop-flip-cutout"] | None = None
     label_smoothing: Share | None = None
     val_batches: Literal["independent", "next"] | None = None
+    precision: Precision | None = None
+    channels_last: bool | None = None
+    compile: bool | None = None
+    ranks: Count | None = None
 
     def applied_to(self, training: TrainingSpec) -> TrainingSpec:
         """Return `training` with every field that is given here put in its place."""

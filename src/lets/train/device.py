@@ -1,10 +1,13 @@
 """Choose the device and make it compute the same bytes every time."""
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from torch import nn
 
 from lets.errors import SpecError
+from lets.spec.training import Precision
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -18,10 +21,13 @@ def choose_device(wanted: str) -> torch.device:
         )
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda":
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))  # torchrun: a GPU for each process
+        return torch.device("cuda", torch.cuda.current_device())
     return torch.device(wanted)
 
 
-def compute_deterministically(threads: int) -> None:
+def compute_deterministically(threads: int, precision: Precision = "float32") -> None:
     """Fix everything besides seeds that can change a bit of a result: threads, kernels, reduced precision.
 
     On the CPU the number of threads decides the order of sums, so equal bytes need equal `threads`.
@@ -31,8 +37,19 @@ def compute_deterministically(threads: int) -> None:
     # Says the same as use_deterministic_algorithms(True), which would import torch's compiler for a second.
     torch.set_deterministic_debug_mode("error")
     torch.backends.cudnn.benchmark = False
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+
+
+def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    """Return the context of a forward pass: with bfloat16, matrix products and convolutions compute in it."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
+
+
+def placed(model: nn.Module, device: torch.device, channels_last: bool) -> nn.Module:
+    """Move a network to its device, its weights in the memory format that its images have."""
+    memory = torch.channels_last if channels_last else torch.contiguous_format
+    return model.to(device, memory_format=memory)  # type: ignore[call-overload, no-any-return]
 
 
 def device_name(device: torch.device) -> str:

@@ -17,6 +17,7 @@ from lets.records.provenance import Provenance, machine, packages
 from lets.spec import Layout, RunSpec
 from lets.train.data import RunData
 from lets.train.device import choose_device, compute_deterministically, device_name, peak_memory_mib
+from lets.train.ranks import Ranks
 from lets.train.startup import leave_out_the_compiler
 from lets.train.state import load_state, save_state
 from lets.train.training import Training
@@ -33,26 +34,34 @@ def train_run(spec: RunSpec, layout: Layout, device: str, threads: int, on_epoch
     record = RunRecord.at(layout, spec.id)
     if record.status in (Status.FINISHED, Status.DIVERGED):
         return record.metrics
-    return _Job(spec, layout, choose_device(device), threads).run(on_epoch)
+    job = _Job(spec, layout, choose_device(device), threads)
+    try:
+        return job.run(on_epoch)
+    finally:
+        job.ranks.part()
 
 
 class _Job:
     """One run on one device: training, its state file and its folder."""
 
     def __init__(self, spec: RunSpec, layout: Layout, device: torch.device, threads: int) -> None:
-        leave_out_the_compiler()
-        compute_deterministically(threads)
+        if not spec.training.compile:
+            leave_out_the_compiler()
+        compute_deterministically(threads, spec.training.precision)
         self.spec, self.layout, self.device, self.threads = spec, layout, device, threads
         self.started, self.clock = datetime.now(UTC), time.monotonic()
         self.seconds_before, self.resumed = 0.0, 0
-        self.data = RunData.read(spec, layout, device)
-        self.training = Training(spec, self.data, device)
+        self.ranks = Ranks.join(spec.training.ranks, device)
+        self.data = RunData.read(spec, layout, device, self.ranks.rank, self.ranks.count)
+        self.training = Training(spec, self.data, device, self.ranks)
 
     def run(self, on_epoch: OnEpoch) -> Metrics:
         self._resume()
         try:
             while not self.training.finished:
-                on_epoch(self.training.run_epoch())
+                row = self.training.run_stretch()
+                if row and self.ranks.rank == 0:
+                    on_epoch(row)
                 self._save()
         except DivergenceError as error:
             norms = {name: repr(value) for name, value in error.norms.items()}
@@ -79,8 +88,9 @@ class _Job:
             self.training.load_state_dict(state)
 
     def _save(self) -> None:
-        clock = {"seconds": self._seconds(), "resumed": self.resumed}
-        save_state(self.layout.state(self.spec.id), self._identity, {**self.training.state_dict(), **clock})
+        state = {**self.training.state_dict(), "seconds": self._seconds(), "resumed": self.resumed}
+        if self.ranks.rank == 0:
+            save_state(self.layout.state(self.spec.id), self._identity, state)
 
     def _seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.clock
@@ -88,6 +98,8 @@ class _Job:
     def _write(self, divergence: Divergence | None) -> Metrics:
         """Write the folder, metrics.json last: its presence means that all the others are whole."""
         metrics = Metrics.of(self.spec.id, self.training.history, divergence)
+        if self.ranks.rank:
+            return metrics
         files = {
             "run.json": json_text(self.spec.model_dump(mode="json")).encode(),
             "history.csv": history_text(self.training.history).encode(),

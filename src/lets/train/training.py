@@ -1,44 +1,68 @@
-"""The training loop: one epoch at a time, resumable between epochs to the same bytes."""
+"""The training loop: one stretch of steps at a time, resumable between stretches to the same bytes."""
 
 import math
-from dataclasses import astuple
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
 
 import lets.models
-from lets.optim import DivergenceError, create
+from lets.optim import DivergenceError, Method, Stats, create
 from lets.optim.catalogue import METHODS
 from lets.records.history import HistoryRow
 from lets.spec import RunSpec, seed_for
 from lets.train.data import Batch, RunData
+from lets.train.device import autocast, placed
 from lets.train.evaluation import evaluate
 from lets.train.optimizer import build_optimizer, build_schedule
+from lets.train.ranks import ALONE, Ranks
 from lets.train.trace import Trace
+
+STRETCH = 500
+"""Steps between two states that a killed run resumes from; an epoch of CIFAR (391 steps) is one stretch.
+
+Chance starts anew with every stretch, and no gradient is carried over: a resumed run spends the same passes.
+"""
+
+
+@dataclass
+class Epoch:
+    """How far the current epoch is, and what its steps came to."""
+
+    number: int = 0
+    steps: int = 0
+    passes: int = 0
+    perturbed: int = 0
+    lr: float = 0.0
+    """the learning rate of the last step"""
+
+    def count(self, stats: Stats, lr: float) -> None:
+        """Add one step."""
+        self.steps += 1
+        self.passes += stats.passes
+        self.perturbed += bool(stats.perturbed)
+        self.lr = lr
 
 
 class Training:
-    """Model, method, schedule and what they have done so far."""
+    """Model, method, schedule and what they have done so far; one of `ranks` processes that do the same."""
 
-    def __init__(self, spec: RunSpec, data: RunData, device: torch.device) -> None:
+    def __init__(self, spec: RunSpec, data: RunData, device: torch.device, ranks: Ranks = ALONE) -> None:
         self.spec, self.data, self.training = spec, data, spec.training
+        self.device, self.ranks = device, ranks
         self.steps_per_epoch = len(data.train)
-        total_steps = self.training.epochs * self.steps_per_epoch
-        torch.manual_seed(spec.seeds()["init"])
-        # Made on the CPU, so that a GPU run starts from the same weights.
-        self.model = lets.models.create(spec.architecture, data.classes, data.image).to(device)
+        self.model = self._build_model()
+        # Only steps are compiled: what is measured does not depend on how fast it was trained.
+        self.forward = torch.compile(self.model) if self.training.compile else self.model
         self.optimizer = build_optimizer(self.model, self.training.optimizer)
-        info = METHODS[spec.method]
-        settings: dict[str, Any] = dict(spec.hyperparameters)
-        if "seed" in info.hyperparameters:
-            settings["seed"] = spec.seeds()["method"]
-        self.method = create(spec.method, self.model, self.optimizer, total_steps=total_steps, **settings)
+        self.method = self._build_method()
         # After the method: GSAM reads the full learning rate, which a warm-up has not reached yet.
         self.schedule = build_schedule(self.optimizer, self.training, self.steps_per_epoch)
-        self.learned = info.needs_validation
-        self.trace = Trace(total_steps, self.learned, device)
+        self.learned = self.method.info.needs_validation
+        self.trace = Trace(self.training.epochs * self.steps_per_epoch, self.learned, device)
         self.history: list[HistoryRow] = []
+        self.epoch = Epoch()
 
     @property
     def finished(self) -> bool:
@@ -46,44 +70,82 @@ class Training:
         return len(self.history) == self.training.epochs
 
     def loss(self, batch: Batch) -> torch.Tensor:
-        """Per-sample cross-entropy of a batch, shape [n]."""
+        """Per-sample cross-entropy of a batch, shape [n], float32."""
         images, labels = batch
+        with autocast(self.training.precision, self.device):
+            logits = self.forward(images)
         smoothing = self.training.label_smoothing
-        return cross_entropy(self.model(images), labels, reduction="none", label_smoothing=smoothing)
+        return cross_entropy(logits.float(), labels, reduction="none", label_smoothing=smoothing)
 
     def run_epoch(self) -> HistoryRow:
-        """Train one epoch, measure, and append to the history; raises DivergenceError."""
-        epoch = len(self.history)
-        # Dropout draws from torch's global generator: seeded anew, an epoch needs no state from the one before.
-        torch.manual_seed(seed_for("dropout", self.spec.seeds()["dropout"], epoch))
+        """Train to the end of the current epoch; raises DivergenceError."""
+        while (row := self.run_stretch()) is None:
+            pass
+        return row
+
+    def run_stretch(self) -> HistoryRow | None:
+        """Train up to `STRETCH` steps; at the end of an epoch measure, and return its line of the history.
+
+        Raises DivergenceError.
+        """
+        epoch, start = self.epoch, self.epoch.steps
+        stop = min(start + STRETCH, self.steps_per_epoch)
+        # Dropout draws from torch's global generator: seeded anew, a stretch needs no state from the one before.
+        torch.manual_seed(
+            seed_for("dropout", self.spec.seeds()["dropout"], epoch.number, start, self.ranks.rank)
+        )
         self.model.train()
-        passes = perturbed = 0
-        start = epoch * self.steps_per_epoch
-        for step, (batch, val_batch) in enumerate(self.data.pairs(epoch, self.training.val_batches), start):
-            stats = self.method.step(self.loss, batch, val_batch if self.learned else None)
-            self.trace.record(step, stats)
-            passes, perturbed = passes + stats.passes, perturbed + bool(stats.perturbed)
-            lr = self.optimizer.param_groups[0]["lr"]
-            if self.training.schedule.per == "step":
-                self.schedule.step()
+        for batch, val_batch in self.data.pairs(epoch.number, self.training.val_batches, start, stop):
+            self._step(batch, val_batch)
+        self.ranks.agree_on_buffers(self.model)
+        return self._end_epoch() if stop == self.steps_per_epoch else None
+
+    def _build_model(self) -> torch.nn.Module:
+        torch.manual_seed(self.spec.seeds()["init"])
+        # Made on the CPU, so that a GPU run starts from the same weights.
+        model = lets.models.create(self.spec.architecture, self.data.classes, self.data.image)
+        return placed(model, self.device, self.training.channels_last)
+
+    def _build_method(self) -> Method:
+        settings: dict[str, Any] = dict(self.spec.hyperparameters)
+        if "seed" in METHODS[self.spec.method].hyperparameters:
+            settings["seed"] = self.spec.seeds()["method"]
+        if self.ranks.count > 1:
+            settings["data_parallel"] = "per-rank"
+        total_steps = self.training.epochs * self.steps_per_epoch
+        return create(self.spec.method, self.model, self.optimizer, total_steps=total_steps, **settings)
+
+    def _step(self, batch: Batch, val_batch: Batch) -> None:
+        stats = self.method.step(self.loss, batch, val_batch if self.learned else None)
+        self.trace.record(self.epoch.number * self.steps_per_epoch + self.epoch.steps, stats)
+        self.epoch.count(stats, self.optimizer.param_groups[0]["lr"])
+        if self.training.schedule.per == "step":
+            self.schedule.step()
+
+    def _end_epoch(self) -> HistoryRow:
         if self.training.schedule.per == "epoch":
             self.schedule.step()
         self.method.end_epoch()
-        self.history.append(self._measure(epoch, start, passes, perturbed, lr))
+        self.history.append(self._measure())
+        self.epoch = Epoch(self.epoch.number + 1)
         return self.history[-1]
 
-    def _measure(self, epoch: int, start: int, passes: int, perturbed: int, lr: float) -> HistoryRow:
-        train, test = evaluate(self.model, self.data.train), evaluate(self.model, self.data.test)
+    def _measure(self) -> HistoryRow:
+        train, test = (
+            evaluate(self.model, batches, self.training.precision, self.ranks)
+            for batches in (self.data.measured, self.data.test)
+        )
+        start = self.epoch.number * self.steps_per_epoch
         stop = start + self.steps_per_epoch
         if not math.isfinite(train.loss + test.loss):
             norms = {"training loss": train.loss, "test loss": test.loss}
             raise DivergenceError(stop - 1, self.method.rho, norms)
         return HistoryRow(
-            epoch=epoch + 1,
+            epoch=self.epoch.number + 1,
             steps=self.steps_per_epoch,
-            passes=passes,
-            perturbed=perturbed,
-            lr=lr,
+            passes=self.epoch.passes,
+            perturbed=self.epoch.perturbed,
+            lr=self.epoch.lr,
             rho=self.method.rho,
             loss=self.trace.mean_loss(start, stop),
             train_loss=train.loss,
@@ -93,13 +155,14 @@ class Training:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on after the last epoch as if nothing had happened."""
+        """Everything needed to go on after the last stretch as if nothing had happened; equal on all ranks."""
         return {
             "model": self.model.state_dict(),
             "schedule": self.schedule.state_dict(),
             "method": self.method.state_dict(),
             "trace": self.trace.state_dict(),
             "history": [list(astuple(row)) for row in self.history],
+            "epoch": asdict(self.epoch),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -109,3 +172,4 @@ class Training:
         self.method.load_state_dict(state["method"])
         self.trace.load_state_dict(state["trace"])
         self.history = [HistoryRow(*values) for values in state["history"]]
+        self.epoch = Epoch(**state["epoch"])

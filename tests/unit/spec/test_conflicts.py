@@ -1,0 +1,59 @@
+"""Values that are fine alone and impossible together, refused with the experiment that has them."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lets.errors import SpecError
+from lets.spec import expand, load_params
+
+GOOD = yaml.safe_load((Path(__file__).parent / "params.yaml").read_text())
+EXPERIMENT = {"datasets": ["digits"], "architectures": ["resnet-small"], "methods": ["lets-sam"]}
+
+
+def load(folder: Path, figures: dict[str, object] | None = None, **experiment: object):
+    content = {
+        **{key: GOOD[key] for key in ("profile", "seeds", "training")},
+        "experiments": {"one": {**EXPERIMENT, **experiment}},
+        "figures": figures or {},
+    }
+    path = folder / "params.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return load_params(path)
+
+
+def test_more_ranks_than_samples(tmp_path):
+    with pytest.raises(SpecError, match=r"experiments.one is 9 ranks – a batch of 8 .* write  ranks: 8"):
+        load(tmp_path, training={"ranks": 9, "batch_size": 8})
+    assert load(tmp_path, training={"ranks": 8, "batch_size": 8}).profile == "test"
+
+
+def test_an_exact_hessian_of_a_compiled_network(tmp_path):
+    exact = {"lets-sam": {"hessian": "exact"}}
+    with pytest.raises(SpecError, match=r"cannot be differentiated twice – write  compile: false"):
+        load(tmp_path, training={"compile": True}, hyperparameters=exact)
+    load(tmp_path, training={"compile": True})
+    load(tmp_path, hyperparameters=exact)
+
+
+@pytest.mark.parametrize(
+    ("training", "remedy"), [({"compile": True}, "compile: false"), ({"ranks": 2}, "ranks: 1")]
+)
+def test_a_hypergradient_that_cannot_be_followed(tmp_path, training, remedy):
+    figure = {"kind": "hypergradient", "title": "g", "experiments": ["one"], "every": 5}
+    with pytest.raises(SpecError, match=remedy):
+        load(tmp_path, {"g": figure}, training=training)
+    load(tmp_path, {"g": figure})
+
+
+def test_a_conflict_is_named_once_for_all_runs_that_have_it(tmp_path):
+    with pytest.raises(SpecError) as caught:
+        load(tmp_path, methods=["sam", "asam", "erm"], training={"ranks": 9, "batch_size": 8})
+    assert str(caught.value).count("9 ranks") == 1
+
+
+def test_precision_and_ranks_reach_the_runs(tmp_path):
+    given = {"precision": "bfloat16", "channels_last": True, "compile": True, "ranks": 2}
+    (run, *_) = expand(load(tmp_path, training=given)).runs.values()
+    assert {name: getattr(run.training, name) for name in given} == given

@@ -1,0 +1,104 @@
+"""An epoch in several stretches: a run killed within an epoch ends with the bytes of an unbroken one."""
+
+import pytest
+
+from lets.records import RunRecord
+from lets.records.digests import sha256_file
+from lets.spec import Layout
+from lets.spec.paths import RUN_FILES
+from lets.train import run as running
+from lets.train import train_run
+from lets.train import training as loop
+
+DETERMINISTIC = tuple(name for name in RUN_FILES if name != "provenance.json")
+
+
+class Killed(Exception):
+    """Raised in place of a kill, right after a state was written."""
+
+
+@pytest.fixture(autouse=True)
+def short_stretches(monkeypatch):
+    monkeypatch.setattr(loop, "STRETCH", 5)  # an epoch of 12 steps is 5 + 5 + 2
+
+
+@pytest.fixture
+def elsewhere(layout, tmp_path):
+    """Another project folder with the same data."""
+    other = Layout("test", tmp_path / "other")
+    other.root.mkdir()
+    (other.root / "data").symlink_to(layout.root / "data")
+    return other
+
+
+def train(spec, layout):
+    return train_run(spec, layout, "cpu", 1, lambda row: None)
+
+
+def digests(layout, run):
+    return {name: sha256_file(layout.run_file(run, name)) for name in DETERMINISTIC}
+
+
+def killed_after_every_state(monkeypatch):
+    write = running.save_state
+
+    def save_and_die(*arguments):
+        write(*arguments)
+        raise Killed
+
+    monkeypatch.setattr(running, "save_state", save_and_die)
+
+
+@pytest.mark.parametrize("val_batches", ["next", "independent"])
+@pytest.mark.parametrize("method", ["lets-sam", "ae-looksam", "rst", "lets-esam", "gsam"])
+def test_killed_after_every_stretch(layout, elsewhere, make_run, monkeypatch, method, val_batches):
+    spec = make_run(method, val_batches=val_batches)
+    train(spec, layout)
+    with monkeypatch.context() as patch:
+        killed_after_every_state(patch)
+        for _ in range(6):  # two epochs of three stretches
+            with pytest.raises(Killed):
+                train(spec, elsewhere)
+    train(spec, elsewhere)
+    assert digests(elsewhere, spec.id) == digests(layout, spec.id)
+    assert RunRecord.at(elsewhere, spec.id).provenance.resumed == 6
+
+
+def test_dropout_draws_the_same_after_a_kill(layout, elsewhere, make_run, monkeypatch):
+    from dataclasses import replace
+
+    from lets.models import catalogue
+
+    row = catalogue.ARCHITECTURES["vit-small"]
+    wet = replace(row, arguments={**row.arguments, "dropout": 0.2})
+    monkeypatch.setitem(catalogue.ARCHITECTURES, "vit-small", wet)
+    spec = make_run("sam", epochs=1, architecture="vit-small")
+    train(spec, layout)
+    with monkeypatch.context() as patch:
+        killed_after_every_state(patch)
+        with pytest.raises(Killed):
+            train(spec, elsewhere)
+    train(spec, elsewhere)
+    assert digests(elsewhere, spec.id) == digests(layout, spec.id)
+
+
+def test_the_length_of_a_stretch_changes_no_weight(layout, elsewhere, make_run, monkeypatch):
+    spec = make_run("lets-sam")
+    train(spec, layout)
+    monkeypatch.setattr(loop, "STRETCH", 500)
+    train(spec, elsewhere)
+    there, here = digests(layout, spec.id), digests(elsewhere, spec.id)
+    assert there["weights.safetensors"] == here["weights.safetensors"]
+    assert there["trace.safetensors"] == here["trace.safetensors"]
+
+
+def test_no_gradient_is_carried_over_the_end_of_a_stretch(layout, make_run):
+    # three passes with a kept gradient, four for the first step of each of six stretches
+    assert train(make_run("lets-sam"), layout).passes == 3 * 24 + 6
+
+
+def test_an_epoch_is_measured_once(layout, make_run):
+    spec = make_run("erm")
+    train(spec, layout)
+    history = RunRecord.at(layout, spec.id).history
+    assert [(row.epoch, row.steps, row.passes) for row in history] == [(1, 12, 12), (2, 12, 12)]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from . import batches
 from .vectors import Vector, dense, plus
@@ -62,12 +63,10 @@ class Passes:
     def curvature(self, loss_fn: LossFunction, batch: Any, along: Vector, wanted: Vector) -> Vector:
         """Hessian of the mean loss times `along`, by differentiating twice."""
         product: Vector = [None] * len(wanted)
-        for part, share in self._parts(loss_fn, batch):
-            gradient = _differentiate(part.mean() * share, wanted, create_graph=True)
-            pairs = [(g, a) for g, a in zip(gradient, along, strict=True) if g is not None and a is not None]
-            pairs = [(g, a) for g, a in pairs if g.requires_grad]
-            if pairs:
-                product = plus(product, _differentiate([g for g, _ in pairs], wanted, [a for _, a in pairs]))
+        with sdpa_kernel(SDPBackend.MATH):  # attention's fused kernels can be differentiated only once
+            for part, share in self._parts(loss_fn, batch):
+                gradient = _differentiate(part.mean() * share, wanted, create_graph=True)
+                product = plus(product, _derivative_along(gradient, along, wanted))
         return product
 
     def _parts(self, loss_fn: LossFunction, batch: Any) -> Iterator[tuple[Tensor, float]]:
@@ -93,6 +92,15 @@ def _per_sample(loss_fn: LossFunction, batch: Any, count: int) -> Tensor:
             f"sample, shape ({count},). For cross entropy: reduction='none'"
         )
     return losses
+
+
+def _derivative_along(gradient: Vector, along: Vector, wanted: Vector) -> Vector:
+    """The derivative of <gradient, along>; a gradient that depends on no weight has none."""
+    pairs = [(g, a) for g, a in zip(gradient, along, strict=True) if g is not None and a is not None]
+    pairs = [(g, a) for g, a in pairs if g.requires_grad]
+    if not pairs:
+        return [None] * len(wanted)
+    return _differentiate([g for g, _ in pairs], wanted, [a for _, a in pairs])
 
 
 def _differentiate(

@@ -113,3 +113,40 @@ def test_the_surrogate_can_have_the_opposite_sign(quadratic):
     assert values["exact"] == pytest.approx(-0.68 * 4 * 0.8, abs=1e-9)
     assert values["diagonal"] == pytest.approx(-0.68 * 31.36 * 4 * y / (x**2 + 16 * y**2) ** 0.5, abs=1e-9)
     assert values["diagonal"] > 0 > values["exact"]
+
+
+class Attention(torch.nn.Module):
+    """One layer of attention on tokens [n, 3, 4]; torch takes a fused kernel for it that has one derivative."""
+
+    def __init__(self):
+        super().__init__()
+        generator = torch.Generator().manual_seed(5)
+        weights = torch.randn(2, 4, 4, generator=generator, dtype=torch.float64)
+        self.queries, self.keys = map(torch.nn.Parameter, weights)
+
+    def forward(self, batch):
+        tokens, targets = batch
+        query, key = ((tokens @ weight)[:, None] for weight in (self.queries, self.keys))
+        attended = torch.nn.functional.scaled_dot_product_attention(query, key, tokens[:, None])
+        return (attended.mean((1, 2, 3)) - targets) ** 2
+
+
+def test_exact_goes_through_attention():
+    generator = torch.Generator().manual_seed(0)
+    train, validation = (
+        (torch.randn(6, 3, 4, generator=generator).double(), torch.randn(6, generator=generator).double())
+        for _ in range(2)
+    )
+    rho, h = 0.3, 1e-5
+
+    def phi(r):
+        return after_one_step("sam", Attention(), {"rho": r}, train, validation, "validation-loss")
+
+    model = Attention()
+    options = {"rho": rho, "hessian": "exact", "metric": "validation-loss"}
+    method = lets.create(
+        "lets-sam", model, torch.optim.SGD(model.parameters(), lr=LR), total_steps=1, **options
+    )
+    stats = method.step(model, train, validation)
+    slope = (phi(rho + h) - phi(rho - h)) / (2 * h)
+    assert LR * stats.hypergradient.item() == pytest.approx(slope, rel=1e-5)

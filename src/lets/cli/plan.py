@@ -1,36 +1,49 @@
-"""`lets plan`: what a params file asks for."""
+"""`lets plan`: what a params file asks for, before anybody starts a thousand trainings."""
 
+import json as json_format
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
+from itertools import zip_longest
+from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lets.cli.options import DEMO, ParamsFile
+from lets.cli.amounts import amount
+from lets.cli.options import DEMO
 
 if TYPE_CHECKING:
-    from lets.spec import Matrix, Params
+    from lets.results.cost import Networks
+    from lets.spec import Matrix, Params, RunSpec
+
+Found = Mapping[str, Any]
 
 
 def plan(
-    params: ParamsFile = DEMO,
+    file: Annotated[Path | None, typer.Argument(metavar="PARAMS", help="what to run: a params file")] = None,
+    params: Annotated[Path | None, typer.Option("--params", help="the same, as other verbs take it")] = None,
+    tflops: Annotated[
+        float | None, typer.Option(help="10¹² operations a second that one GPU sustains; default: measured")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="the same numbers, for programs")] = False,
     write_schema: Annotated[
         bool, typer.Option("--write-schema", help="write the JSON schema of params files instead")
     ] = False,
 ) -> None:
-    """Say what a params file asks for: runs, steps and passes; tables and figures; what cannot be made."""
+    """Say what tables and figures ask for: runs and how many exist, operations, GPU-hours, disk.
+
+    Of the runs some are done, diverged (div.) or begun; others are not available in this version (n/a).
+    A forward-backward pass counts as three forwards; what is measured after every epoch counts too. Hours
+    follow from --tflops, or from the speed of finished runs of this profile; without either they are unknown.
+
+    Example: lets plan params/paper.yaml --tflops 20
+    """
     if write_schema:
         return _write_schema()
-    from lets.spec import expand, load_params
-
-    content = load_params(params)
-    matrix = expand(content)
-    print(f"{params}: profile {content.profile}, device {content.device}\n")
-    _experiments(content, matrix)
-    _costs(content, matrix)
-    _unavailable(matrix)
-    print(f"\ntables   {', '.join(content.tables) or 'none'}")
-    print(f"figures  {', '.join(content.figures) or 'none'}")
+    found = _plan(_chosen(file, params), tflops)
+    print(json_format.dumps(found, indent=2, ensure_ascii=False) if json else "\n".join(_lines(found)))
 
 
 def _write_schema() -> None:
@@ -42,10 +55,66 @@ def _write_schema() -> None:
     print(SCHEMA)
 
 
-def _experiments(params: "Params", matrix: "Matrix") -> None:
-    width = max(map(len, [*params.experiments, "in all"])) + 2
+def _chosen(file: Path | None, params: Path | None) -> Path:
+    from lets.errors import SpecError
+
+    if file and params and file != params:
+        raise SpecError(f"{file} and --params {params} – two params files – name one of them")
+    return file or params or DEMO
+
+
+def _plan(path: Path, tflops: float | None) -> Found:
+    """Everything that is told, as JSON knows it; what is printed is made of it."""
+    from lets.errors import SpecError
+    from lets.results import read_outcome
+    from lets.results.cost import measured_speeds
+    from lets.results.demand import add_up, all_jobs, demand_of
+    from lets.spec import Layout, expand, load_params
+    from lets.spec.effort import state_bytes, steps
+
+    if tflops is not None and not tflops > 0:
+        raise SpecError(f"--tflops {tflops:g} – no GPU is that slow – write  --tflops 20")
+    params = load_params(path)
+    matrix, layout = expand(params), Layout(params.profile)
+    networks = _networks(matrix)
+    outcomes = {id: read_outcome(run, matrix, layout) for id, run in matrix.runs.items()}
+    measured = measured_speeds(outcomes.values(), layout, networks)
+    speed = (lambda run: tflops * 1e12) if tflops else measured.of
+    jobs = all_jobs(params, outcomes, matrix, layout, networks, speed)
+    runs = matrix.runs.values()
+    states = [state_bytes(run, networks[run.architecture, run.dataset]) for run in runs]
+    return {
+        "params": str(path),
+        "profile": params.profile,
+        "device": params.device,
+        "experiments": _experiments(params, matrix),
+        "shared": sum(map(len, matrix.experiments.values())) - len(matrix.everything),
+        "unavailable": dict(Counter(matrix.unavailable.values())),
+        "steps": sum(map(steps, runs)),
+        "tables": {name: asdict(demand_of(item, jobs, matrix)) for name, item in params.tables.items()},
+        "figures": {name: asdict(demand_of(item, jobs, matrix)) for name, item in params.figures.items()},
+        "all": asdict(add_up(jobs, len(matrix.unavailable))),
+        "state_bytes": max(states, default=0),
+        "speed": _speed(runs, speed, "" if tflops else measured.device, measured.runs),
+    }
+
+
+def _networks(matrix: "Matrix") -> "Networks":
+    """Every network of the runs, counted."""
+    import lets.data.catalogue
+    from lets.models.cost import cost
+
+    wanted = dict.fromkeys((run.architecture, run.dataset) for run in matrix.runs.values())
+    data = {dataset: lets.data.catalogue.describe(dataset) for _, dataset in wanted}
+    return {
+        (name, dataset): cost(name, data[dataset].classes, data[dataset].image) for name, dataset in wanted
+    }
+
+
+def _experiments(params: "Params", matrix: "Matrix") -> dict[str, Any]:
+    found = {}
     for name, experiment in params.experiments.items():
-        axes: dict[str, Sequence[object]] = {
+        axes: dict[str, list[Any]] = {
             "data sets": experiment.datasets,
             "noise": experiment.noise,
             "architectures": experiment.architectures,
@@ -53,28 +122,103 @@ def _experiments(params: "Params", matrix: "Matrix") -> None:
             **experiment.vary,
             "seeds": experiment.seeds or params.seeds,
         }
-        product = " × ".join(f"{len(values)} {axis}" for axis, values in axes.items() if len(values) > 1)
-        print(
-            f"{name:<{width}}{len(matrix.experiments[name]):>5} runs" + (f" = {product}" if product else "")
-        )
-    asked = Counter(run for ids in matrix.experiments.values() for run in ids)
-    shared = asked.total() - len(asked)
-    print(
-        f"{'in all':<{width}}{len(asked):>5} runs" + (f", {shared} shared by experiments" if shared else "")
+        sizes = {axis: len(values) for axis, values in axes.items()}
+        found[name] = {"runs": len(matrix.experiments[name]), "axes": sizes}
+    return found
+
+
+def _speed(
+    runs: "Iterable[RunSpec]", speed: "Callable[[RunSpec], float | None]", device: str, measured: int
+) -> dict[str, Any]:
+    """Where hours come from; operations per second of one GPU, by architecture, and who has none."""
+    known: dict[str, list[float]] = {}
+    unknown: dict[str, None] = {}
+    for run in runs:
+        if (value := speed(run)) is None:
+            unknown[run.architecture] = None
+        else:
+            known.setdefault(run.architecture, []).append(value)
+    return {
+        "device": device,
+        "runs": measured,
+        "per_second": {name: [min(values), max(values)] for name, values in known.items()},
+        "unknown": list(unknown),
+    }
+
+
+def _lines(found: Found) -> Iterator[str]:
+    yield f"{found['params']}: profile {found['profile']}, device {found['device']}\n"
+    yield from _experiment_lines(found)
+    total = found["all"]
+    yield f"\nto train   {total['runs']:,} runs, {found['steps']:,} steps"
+    yield f"           about {total['passes']:,} forward-backward passes"
+    for reason, count in found["unavailable"].items():
+        yield f"left out   {count:>5} runs: {reason}"
+    for kind in ("tables", "figures"):
+        if found[kind]:
+            yield from ("", _row(found, kind, None), *(_row(found, *row) for row in found[kind].items()))
+    yield from ("", _row(found, "", None), _row(found, "in all", total))
+    yield "\nFLOP: three forwards a pass, and what is measured after every epoch; hours: of one GPU, or job on a CPU"
+    yield f"disk       {amount(total['bytes_to_go'], 'B')} more when all is done; while a training runs, up to"
+    yield f"           {amount(found['state_bytes'], 'B')} in work/, and for a moment twice that"
+    for line, label in zip_longest(_speed_lines(found["speed"]), ["speed"], fillvalue=""):
+        yield f"{label:<11}{line}"
+
+
+def _experiment_lines(found: Found) -> Iterator[str]:
+    width = max(map(len, [*found["experiments"], "in all"])) + 2
+    for name, one in found["experiments"].items():
+        product = " × ".join(f"{count} {axis}" for axis, count in one["axes"].items() if count > 1)
+        yield f"{name:<{width}}{one['runs']:>5} runs" + (f" = {product}" if product else "")
+    asked = sum(one["runs"] for one in found["experiments"].values()) - found["shared"]
+    shared = f", {found['shared']} shared by experiments" if found["shared"] else ""
+    yield f"{'in all':<{width}}{asked:>5} runs{shared}"
+
+
+def _row(found: Found, name: str, demand: Found | None) -> str:
+    """One line of the table; without a demand the titles of its columns."""
+    width = max(map(len, [*found["tables"], *found["figures"], "in all"])) + 1
+    titles = (
+        "runs",
+        "done",
+        "div.",
+        "begun",
+        "n/a",
+        "analyses",
+        "passes",
+        "FLOP",
+        "to go",
+        "hours",
+        "to go",
+        "disk",
     )
+    cells = titles if demand is None else _cells(demand)
+    return f"{name:<{width}}" + "".join(map(str.rjust, cells, (6, 6, 5, 6, 5, 9, 8, 8, 8, 9, 9, 8)))
 
 
-def _costs(params: "Params", matrix: "Matrix") -> None:
-    from lets.spec.effort import passes, steps
-    from lets.spec.params import Hypergradient
-
-    runs = matrix.runs.values()
-    print(f"\nto train   {len(runs):,} runs, {sum(map(steps, runs)):,} steps")
-    print(f"           about {round(sum(map(passes, runs))):,} forward-backward passes")
-    if again := matrix.analyses(params, Hypergradient):
-        print(f"once more  {len(again):,} of them, for the hyper-gradient along their training")
+def _cells(demand: Found) -> list[str]:
+    counts = [f"{demand[key]:,}" for key in ("runs", "finished", "diverged", "begun", "left_out")]
+    analyses = f"{demand['analysed']}/{demand['analyses']}" if demand["analyses"] else "–"
+    amounts = [amount(demand[key]) for key in ("passes", "flops", "flops_to_go")]
+    hours = [_hours(demand[key]) for key in ("hours", "hours_to_go")]
+    return [*counts, analyses, *amounts, *hours, amount(demand["bytes"], "B")]
 
 
-def _unavailable(matrix: "Matrix") -> None:
-    for reason, count in Counter(matrix.unavailable.values()).items():
-        print(f"left out   {count:>5} runs: {reason}")
+def _hours(hours: float | None) -> str:
+    if hours is None:
+        return "?"
+    return f"{hours:,.0f}" if hours >= 100 or hours == 0 else f"{hours:.3g}"
+
+
+def _speed_lines(speed: Found) -> Iterator[str]:
+    values = [value for pair in speed["per_second"].values() for value in pair]
+    said = []
+    if values and speed["device"]:
+        slow, fast = amount(min(values), "FLOP"), amount(max(values), "FLOP")
+        said += [f"{slow} to {fast} per second, in {speed['runs']} finished runs on {speed['device']}"]
+    elif values:
+        said += [f"{amount(values[0], 'FLOP')} per second and GPU, as you say"]
+    if speed["unknown"]:
+        said += [f"unknown for {', '.join(speed['unknown'])}, and so are the hours that read ?"]
+        said += ["say what one GPU sustains:  --tflops X,  or train a run of each first"]
+    yield from (line for text in said for line in wrap(text, 98))

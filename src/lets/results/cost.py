@@ -1,13 +1,18 @@
-"""What runs cost: time, memory, machines; from their provenance."""
+"""What runs have cost: time, memory, machines, and their speed; from their provenance."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lets.errors import RecordError
 from lets.records import RunRecord
 from lets.records.provenance import Provenance
 from lets.results.outcomes import Outcome
-from lets.spec import Layout
+from lets.spec import Layout, RunSpec
+from lets.spec.effort import Network, setting, training_flops
+
+Networks = Mapping[tuple[str, str], Network]
+"""(architecture, data set) → its size"""
 
 
 @dataclass(frozen=True)
@@ -26,11 +31,45 @@ def cost_of(runs: Iterable[Outcome], layout: Layout) -> Cost:
     """Add up the runs that ended, each once; a run whose provenance is damaged is not counted."""
     ended = {run.id for run in runs if run.state in ("finished", "diverged")}
     facts = [fact for id in sorted(ended) if (fact := _provenance(id, layout))]
-    devices = {f"{fact.machine.get('device', '?')} ({fact.machine.get('cpu', '?')})" for fact in facts}
+    devices = {_device(fact) for fact in facts}
     packages = {f"{name} {version}" for fact in facts for name, version in fact.packages.items()}
     peak = max((fact.peak_memory_mib for fact in facts), default=0.0)
     seconds = sum(fact.seconds for fact in facts)
     return Cost(len(facts), seconds, peak, tuple(sorted(devices)), tuple(sorted(packages)))
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """Floating-point operations per second that the finished `runs` of one device sustained, by `setting`."""
+
+    device: str
+    runs: int
+    per_second: Mapping[tuple[object, ...], float]
+
+    def of(self, run: RunSpec) -> float | None:
+        """That of runs like this one, of one GPU; None if there is none yet."""
+        return self.per_second.get(setting(run))
+
+
+def measured_speeds(runs: Iterable[Outcome], layout: Layout, networks: Networks) -> Speeds:
+    """Divide what finished runs computed by the time it took, on the device that made most of them."""
+    facts = [
+        (run.spec, fact) for run in runs if run.state == "finished" and (fact := _provenance(run.id, layout))
+    ]
+    devices = Counter(_device(fact) for _, fact in facts)
+    device = devices.most_common(1)[0][0] if devices else ""
+    flops: Counter[tuple[object, ...]] = Counter()
+    seconds: dict[tuple[object, ...], float] = {}
+    for run, fact in facts:
+        if _device(fact) == device and fact.seconds > 0:
+            key = setting(run)
+            flops[key] += training_flops(run, networks[run.architecture, run.dataset])
+            seconds[key] = seconds.get(key, 0.0) + fact.seconds * run.training.ranks
+    return Speeds(device, devices[device], {key: flops[key] / time for key, time in seconds.items()})
+
+
+def _device(fact: Provenance) -> str:
+    return f"{fact.machine.get('device', '?')} ({fact.machine.get('cpu', '?')})"
 
 
 def _provenance(run: str, layout: Layout) -> Provenance | None:

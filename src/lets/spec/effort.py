@@ -1,10 +1,35 @@
-"""What a run will take: its steps, and its forward-backward passes as far as they can be foretold."""
+"""What a run will take, as far as it can be foretold: steps, passes, floating-point operations, bytes on disk."""
 
 import math
+from typing import Protocol
 
 import lets.data.catalogue
 from lets.optim.catalogue import describe
+from lets.spec.params import Analysis, Hypergradient, Landscape, Sharpness
 from lets.spec.run import RunSpec
+from lets.spec.training import Sgd
+
+PASS = 3
+"""a forward-backward pass, in forwards: the backward half differentiates by inputs and by weights"""
+PRODUCT = 9
+"""a Hessian times a vector, in forwards: the gradient and its graph are differentiated once more"""
+PROBE = 8
+"""a probe of the hyper-gradient, in passes"""
+RECORDS = 8 * 1024
+"""bytes of a run folder's small files, apart from a line of the history per epoch"""
+HISTORY_LINE = 160
+
+
+class Network(Protocol):
+    """What of a network an estimate is made from, `lets.models.cost.Cost`: `flops` are those of one forward."""
+
+    @property
+    def parameters(self) -> int:
+        """How many weights it has."""
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations per image, forward."""
 
 
 def steps(run: RunSpec) -> int:
@@ -18,8 +43,72 @@ def passes(run: RunSpec) -> float:
     share = _perturbed(run)
     extra = 1.0
     if describe(run.method).radius == "learned":
-        extra = 3.0 - (run.training.val_batches == "next") + (run.hyperparameters["hessian"] == "exact")
+        extra = 3.0 - (run.training.val_batches == "next") + _exact(run)
     return steps(run) * (1 + share * extra)
+
+
+def measured_size(dataset: str) -> int:
+    """Return how many training images are measured after every epoch: a sample where they are pictures on disk."""
+    info = lets.data.catalogue.describe(dataset)
+    return min(info.train_size, info.test_size) if info.pictures else info.train_size
+
+
+def training_flops(run: RunSpec, network: Network) -> int:
+    """Return the operations of a training: its passes, and what is measured after every epoch.
+
+    ESAM's second pass is counted in whole, though only its sharp subset is differentiated.
+    """
+    info, epochs = lets.data.catalogue.describe(run.dataset), run.training.epochs
+    per_step = PASS * passes(run) / steps(run) + (PRODUCT - PASS) * _exact(run) * _perturbed(run)
+    measured = info.test_size + measured_size(run.dataset)
+    return round(epochs * network.flops * (per_step * info.train_size + measured))
+
+
+def analysis_flops(item: Analysis, run: RunSpec, network: Network) -> int:
+    """Return the operations of one analysis of a run."""
+    match item:
+        case Landscape():
+            return item.points**2 * item.samples * network.flops
+        case Hypergradient():
+            probes = math.ceil(steps(run) / item.every)
+            return training_flops(run, network) + (
+                probes * PROBE * PASS * run.training.batch_size * network.flops
+            )
+        case Sharpness():
+            products = 10 + 6 * item.eigenvalues + item.probes  # Lanczos with its residuals, and the trace
+            climbs = 1 + PASS + len(item.radii)
+            return (products * PRODUCT + climbs) * item.samples * network.flops
+    raise AssertionError(item.kind)
+
+
+def setting(run: RunSpec) -> tuple[object, ...]:
+    """Return what the speed of a training depends on, apart from the machine."""
+    image, training = lets.data.catalogue.describe(run.dataset).image, run.training
+    ways = (training.precision, training.channels_last, training.compile, training.ranks)
+    return (run.architecture, image, training.batch_size, *ways)
+
+
+def run_bytes(run: RunSpec, network: Network) -> int:
+    """Return the size of a finished run's folder: weights, a trace of every step, small files."""
+    return 4 * network.parameters + _trace_bytes(run) + RECORDS + HISTORY_LINE * run.training.epochs
+
+
+def state_bytes(run: RunSpec, network: Network) -> int:
+    """Return what a training keeps to be resumed from: weights, what its optimizer and its method remember."""
+    optimizer = run.training.optimizer
+    kept = (optimizer.momentum > 0) if isinstance(optimizer, Sgd) else 2
+    kept += describe(run.method).descent == "reuse"
+    return 4 * network.parameters * (1 + kept) + _trace_bytes(run)
+
+
+def _trace_bytes(run: RunSpec) -> int:
+    """Loss and radius of every step in float64; of lets-* also gap and hyper-gradient."""
+    return 8 * steps(run) * (4 if describe(run.method).needs_validation else 2)
+
+
+def _exact(run: RunSpec) -> bool:
+    """Whether every step that perturbs differentiates twice."""
+    return run.hyperparameters.get("hessian") == "exact"
 
 
 def _perturbed(run: RunSpec) -> float:

@@ -21,7 +21,7 @@ def project(tmp_path: Path) -> Project:
                 "methods": ["sam"],
                 "vary": {"rho": [0.5, 0.05]},
             },
-            "later": {"datasets": ["imagenet"], "architectures": ["resnet50"], "methods": ["erm"]},
+            "later": {"datasets": ["iwslt14"], "architectures": ["transformer"], "methods": ["erm"]},
         },
         tables={
             "both": {

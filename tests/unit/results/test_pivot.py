@@ -12,7 +12,7 @@ def grid(project: Project, name: str) -> Grid:
 def test_rows_and_columns_follow_the_params_file(project: Project) -> None:
     both = grid(project, "both")
     assert both.rows == ("lets-sam", "erm")
-    assert both.columns == (("digits", "wrn-small"), ("digits", "resnet-small"), ("imagenet", "resnet50"))
+    assert both.columns == (("digits", "wrn-small"), ("digits", "resnet-small"), ("iwslt14", "transformer"))
     assert grid(project, "radius").rows == (0.5, 0.05)
 
 
@@ -26,8 +26,8 @@ def test_the_states_of_a_cell(project: Project) -> None:
     assert (cell.run_ids, cell.diverged, cell.missing) == ([first.id], [second.id], [])
     assert not cell.complete
     assert len(cells["erm", ("digits", "wrn-small")].missing) == 2
-    assert len(cells["erm", ("imagenet", "resnet50")].unavailable) == 2
-    assert cells["lets-sam", ("imagenet", "resnet50")].expected == 0
+    assert len(cells["erm", ("iwslt14", "transformer")].unavailable) == 2
+    assert cells["lets-sam", ("iwslt14", "transformer")].expected == 0
 
 
 def test_a_cell_that_would_mix_variants_is_refused(project: Project) -> None:

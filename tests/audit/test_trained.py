@@ -92,6 +92,17 @@ def test_one_weight_moved_and_its_digest_forged(project: Path) -> None:
     assert "bytes" not in found
 
 
+def test_missing_data_condemns_no_run(project: Path) -> None:
+    """Nothing says that the weights are wrong, and nothing that they are right."""
+    Layout("trained", project).prepared("digits").unlink()
+    result = audit(project)
+    found = reasons(project)
+    assert "weights" not in found
+    assert "missing" in found["data"][0]
+    assert result.next == "lets data prepare digits"
+    assert "verified-by-weights" not in {str(one.verdict) for one in result.judged}
+
+
 @pytest.mark.parametrize("line", [1, 13])
 def test_an_edited_landscape(project: Path, line: int) -> None:
     """A corner and the middle; the figure was drawn from the edited numbers."""
@@ -119,4 +130,12 @@ def test_a_missing_landscape(project: Path) -> None:
 
 def test_a_landscape_that_is_none(project: Path) -> None:
     landscape(project).write_text("nonsense")
-    assert reasons(project)["landscapes"][0].startswith("says None at ")
+    assert "line 1: want the columns a,b,loss" in reasons(project)["landscapes"][0]
+
+
+def test_a_landscape_of_another_grid(project: Path) -> None:
+    path = landscape(project)
+    outside = {"-0.5", "0.5"}
+    lines = [line for line in path.read_text().splitlines() if not outside & set(line.split(",")[:2])]
+    path.write_text("\n".join(lines) + "\n")
+    assert reasons(project)["landscapes"] == ["has 9 points, the params ask for 5 × 5"]

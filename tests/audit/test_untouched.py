@@ -22,6 +22,7 @@ def test_it_passes(project: Any) -> None:
         "data": 2,
         "weights": 0,
         "landscapes": 0,
+        "sharpness": 0,
         "hypergradients": 0,
         "cells": 6 + 2 + 2 + 4,
         "origin": 18,
@@ -93,13 +94,13 @@ def test_weights(project: Any, monkeypatch: pytest.MonkeyPatch, exact: bool) -> 
 
     seen: list[str] = []
 
-    def evaluate(spec: Any, layout: Any) -> tuple[float, float]:
+    def evaluate(spec: Any, layout: Any, device: str) -> tuple[float, float]:
         seen.append(spec.id)
         metrics = json.loads(layout.run_file(spec.id, "metrics.json").read_text())
         return metrics["test_loss"] * (1 + 1e-6), metrics["test_accuracy"]
 
     monkeypatch.setattr(lets.train.evaluation, "evaluate_weights", evaluate)
-    monkeypatch.setattr(lets.audit.weights, "_same_machine", lambda record: exact)
+    monkeypatch.setattr(lets.audit.weights, "_repeatable", lambda record, spec: exact)
     audit = project.audit(weights=3)
     assert len(seen) == len(set(seen)) == 3
     assert audit.passed is not exact
@@ -116,7 +117,7 @@ def test_weights(project: Any, monkeypatch: pytest.MonkeyPatch, exact: bool) -> 
 def test_weights_of_another_run(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import lets.train.evaluation
 
-    monkeypatch.setattr(lets.train.evaluation, "evaluate_weights", lambda spec, layout: (0.7, 84.0))
+    monkeypatch.setattr(lets.train.evaluation, "evaluate_weights", lambda *asked: (0.7, 84.0))
     audit = project.audit(weights=1)
     (failure,) = audit.failures
     assert failure.reason.startswith("its weights give test loss 0.7 and accuracy 84.0, metrics.json says 0.")

@@ -1,7 +1,9 @@
 """Hand-made run folders: everything a report reads, without a training."""
 
 import json
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -12,7 +14,9 @@ from lets.records.files import json_text, write_text
 from lets.records.history import HistoryRow, history_text
 from lets.records.probes import Probe, probes_of, probes_text
 from lets.records.provenance import Provenance
+from lets.records.sharpness import EIGENVALUE, M_SHARPNESS, TRACE, Measure, measures_text
 from lets.spec import Layout, Matrix, Params, RunSpec, expand, load_params
+from lets.spec.params import Sharpness
 
 PUBLISHED = Path(__file__).parents[2] / "params" / "published.csv"
 
@@ -111,6 +115,24 @@ class Project:
             for b in axis
         ]
         write_text(self.layout.landscape(run.id), "\n".join(["a,b,loss", *lines]) + "\n")
+
+    def sharpness(self, run: RunSpec, scale: float = 1.0, diverged: bool = False) -> list[Measure]:
+        """Write measures as `lets analyse sharpness` would with its default settings, times `scale`."""
+        item = Sharpness(kind="sharpness", title="", experiments=["any"])
+        groups = item.samples // item.m
+        measures = [
+            Measure(EIGENVALUE, rank, 6 * scale / rank, rank * 1e-5, 35)
+            for rank in range(1, item.eigenvalues + 1)
+        ]
+        measures.append(Measure(TRACE, 0, 25.25 * scale, 1.5 * scale, item.probes))
+        measures += [
+            Measure(M_SHARPNESS, radius, scale * radius * (0.1 + radius), scale * radius / 100, groups)
+            for radius in item.radii
+        ]
+        if diverged:
+            measures = [replace(one, value=math.nan, error=math.nan) for one in measures]
+        write_text(self.layout.sharpness(run.id), measures_text(measures))
+        return measures
 
     def hypergradient(self, run: RunSpec, steps: Sequence[int] = (0, 5, 10)) -> list[Probe]:
         """Write probes as `lets analyse hypergradient` would: at step 5 the diagonal ones have the wrong sign.

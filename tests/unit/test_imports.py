@@ -163,7 +163,7 @@ def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "verb",
-    ["status", "status --runs", "plan", "list methods", "list architectures", "list datasets", "--help"],
+    ["status", "status --runs", "list methods", "list datasets", "--help"],
 )
 def test_a_verb_starts_without_torch(verb: str) -> None:
     code = (

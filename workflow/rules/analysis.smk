@@ -1,41 +1,25 @@
-# What tables and figures need beyond the run records.
+# What tables and figures need beyond the run records: from the weights of a run, or from a training of its own.
 
 
-rule landscape:
+rule analysis:
     input:
         lambda wildcards: layout.inputs(matrix.runs[wildcards.run]),
-        layout.run_files("{run}"),
+        lambda wildcards: (
+            layout.run_files(wildcards.run)
+            if ANALYSES[wildcards.kind].of_weights
+            else []
+        ),
     output:
-        layout.landscape("{run}"),
+        layout.analysis("{kind}", "{run}"),
     log:
-        layout.log("landscape", "{run}"),
+        layout.log("{kind}", "{run}"),
     threads: 1
     resources:
         gpu=int(params.device == "cuda"),
     params:
         file=params_file,
-        figure=lambda wildcards: matrix.analyses(params, Landscape)[
+        settings=lambda wildcards: matrix.analyses(params, ANALYSES[wildcards.kind])[
             wildcards.run
-        ].model_dump_json(),
+        ].settings,
     shell:
-        "lets analyse landscape --params {params.file} --run {wildcards.run} --threads {threads} > {log}"
-
-
-# A training of its own, so it waits for no run.
-rule hypergradient:
-    input:
-        lambda wildcards: layout.inputs(matrix.runs[wildcards.run]),
-    output:
-        layout.hypergradient("{run}"),
-    log:
-        layout.log("hypergradient", "{run}"),
-    threads: 1
-    resources:
-        gpu=int(params.device == "cuda"),
-    params:
-        file=params_file,
-        every=lambda wildcards: matrix.analyses(params, Hypergradient)[
-            wildcards.run
-        ].every,
-    shell:
-        "lets analyse hypergradient --params {params.file} --run {wildcards.run} --threads {threads} > {log}"
+        "lets analyse {wildcards.kind} --params {params.file} --run {wildcards.run} --threads {threads} > {log}"

@@ -1,7 +1,7 @@
 # What to run and where it lies; the rules take every path from here.
 
 from lets.spec import Layout, expand, load_params
-from lets.spec.params import Hypergradient, Landscape
+from lets.spec.params import ANALYSES
 from lets.spec.preflight import (
     announce,
     forget_stale_locks,
@@ -32,6 +32,7 @@ onstart:
 wildcard_constraints:
     run=r"[^/]+/[^/]+/[^/]+/[^/]+/seed-\d+-[0-9a-f]{8}",
     dataset=r"[^/]+",
-    noise=r"symmetric-[a-z0-9-]+",
+    noise=r"(symmetric|human)-[a-z0-9-]+",
+    kind="|".join(ANALYSES),
     table=r"[^/.]+",
     figure=r"[^/.]+",

@@ -1,10 +1,12 @@
-"""What the checks of all analyses share: which are there, and how one that is wrong is reported."""
+"""What the checks of all analyses share: which are there, computing one again, and reporting one that is wrong."""
 
-from typing import TypeVar
+import random
+from typing import Any, TypeVar
 
 from lets.audit.case import Case
 from lets.audit.findings import Finding
 from lets.records import Status
+from lets.spec import seed_for
 from lets.spec.params import Analysis
 
 Kind = TypeVar("Kind", bound=Analysis)
@@ -21,6 +23,24 @@ def analyses(case: Case, kind: type[Kind]) -> tuple[dict[str, Kind], list[Findin
         if run not in there
     ]
     return there, missing
+
+
+def sample(case: Case, there: dict[str, Kind], count: int) -> dict[str, Kind]:
+    """Return `count` of the analyses; the profile seeds the draw, so two audits draw the same."""
+    draw = random.Random(seed_for("audit", case.params.profile))
+    return {run: there[run] for run in draw.sample(list(there), min(count, len(there)))}
+
+
+def computed_again(case: Case, run: str, item: Analysis, **instead: Any) -> str:
+    """Return the csv of an analysis, computed where the params say, with other settings `instead`."""
+    import torch
+
+    from lets.analysis import COMPUTE
+    from lets.train.device import compute_deterministically
+
+    compute_deterministically(torch.get_num_threads())
+    settings = item.settings | instead
+    return COMPUTE[item.kind](case.matrix.runs[run], case.layout, device=case.device, **settings)
 
 
 def wrong(case: Case, run: str, item: Analysis, reason: str, remove: bool = True) -> Finding:

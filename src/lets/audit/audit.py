@@ -15,6 +15,7 @@ from lets.audit.hypergradients import check_hypergradients
 from lets.audit.landscapes import check_landscapes
 from lets.audit.numbers import check_numbers
 from lets.audit.origin import check_origin
+from lets.audit.sharpness import check_sharpness
 from lets.audit.tree import check_tree
 from lets.audit.verdicts import Judged, Verdict, judge
 from lets.audit.weights import check_weights
@@ -67,7 +68,8 @@ def perform(params_file: Path, default: Path, weights: int | None = None, root: 
     checks = [check_tree(case), check_digests(case), check_numbers(case), check_data(case)]
     count = params.audit_weights if weights is None else weights
     sample = check_weights(case, count)
-    checks += [sample.check, check_landscapes(case, count), check_hypergradients(case)]
+    checks += [sample.check, check_landscapes(case, count), check_sharpness(case, count)]
+    checks += [check_hypergradients(case)]
     suspects = {finding.run: finding.remove for check in checks for finding in check.failures if finding.run}
     checks += [check_cells(case, suspects), check_origin(case)]
     failures = [finding for check in checks for finding in check.failures]

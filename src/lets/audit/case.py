@@ -37,6 +37,13 @@ class Case:
         return [record for run, record in self.records.items() if self.states[run] in whole]
 
     @cached_property
+    def device(self) -> str:
+        """Where sampled numbers are computed again: on the CPU if the params say so, else on a GPU if there is one."""
+        from lets.train.device import choose_device
+
+        return str(choose_device("cpu" if self.params.device == "cpu" else "auto"))
+
+    @cached_property
     def printed(self) -> tuple[Printed, ...]:
         """Every place where a number is printed."""
         return tuple(printed(self.params, self.matrix))

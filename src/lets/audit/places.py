@@ -8,10 +8,11 @@ from lets.audit.differences import Difference, split
 from lets.audit.printed import Printed, fields, place
 from lets.report.labels import value_title
 from lets.report.latex import escape
+from lets.report.sharpness_sheet import heads
 from lets.report.ways import hypergradient_ways
 from lets.report.ways_sheet import blocks_of
 from lets.results import pivot
-from lets.spec.params import AnyTable, Figure, Hypergradient, Table
+from lets.spec.params import AnyTable, Figure, Hypergradient, Sharpness, Table
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,27 @@ def figure_places(name: str, figure: Figure | AnyTable, case: Case) -> Places:
 
 def table_places(name: str, table: AnyTable, case: Case) -> Places:
     """Return the places of a table."""
-    return _ways(name, table, case) if isinstance(table, Hypergradient) else _pivot(name, table, case)
+    match table:
+        case Hypergradient():
+            return _ways(name, table, case)
+        case Sharpness():
+            return _sharpness(name, table, case)
+    return _pivot(name, table, case)
+
+
+def _sharpness(name: str, table: Sharpness, case: Case) -> Places:
+    """The row of a run is one place: it rests on one analysis."""
+    places = figure_places(name, table, case)
+    for run in case.matrix.select(table):
+        title, where = value_title("method", run.method), f"{name}: {place(fields(table), run)}"
+        _print(places, "", title, range(1, 1 + len(list(heads(table)))), where)
+    return places
 
 
 def _ways(name: str, table: Hypergradient, case: Case) -> Places:
     """The blocks of a run are one place: they rest on one analysis."""
     places = figure_places(name, table, case)
-    for one in hypergradient_ways(table, case.matrix, case.layout).probed:
+    for one in hypergradient_ways(table, case.matrix, case.layout).shown:
         where = f"{name}: {place(fields(table), one.run.spec)}"
         for block in blocks_of(one):
             for title, entries in block.rows:

@@ -1,17 +1,11 @@
 """`lets analyse`: what tables and figures need beside the run records."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from lets.cli.options import DEMO, Device, ParamsFile, Threads
-
-if TYPE_CHECKING:
-    from lets.spec import Layout, RunSpec
-    from lets.spec.params import Analysis
-
-    Kind = TypeVar("Kind", bound=Analysis)
 
 analyse = typer.Typer(
     help="Compute what tables and figures need beside the run records.", no_args_is_help=True
@@ -20,68 +14,44 @@ RunId = Annotated[str, typer.Option(help="run id, or its unambiguous beginning")
 
 
 @analyse.command()
-def landscape(
-    run: RunId,
-    params: ParamsFile = DEMO,
-    device: Device = "",
-    threads: Threads = 1,
-) -> None:
+def landscape(run: RunId, params: ParamsFile = DEMO, device: Device = "", threads: Threads = 1) -> None:
     """Compute the loss on a plane through the final weights of one run (Figures 5 and 8)."""
-    from lets.spec.params import Landscape
-
-    spec, figure, layout, where = _asked(run, Landscape, params, device)
-
-    from lets.analysis import loss_landscape
-    from lets.train.device import compute_deterministically
-
-    compute_deterministically(threads)
-    text = loss_landscape(
-        spec, layout, points=figure.points, extent=figure.extent, samples=figure.samples, device=where
-    )
-    _write(layout.landscape(spec.id), text)
+    _analyse("landscape", run, params, device, threads)
 
 
 @analyse.command()
-def hypergradient(
-    run: RunId,
-    params: ParamsFile = DEMO,
-    device: Device = "",
-    threads: Threads = 1,
-) -> None:
+def hypergradient(run: RunId, params: ParamsFile = DEMO, device: Device = "", threads: Threads = 1) -> None:
     """Train one lets-* run again and compare its hyper-gradient with the true one at every few steps."""
-    from lets.spec.params import Hypergradient
-
-    spec, item, layout, where = _asked(run, Hypergradient, params, device)
-
-    from lets.analysis import compare_hypergradients
-    from lets.train.device import compute_deterministically
-
-    compute_deterministically(threads)
-    _write(
-        layout.hypergradient(spec.id), compare_hypergradients(spec, layout, every=item.every, device=where)
-    )
+    _analyse("hypergradient", run, params, device, threads)
 
 
-def _asked(run: str, kind: "type[Kind]", params: Path, device: str) -> "tuple[RunSpec, Kind, Layout, str]":
-    """The run, the table or figure whose settings hold, the layout and the device."""
+@analyse.command()
+def sharpness(run: RunId, params: ParamsFile = DEMO, device: Device = "", threads: Threads = 1) -> None:
+    """Measure the minimum one run found: Hessian eigenvalues, their trace, m-sharpness at several radii."""
+    _analyse("sharpness", run, params, device, threads)
+
+
+def _analyse(kind: str, run: str, params: Path, device: str, threads: int) -> None:
+    """Compute with the settings of the table or figure that shows the run."""
     from lets.errors import SpecError
     from lets.spec import Layout, expand, load_params
+    from lets.spec.params import ANALYSES
 
-    spec_file = load_params(params)
-    matrix = expand(spec_file)
+    content = load_params(params)
+    matrix = expand(content)
     spec = matrix.find(run)
-    item = matrix.analyses(spec_file, kind).get(spec.id)
+    item = matrix.analyses(content, ANALYSES[kind]).get(spec.id)
     if item is None:
-        name = kind.__name__.lower()
-        raise SpecError(f"run {spec.id!r} – no {name} of {params} shows it – add it to one of `figures:`")
+        where = "`figures:`" if kind == "landscape" else "`tables:` or `figures:`"
+        raise SpecError(f"run {spec.id!r} – no {kind} of {params} shows it – add it to one of {where}")
 
-    from lets.train.device import choose_device
-
-    return spec, item, Layout(spec_file.profile), str(choose_device(device or spec_file.device))
-
-
-def _write(path: Path, text: str) -> None:
+    from lets.analysis import COMPUTE
     from lets.records.files import write_text
+    from lets.train.device import choose_device, compute_deterministically
 
-    write_text(path, text)
+    place = choose_device(device or content.device)
+    compute_deterministically(threads)
+    layout = Layout(content.profile)
+    path = layout.analysis(kind, spec.id)
+    write_text(path, COMPUTE[kind](spec, layout, device=str(place), **item.settings))
     print(f"analysis: {path}")

@@ -26,13 +26,18 @@ def rows_text(kind: type[Row], rows: Sequence[Row]) -> str:
     return buffer.getvalue()
 
 
+def parse_rows(kind: type[Row], text: str) -> list[Row]:
+    """Return the lines of a csv; raises ValueError with the number of the first that is none of ours."""
+    lines = list(csv.reader(text.splitlines()))
+    if not lines or tuple(lines[0]) != columns(kind):
+        raise ValueError(f"line 1: want the columns {','.join(columns(kind))}")
+    return [_row(kind, number, values) for number, values in enumerate(lines[1:], start=2)]
+
+
 def read_rows(kind: type[Row], path: Path, remedy: str) -> list[Row]:
     """Read the csv back; raises RecordError naming the file, the line and the remedy when it is not one of ours."""
     try:
-        lines = list(csv.reader(path.read_text().splitlines()))
-        if not lines or tuple(lines[0]) != columns(kind):
-            raise ValueError(f"line 1: want the columns {','.join(columns(kind))}")
-        return [_row(kind, number, values) for number, values in enumerate(lines[1:], start=2)]
+        return parse_rows(kind, path.read_text())
     except OSError as error:
         raise RecordError(f"{path} – cannot be read ({error.strerror}) – make it again") from error
     except ValueError as error:

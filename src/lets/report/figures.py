@@ -1,20 +1,23 @@
 """The figures: numbers first, as csv, then the drawing of exactly those numbers."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lets.records.files import write_bytes, write_text
+from lets.records.landscape import Point, read_points
+from lets.report.analysed import Analyses, read_analyses
 from lets.report.notes import absent_counts, seeds_note
 from lets.report.series import Series, bar_series, curve_series, sensitivity_series
-from lets.report.surfaces import Surfaces, landscape_surfaces
-from lets.report.ways import Ways, hypergradient_ways
+from lets.report.sharpness import sharpness_measures
+from lets.report.ways import hypergradient_ways
 from lets.spec import Layout, Matrix, Params
-from lets.spec.params import Analysis, Bars, Curves, Figure, Hypergradient, Landscape, Sensitivity
+from lets.spec.params import Analysis, Bars, Curves, Figure, Hypergradient, Landscape, Sensitivity, Sharpness
 
 if TYPE_CHECKING:
     import matplotlib.figure
 
-Numbers = Series | Surfaces | Ways
+Numbers = Series | Analyses[Any]
 
 
 def figure_numbers(figure: Figure, matrix: Matrix, layout: Layout) -> Numbers:
@@ -27,9 +30,11 @@ def figure_numbers(figure: Figure, matrix: Matrix, layout: Layout) -> Numbers:
         case Bars():
             return bar_series(figure, matrix, layout)
         case Landscape():
-            return landscape_surfaces(figure, matrix, layout)
+            return read_analyses(figure, matrix, layout, Point, read_points)
         case Hypergradient():
             return hypergradient_ways(figure, matrix, layout)
+        case Sharpness():
+            return sharpness_measures(figure, matrix, layout)
 
 
 def figure_data(name: str, figure: Figure, params: Params, matrix: Matrix, layout: Layout) -> str:
@@ -42,20 +47,25 @@ def figure_data(name: str, figure: Figure, params: Params, matrix: Matrix, layou
 
 def caption(figure: Figure, numbers: Numbers) -> str:
     """Return the line below a figure: what the spread is, over how many seeds, and what is missing."""
-    if isinstance(numbers, Surfaces):
-        text = "First seed of each method; directions in units of the weights' norm, filter by filter"
-    elif isinstance(numbers, Ways):
-        text = (
-            "First seed of each method. Filled: the sign is the true one's. "
-            "Beside the bars: median size over the true one's, median cosine of H d with the exact product"
-        )
-    else:
-        spread = (
-            "± 1 sample standard deviation (band)"
-            if isinstance(figure, Curves)
-            else "± 1 sample standard deviation"
-        )
-        text = seeds_note((point.summary.n for point in numbers.points), spread)
+    match figure:
+        case Landscape():
+            text = "First seed of each method; directions orthogonal and as long as the weights, filter by filter"
+        case Hypergradient():
+            text = (
+                "First seed of each method. Filled: the sign is the true one's. "
+                "Beside the bars: median size over the true one's, "
+                "median cosine of H\N{NO-BREAK SPACE}d with the exact product"
+            )
+        case Sharpness():
+            text = (
+                f"First seed of each method; {figure.samples} training images, m = {figure.m}; "
+                f"trace ± standard error over {figure.probes} random vectors"
+            )
+        case Sensitivity() | Curves() | Bars():
+            assert isinstance(numbers, Series)
+            band = " (band)" if isinstance(figure, Curves) else ""
+            counts = (point.summary.n for point in numbers.points)
+            text = seeds_note(counts, f"± 1 sample standard deviation{band}")
     if isinstance(figure, Bars):
         text += "; vertical axes do not start at zero"
     return "; ".join(part for part in (text, absent_counts(numbers.runs)) if part)
@@ -81,11 +91,16 @@ def _draw(figure: Figure, numbers: Numbers) -> "matplotlib.figure.Figure":
     from lets.report.plots.hypergradient import draw_hypergradient
     from lets.report.plots.landscape import draw_landscape
     from lets.report.plots.lines import draw_curves, draw_sensitivity
+    from lets.report.plots.sharpness import draw_sharpness
 
-    if isinstance(numbers, Surfaces):
-        return draw_landscape(numbers)
-    if isinstance(numbers, Ways):
-        return draw_hypergradient(numbers)
-    assert not isinstance(figure, Analysis)
-    draw = {Sensitivity: draw_sensitivity, Curves: draw_curves, Bars: draw_bars}[type(figure)]
-    return draw(numbers, figure.metric)
+    if isinstance(numbers, Series):
+        assert not isinstance(figure, Analysis)
+        draw = {Sensitivity: draw_sensitivity, Curves: draw_curves, Bars: draw_bars}[type(figure)]
+        return draw(numbers, figure.metric)
+    drawings: dict[type[Any], Callable[[Analyses[Any]], Any]] = {
+        Landscape: draw_landscape,
+        Hypergradient: draw_hypergradient,
+        Sharpness: draw_sharpness,
+    }
+    drawing: matplotlib.figure.Figure = drawings[type(figure)](numbers)
+    return drawing

@@ -45,6 +45,8 @@ def _noise_title(name: str) -> str:
     noise = Noise.parse(name)
     if not noise.rate:
         return "clean labels"
+    if noise.human:
+        return f"labels by people ({name.removeprefix('human-')})"
     return f"{100 * noise.rate:g} % noise" + (", true label excluded" if noise.exclude_true else "")
 
 

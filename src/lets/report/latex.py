@@ -20,7 +20,7 @@ _SPECIAL = {
     "–": "--",
     "·": r"$\cdot$",
     "×": r"$\times$",
-    "₀": r"$_0$",
+    **{digit: f"$_{number}$" for number, digit in enumerate("₀₁₂₃₄₅₆₇₈₉")},
     "…": r"\dots{}",
     "ρ": r"$\rho$",
     "η": r"$\eta$",

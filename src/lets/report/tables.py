@@ -6,13 +6,15 @@ from pathlib import Path
 from lets.records.files import write_text
 from lets.report.latex import latex
 from lets.report.markdown import markdown
+from lets.report.sharpness import sharpness_measures
+from lets.report.sharpness_sheet import sharpness_csv, sharpness_sheet
 from lets.report.sheet import Sheet, lay_out
 from lets.report.tidy import table_csv
 from lets.report.ways import hypergradient_ways
 from lets.report.ways_sheet import ways_csv, ways_sheet
 from lets.results import Outcome, pivot
 from lets.spec import Layout, Matrix, Params
-from lets.spec.params import AnyTable, Hypergradient
+from lets.spec.params import AnyTable, Hypergradient, Sharpness
 
 
 def laid_out(
@@ -22,6 +24,9 @@ def laid_out(
     if isinstance(table, Hypergradient):
         ways = hypergradient_ways(table, matrix, layout)
         return ways_sheet(name, table, ways), ways_csv(name, ways), ways.runs
+    if isinstance(table, Sharpness):
+        measures = sharpness_measures(table, matrix, layout)
+        return sharpness_sheet(name, table, measures), sharpness_csv(name, measures), measures.runs
     grid = pivot(table, params, matrix, layout)
     return lay_out(name, grid, params), table_csv(name, grid), grid.runs
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from lets.records.probes import TRUE, Way
+from lets.records.probes import TRUE, Probe, Way
+from lets.report.analysed import Analysed, Analyses, run_notes
 from lets.report.labels import value_title
-from lets.report.notes import absent_notes
 from lets.report.sheet import Block, Entry, Row, Sheet
 from lets.report.tidy import csv_text
-from lets.report.ways import Probed, Typical, Ways
+from lets.report.ways import Typical, typical
 from lets.spec.params import Hypergradient
 
 COLUMNS = ("Size over true size", "Cosine", "Same sign")
@@ -22,13 +22,13 @@ HESSIANS = {
 }
 
 
-def ways_sheet(name: str, item: Hypergradient, ways: Ways) -> Sheet:
+def ways_sheet(name: str, item: Hypergradient, ways: Analyses[Probe]) -> Sheet:
     """Put the analysis into words."""
-    blocks = tuple(block for one in ways.probed for block in blocks_of(one))
+    blocks = tuple(block for one in ways.shown for block in blocks_of(one))
     return Sheet(name, item.title, "Hessian", COLUMNS, blocks, frozenset(), tuple(_notes(item, ways)))
 
 
-def ways_csv(name: str, ways: Ways) -> str:
+def ways_csv(name: str, ways: Analyses[Probe]) -> str:
     """Return one line per way and run."""
     header = [
         "table",
@@ -43,8 +43,8 @@ def ways_csv(name: str, ways: Ways) -> str:
     ]
     lines = [
         [name, one.run.spec.method, *way.way, way.ratio, way.cosine, way.agreeing, way.n, one.run.id]
-        for one in ways.probed
-        for way in one.typical
+        for one in ways.shown
+        for way in typical(one.rows)
     ]
     return csv_text(header, lines)
 
@@ -54,23 +54,22 @@ def way_title(way: Way) -> str:
     return "Exact: the true hyper-gradient" if way == TRUE else HESSIANS[way[1]]
 
 
-def blocks_of(one: Probed) -> Iterator[Block]:
+def blocks_of(one: Analysed[Probe]) -> Iterator[Block]:
     """Yield the rows of one run, a block per direction."""
     method = value_title("method", one.run.spec.method)
     for direction, title in DIRECTIONS.items():
-        rows = [_row(one, typical) for typical in one.typical if typical.way[0] == direction]
+        rows = [_row(one.run.id, way) for way in typical(one.rows) if way.way[0] == direction]
         if rows:
             yield Block(f"{method}, {title}", tuple(rows))
 
 
-def _row(one: Probed, typical: Typical) -> Row:
-    counts = f"{typical.agreeing} of {typical.n}"
-    texts = (f"{typical.ratio:.3g}", f"{typical.cosine:.2f}", f"{typical.share:.0f} %")
-    ratio, cosine, sign = (Entry(text, hover=one.run.id) for text in texts)
-    return way_title(typical.way), (ratio, cosine, Entry(sign.text, counts, hover=one.run.id))
+def _row(run: str, way: Typical) -> Row:
+    texts = (f"{way.ratio:.3g}", f"{way.cosine:.2f}")
+    sign = Entry(f"{way.share:.0f} %", f"{way.agreeing} of {way.n}", hover=run)
+    return way_title(way.way), (*(Entry(text, hover=run) for text in texts), sign)
 
 
-def _notes(item: Hypergradient, ways: Ways) -> Iterator[str]:
+def _notes(item: Hypergradient, ways: Analyses[Probe]) -> Iterator[str]:
     interval = "step" if item.every == 1 else f"{item.every} steps"
     yield (
         f"The hyper-gradient g = - a · H d, taken every {interval} of a training: a is the gradient of the "
@@ -81,6 +80,4 @@ def _notes(item: Hypergradient, ways: Ways) -> Iterator[str]:
         "Medians over the probes: size of g over that of the true one; cosine between H d and the exact product "
         "along the same d. Same sign: share of the probes at which g has the sign of the true one."
     )
-    if analysed := [one.run.id for one in ways.probed if one.probes]:
-        yield f"First seed of each method: {', '.join(analysed)}."
-    yield from absent_notes(ways.runs)
+    yield from run_notes(ways)

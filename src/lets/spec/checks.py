@@ -5,10 +5,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import lets.data.catalogue
 import lets.models.catalogue
 from lets.optim.catalogue import METHODS, resolve
+from lets.spec.conflicts import conflicts
+from lets.spec.effort import measured_size
 from lets.spec.matrix import Matrix, expand
 from lets.spec.messages import Location, Problem, as_number, read_as_text
 from lets.spec.noise import Noise
-from lets.spec.params import Analysis, Experiment, Hypergradient, Hyperparameters, Params, Selection, Table
+from lets.spec.params import (
+    Analysis,
+    Experiment,
+    Hypergradient,
+    Hyperparameters,
+    Landscape,
+    Params,
+    Selection,
+    Sharpness,
+    Table,
+)
 from lets.spec.strict import Scalar
 
 RUN_FIELDS = ("dataset", "noise", "architecture", "method")
@@ -45,12 +57,15 @@ def contradictions(params: Params) -> Iterator[Problem]:
     except ValueError as error:  # two axes of a grid that contradict each other
         yield ("experiments",), f"impossible – {error} – change one of the values"
         return
+    yield from _conflicts(matrix)
     for at, item in _items(params):
         if not matrix.select(item):
             reason = f"no run of {', '.join(item.experiments)} is like this"
             yield (*at, "where"), f"{item.where} – {reason} – delete a condition"
         elif isinstance(item, Hypergradient):
-            yield from _fixed_radii((*at, "where"), item, matrix)
+            yield from _not_followed((*at, "where"), item, matrix)
+        elif isinstance(item, Landscape | Sharpness):
+            yield from _samples((*at, "samples"), item, matrix)
     yield from _analyses(params, matrix)
 
 
@@ -62,12 +77,37 @@ def _items(params: Params) -> Iterator[tuple[tuple[str, str], Selection]]:
         yield ("figures", name), figure
 
 
-def _fixed_radii(at: Location, item: Hypergradient, matrix: Matrix) -> Iterator[Problem]:
-    methods = dict.fromkeys(run.method for run in matrix.select(item))
+def _conflicts(matrix: Matrix) -> Iterator[Problem]:
+    """Yield each conflict of an experiment once, however many of its runs have it."""
+    for name, ids in matrix.experiments.items():
+        found = dict.fromkeys(text for id in ids for text in conflicts(matrix.everything[id]))
+        yield from ((("experiments", name), text) for text in found)
+
+
+def _not_followed(at: Location, item: Hypergradient, matrix: Matrix) -> Iterator[Problem]:
+    """A hyper-gradient is followed along a second training, which must be the first one over again."""
+    runs = matrix.select(item)
+    methods = dict.fromkeys(run.method for run in runs)
     if fixed := [method for method in methods if not METHODS[method].needs_validation]:
         learned = [method for method in methods if method not in fixed] or ["lets-sam"]
         reason = f"there is no hyper-gradient for {', '.join(fixed)}, whose radius is not learned"
         yield at, f"{item.where} – {reason} – write  method: [{', '.join(learned)}]"
+    if any(run.training.compile for run in runs):
+        yield at, f"{item.where} – a compiled network cannot be differentiated twice – write  compile: false"
+    if any(run.training.ranks > 1 for run in runs):
+        yield at, f"{item.where} – several ranks are followed by none of them – choose runs with  ranks: 1"
+
+
+def _samples(at: Location, item: Landscape | Sharpness, matrix: Matrix) -> Iterator[Problem]:
+    """As many images as there are, and for sharpness in whole groups."""
+    m = item.m if isinstance(item, Sharpness) else 1
+    if item.samples % m:
+        reason = f"they make no whole groups of {m} images"
+        yield at, f"{item.samples} – {reason} – write  samples: {m * -(-item.samples // m)}"
+    for name in dict.fromkeys(run.dataset for run in matrix.analysed(item)):
+        if item.samples > (there := measured_size(name)):
+            reason = f"{lets.data.catalogue.describe(name).title} is measured on {there} training images"
+            yield at, f"{item.samples} – {reason} – write  samples: {there // m * m}"
 
 
 def _analyses(params: Params, matrix: Matrix) -> Iterator[Problem]:
@@ -78,9 +118,8 @@ def _analyses(params: Params, matrix: Matrix) -> Iterator[Problem]:
             continue
         for run in matrix.analysed(item):
             other, settings = first.setdefault((item.kind, run.id), (at[-1], item))
-            for key in [key for key in type(item).model_fields if key not in Analysis.model_fields]:
-                value, wanted = getattr(item, key), getattr(settings, key)
-                if value != wanted:
+            for key, value in item.settings.items():
+                if value != (wanted := getattr(settings, key)):
                     reason = f"{other} shows the {item.kind} of the same run, {run.id}, with {wanted}"
                     yield (*at, key), f"{value} – {reason} – write  {key}: {wanted}"
                     return

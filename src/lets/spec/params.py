@@ -1,6 +1,7 @@
 """The typed form of a params file: experiments, and the tables and figures made of them."""
 
-from typing import Annotated, Any, Literal
+from itertools import pairwise
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
@@ -32,7 +33,8 @@ class Experiment(Strict):
     architectures: NonEmpty
     methods: NonEmpty
     noise: NonEmpty = Field(default=["clean"])
-    """label noise of the training set: clean, symmetric-20, symmetric-40-exclude-true"""
+    """labels of the training set: clean, symmetric-20, symmetric-40-exclude-true, or those that people gave
+    CIFAR-10 (CIFAR-10N): human-worse, human-aggre, human-random1 to 3"""
     seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
     """instead of the seeds of the file"""
     training: TrainingOverride = Field(default=TrainingOverride())
@@ -84,6 +86,15 @@ class Analysis(Selection):
     """What is computed for one run, the first seed of each variant, beside its record (`lets analyse`)."""
 
     kind: str
+    of_weights: ClassVar[bool] = True
+    """whether it starts from the weights of a finished run"""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What its kind has to be told: the fields that are not of every selection."""
+        return {
+            name: getattr(self, name) for name in type(self).model_fields if name not in Analysis.model_fields
+        }
 
 
 class Landscape(Analysis):
@@ -120,8 +131,43 @@ class Hypergradient(Analysis):
     """
 
     kind: Literal["hypergradient"]
+    of_weights: ClassVar[bool] = False
     every: Count
     """steps from one probe to the next; a probe costs about eight passes"""
+
+
+class Sharpness(Analysis):
+    """How sharp the minimum is that a training found: the Hessian of its loss, and what the loss gains nearby.
+
+    A figure draws it, a table prints it, a line or row per method; both may be asked for.
+    """
+
+    kind: Literal["sharpness"]
+    samples: Count = 1024
+    """training images that the loss is averaged over"""
+    m: Count = 128
+    """images of a group that climb together: m-sharpness (Foret et al. 2021, §4.1)"""
+    radii: Annotated[list[Positive], Field(min_length=1)] = Field(default=[0.01, 0.02, 0.05, 0.1, 0.2, 0.5])
+    """how far the groups climb, in increasing order"""
+    eigenvalues: Count = 5
+    """how many of the largest ones"""
+    probes: Annotated[int, Field(ge=2)] = 20
+    """random vectors that the trace is estimated with"""
+
+    @field_validator("radii")
+    @classmethod
+    def _increase(cls, radii: list[float]) -> list[float]:
+        if any(one >= other for one, other in pairwise(radii)):
+            raise ValueError(f"radii that do not increase; write  radii: {sorted(set(radii))}")
+        return radii
+
+
+ANALYSES: dict[str, type[Analysis]] = {
+    "landscape": Landscape,
+    "hypergradient": Hypergradient,
+    "sharpness": Sharpness,
+}
+"""what `lets analyse` computes"""
 
 
 def _named(table: Any) -> Any:
@@ -129,8 +175,10 @@ def _named(table: Any) -> Any:
     return {"kind": "pivot", **table} if isinstance(table, dict) else table
 
 
-Figure = Annotated[Sensitivity | Curves | Landscape | Bars | Hypergradient, Field(discriminator="kind")]
-AnyTable = Annotated[Table | Hypergradient, Field(discriminator="kind"), BeforeValidator(_named)]
+Figure = Annotated[
+    Sensitivity | Curves | Landscape | Bars | Hypergradient | Sharpness, Field(discriminator="kind")
+]
+AnyTable = Annotated[Table | Hypergradient | Sharpness, Field(discriminator="kind"), BeforeValidator(_named)]
 
 
 class Params(Strict):

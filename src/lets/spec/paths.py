@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import lets.data.catalogue
 from lets.spec.params import Analysis
 
 if TYPE_CHECKING:
@@ -57,8 +58,12 @@ class Layout:
         """The hyper-gradient along one run, taken in every way."""
         return self.analysis("hypergradient", run)
 
+    def sharpness(self, run: str) -> Path:
+        """How sharp the minimum of one run is."""
+        return self.analysis("sharpness", run)
+
     def analysis(self, kind: str, run: str) -> Path:
-        """What `lets analyse` computed of one run: its landscape or its hypergradient."""
+        """What `lets analyse` computed of one run."""
         return self.root / "results" / self.profile / "analysis" / kind / f"{run}.csv"
 
     def state(self, run: str) -> Path:
@@ -78,6 +83,15 @@ class Layout:
         """The verified arrays of a data set."""
         return self.root / "data" / "processed" / dataset / "arrays.safetensors"
 
+    def index(self, dataset: str) -> Path:
+        """The list of a data set's pictures, which stay where they are."""
+        return self.root / "data" / "processed" / dataset / "index.csv.gz"
+
+    def prepared(self, dataset: str) -> Path:
+        """What `lets data prepare` makes of a data set: its arrays, or the index of its pictures."""
+        pictures = lets.data.catalogue.describe(dataset).pictures
+        return self.index(dataset) if pictures else self.arrays(dataset)
+
     def labels(self, dataset: str, noise: str) -> Path:
         """The noisy training labels of a data set."""
         return self.root / "data" / "processed" / dataset / f"{noise}.safetensors"
@@ -89,9 +103,9 @@ class Layout:
     def inputs(self, run: "RunSpec") -> list[Path]:
         """The data files that one run is trained on."""
         if run.noise == "clean":
-            return [self.arrays(run.dataset)]
+            return [self.prepared(run.dataset)]
         noisy = [self.labels(run.dataset, run.noise), self.noise_card(run.dataset, run.noise)]
-        return [self.arrays(run.dataset), *noisy]
+        return [self.prepared(run.dataset), *noisy]
 
     def sources(self, matrix: "Matrix", item: "Selection") -> list[Path]:
         """The run records that a table or figure is made from."""

@@ -3,7 +3,9 @@
 import hashlib
 from typing import Literal
 
-Role = Literal["init", "order", "validation", "noise", "method", "landscape", "audit", "dropout"]
+Role = Literal[
+    "init", "order", "validation", "noise", "method", "landscape", "sharpness", "audit", "dropout", "measured"
+]
 
 
 def seed_for(role: Role, *parts: object) -> int:

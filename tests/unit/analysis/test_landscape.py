@@ -49,15 +49,24 @@ def test_every_point_is_the_loss_of_the_moved_weights(layout, trained):
         assert loss == pytest.approx(straight_line_loss(trained, layout, a, b), rel=1e-4)
 
 
-def test_directions_are_orthogonal_and_as_long_as_the_filters():
+def test_directions_are_orthogonal_in_every_filter_and_as_long_as_it():
     generator = torch.Generator().manual_seed(3)
-    conv, bias = torch.randn(400, 30, 3, 3, generator=generator), torch.randn(400, generator=generator)
-    (d, zero), (e, _) = _directions([conv, bias], seed=1)
-    for row in (0, 7, 399):
-        assert d[row].norm().item() == pytest.approx(conv[row].norm().item(), rel=1e-5)
+    conv, bias = torch.randn(40, 3, 3, 3, generator=generator), torch.randn(40, generator=generator)
+    (d, zero), (e, none) = _directions([conv, bias], seed=1)
+    for one in (d, e):
+        norms = one.flatten(1).norm(dim=1)
+        assert torch.allclose(norms, conv.flatten(1).norm(dim=1), rtol=1e-5)
+    overlaps = (d * e).flatten(1).sum(1) / (d.flatten(1).norm(dim=1) * e.flatten(1).norm(dim=1))
+    assert overlaps.abs().max() < 1e-6
+    assert abs((d * e).sum() / (d.norm() * e.norm())) < 1e-6
     assert not zero.any()
-    # Orthogonal before each filter is scaled, nearly so after.
-    assert abs((d * e).sum() / (d.norm() * e.norm())) < 1e-2
+    assert not none.any()
+
+
+def test_there_is_no_plane_in_a_filter_of_one_number():
+    one, two = _directions([torch.ones(5, 1)], seed=1)
+    assert not one[0].any()
+    assert not two[0].any()
 
 
 def test_the_run_is_left_alone_and_the_numbers_come_again(layout, trained):

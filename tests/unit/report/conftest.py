@@ -60,6 +60,12 @@ def figures(tmp_path: Path) -> Project:
                 "where": {"architecture": ["resnet-small"], "method": ["lets-sam", "lets-asam"]},
                 "every": 5,
             },
+            "sharpness": {
+                "kind": "sharpness",
+                "title": "M",
+                "experiments": ["clean"],
+                "where": {"architecture": ["resnet-small"]},
+            },
         },
     )
     for run in project.matrix.runs.values():
@@ -70,6 +76,7 @@ def figures(tmp_path: Path) -> Project:
     for curvature, method in enumerate(FOUR[:3], start=2):
         run = project.run(architecture="resnet-small", method=method, rho=RHO[method], seed=0)
         project.landscape(run, curvature, points=5)
+        project.sharpness(run, scale=curvature)
     project.hypergradient(project.run(architecture="resnet-small", method="lets-sam", seed=0))
     return project
 

@@ -16,7 +16,7 @@ from lets.report.figures import _draw, figure_numbers
 from lets.report.plots.canvas import theme
 from lets.report.styles import style_of
 
-KINDS = ["sensitivity", "curves", "bars", "landscape", "hypergradient"]
+KINDS = ["sensitivity", "curves", "bars", "landscape", "hypergradient", "sharpness"]
 
 
 def write(project: Project, name: str) -> list[Path]:
@@ -55,7 +55,7 @@ def test_curves_carry_the_numbers_of_the_csv(figures: Project) -> None:
     figure = drawn(figures, "curves")
     resnet, vit = figure.axes
     assert (resnet.get_title(), vit.get_title()) == ("ResNet (small)", "ViT (small)")
-    assert resnet.get_ylabel() == "Generalization gap (nats)"
+    assert resnet.get_ylabel() == "Generalization gap\n(nats)"
     assert vit.get_xlabel() == "Epoch"
     line = next(line for line in resnet.lines if line.get_label() == "LETS-SAM")
     assert list(line.get_xdata()) == [1, 2, 3]
@@ -100,10 +100,89 @@ def test_bars_are_labelled_with_their_means(figures: Project) -> None:
 
 
 def test_landscapes_share_their_scale(figures: Project) -> None:
-    axes = [axes for axes in drawn(figures, "landscape").axes if axes.name == "3d"]
-    assert [panel.get_title() for panel in axes] == ["SAM", "LETS-SAM", "ASAM", "LETS-ASAM"]
-    assert len({panel.get_zlim() for panel in axes[:3]}) == 1
-    assert [text.get_text() for text in axes[3].texts] == ["missing"]
+    drawing = drawn(figures, "landscape")
+    surfaces = [axes for axes in drawing.axes if axes.name == "3d"]
+    assert [panel.get_title() for panel in surfaces] == ["SAM", "LETS-SAM", "ASAM", "LETS-ASAM"]
+    assert len({panel.get_zlim() for panel in surfaces[:3]}) == 1
+    assert [text.get_text() for text in surfaces[3].texts] == ["missing"]
+    maps = contour_maps(drawing)
+    assert len(maps) == 3
+    (scale,) = {(panel.collections[0].norm.vmin, panel.collections[0].norm.vmax) for panel in maps}
+    assert scale == pytest.approx((0.02, 0.02 + 4 * 1.95))
+
+
+def contour_maps(drawing):
+    return [axes for axes in drawing.axes if axes.get_xlabel() == "direction 1" and axes.name != "3d"]
+
+
+def test_contours_are_labelled_with_their_loss(figures: Project) -> None:
+    """SAM's bowl: 0.02 + 2 (a² + 0.7 b² + ab/4), so 1 is reached on the first axis at a = 0.7."""
+    first = contour_maps(drawn(figures, "landscape"))[0]
+    labels = {text.get_text() for text in first.texts}
+    assert {"0.5", "1"} <= labels <= {"0.05", "0.1", "0.2", "0.5", "1", "2", "5"}
+    lines = next(c for c in first.collections if len(getattr(c, "levels", [])))
+    place = list(lines.levels).index(1.0)
+    points = np.concatenate([path.vertices for path in lines.get_paths()[place : place + 1]])
+    on_the_axis = points[(abs(points[:, 1]) < 0.03) & (points[:, 0] > 0)]
+    assert on_the_axis[:, 0] == pytest.approx(0.7, abs=0.06)
+
+
+def test_sharpness_has_a_line_and_a_row_per_method(figures: Project) -> None:
+    """Scales 2, 3 and 4 for SAM, LETS-SAM and ASAM; LETS-ASAM was not analysed."""
+    rises, spectrum, traces = drawn(figures, "sharpness").axes
+    lines = {line.get_label(): line for line in rises.lines}
+    assert list(lines) == ["SAM", "LETS-SAM", "ASAM"]
+    assert list(lines["SAM"].get_xdata()) == [0.01, 0.02, 0.05, 0.1, 0.2, 0.5]
+    assert list(lines["SAM"].get_ydata()) == pytest.approx([0.0022, 0.0048, 0.015, 0.04, 0.12, 0.6])
+    assert (rises.get_xscale(), rises.get_yscale()) == ("log", "log")
+    assert [label.get_text() for label in spectrum.get_yticklabels()] == [
+        "SAM",
+        "LETS-SAM",
+        "ASAM",
+        "LETS-ASAM",
+    ]
+    others, first, *_ = spectrum.lines
+    assert list(others.get_xdata()) == pytest.approx([6, 4, 3, 2.4])
+    assert list(first.get_xdata()) == [12]
+    assert [text.get_text() for text in spectrum.texts] == ["missing"]
+    assert [bar[0].get_xdata()[0] for bar in traces.containers] == [50.5, 75.75, 101]
+    assert spectrum.get_xlim()[0] == traces.get_xlim()[0] == 0
+
+
+def test_a_loss_that_falls_is_drawn_on_a_linear_axis(figures: Project) -> None:
+    run = figures.run(architecture="resnet-small", method="sam", seed=0, rho=0.05)
+    path = figures.layout.sharpness(run.id)
+    path.write_text(path.read_text().replace("m-sharpness,0.01,", "m-sharpness,0.01,-"))
+    assert drawn(figures, "sharpness").axes[0].get_yscale() == "linear"
+
+
+def test_a_long_legend_takes_more_lines_not_more_width(tmp_path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    from lets.report.plots.canvas import legend_above
+
+    drawing = Figure(figsize=(3.5, 2))
+    axes = drawing.subplots()
+    for name in METHODS:
+        axes.plot([0], [0], label=name)
+    legend_above(drawing, [axes])
+    drawing.canvas.draw()
+    (legend,) = drawing.legends
+    assert legend.get_window_extent().width < 3.5 * drawing.dpi
+    assert drawing.get_figheight() > 2.5
+
+
+def test_a_long_line_below_is_broken(figures: Project) -> None:
+    from matplotlib.figure import Figure
+
+    from lets.report.plots.canvas import line_below
+
+    drawing = Figure(figsize=(3.5, 2))
+    with theme("x"):
+        line_below(drawing, "medium words " * 20)
+    assert drawing.get_supxlabel().count("\n") == 4
+    drawing.canvas.draw()
+    assert drawing._supxlabel.get_window_extent().width < 3.5 * drawing.dpi
 
 
 def test_a_filled_marker_means_the_sign_of_the_true_one(figures: Project) -> None:

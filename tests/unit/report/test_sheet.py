@@ -88,13 +88,13 @@ def test_words_for_cells_without_a_number(tmp_path: Path) -> None:
 
 
 def test_unavailable_runs_are_named(tmp_path: Path) -> None:
-    experiment = {"datasets": ["imagenet"], "architectures": ["resnet50"], "methods": ["erm"]}
+    experiment = {"datasets": ["mrpc"], "architectures": ["deberta-base"], "methods": ["erm"]}
     p = project(tmp_path, experiment)
     assert sheet(p).blocks[0].rows[0][1][0].text == "n/a"
     assert (
         sheet(p)
         .notes[-1]
-        .startswith("Not available in this version: 2 runs: imagenet/clean/resnet50/erm/{seed-0-")
+        .startswith("Not available in this version: 2 runs: mrpc/clean/deberta-base/erm/{seed-0-")
     )
     assert "| n/a |" in render_table("table", p.params.tables["table"], p.params, p.matrix, p.layout)["md"]
 

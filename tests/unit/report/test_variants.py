@@ -19,7 +19,7 @@ def test_means_by_variant(tmp_path: Path) -> None:
                 "vary": {"rho": [0.05, 0.5]},
             },
             "plain": {"datasets": ["digits"], "architectures": ["resnet-small"], "methods": ["erm"]},
-            "later": {"datasets": ["imagenet"], "architectures": ["resnet50"], "methods": ["erm"]},
+            "later": {"datasets": ["mrpc"], "architectures": ["deberta-base"], "methods": ["erm"]},
         },
     )
     for run, accuracy in zip(project.runs(rho=0.5), (90.0, 92.0), strict=True):

@@ -123,7 +123,7 @@ CASES = {
     ),
     "unknown noise": (
         "    methods: [erm, sam, lets-sam]", "    methods: [erm, sam, lets-sam]\n    noise: [symmetric-140]", 18,
-        "experiments.clean.noise[0] is 'symmetric-140' – want clean, or symmetric- and a percentage – write  noise: [clean",
+        "experiments.clean.noise[0] is 'symmetric-140' – want clean, or symmetric- and a percentage, or one of human-",
     ),
     "unknown hyper-parameter": (
         "rho_lr: 0.01", "rho_l: 0.01", 12, "methods.lets-sam.rho_l is 0.01 – lets-sam has no hyper-parameter 'rho_l' (did",
@@ -170,7 +170,7 @@ CASES = {
     ),
     "unknown figure": (
         "kind: curves", "kind: curve", 34,
-        "figures.figure2.kind is 'curve' – want one of sensitivity, curves, landscape, bars, hypergradient – write  kind: curves",
+        "figures.figure2.kind is 'curve' – want one of sensitivity, curves, landscape, bars, hypergradient, sharpness – write  kind: curves",
     ),
     "unknown metric": (
         "metric: generalization_gap", "metric: generalisation_gap", 38,
@@ -184,9 +184,40 @@ CASES = {
         "stand_ins:", "  figure8: {kind: landscape, title: L, experiments: [clean], points: 11}\nstand_ins:", 44,
         "figures.figure8.points is 11 – figure5 shows the landscape of the same run, digits/clean/resnet-small/erm/seed-0-",
     ),
+    "more samples than images": (
+        "    where: {architecture: [resnet-small]}", "    samples: 1500", 43,
+        "figures.figure5.samples is 1500 – Digits is measured on 1437 training images – write  samples: 1437",
+    ),
+    "groups that are not whole": (
+        "    rows: metric\n    columns: [dataset]", "    kind: sharpness\n    samples: 500", 31,
+        "tables.table6.samples is 500 – they make no whole groups of 128 images – write  samples: 512",
+    ),
+    "more whole groups than images": (
+        "    rows: metric\n    columns: [dataset]", "    kind: sharpness\n    samples: 1500\n    m: 100", 31,
+        "tables.table6.samples is 1500 – Digits is measured on 1437 training images – write  samples: 1400",
+    ),
+    "radii that do not increase": (
+        "    rows: metric\n    columns: [dataset]", "    kind: sharpness\n    radii: [0.1, 0.05, 0.1]", 31,
+        "tables.table6.radii is [0.1, 0.05, 0.1] – radii that do not increase; write  radii: [0.05, 0.1]",
+    ),
+    "a radius twice": (
+        "    rows: metric\n    columns: [dataset]", "    kind: sharpness\n    radii: [0.05, 0.1, 0.1]", 31,
+        "tables.table6.radii is [0.05, 0.1, 0.1] – radii that do not increase; write  radii: [0.05, 0.1]",
+    ),
+    "a trace of one probe": (
+        "    rows: metric\n    columns: [dataset]", "    kind: sharpness\n    probes: 1", 31,
+        "tables.table6.probes is 1 – Input should be greater than or equal to 2",
+    ),
+    "two sets of radii for one sharpness": (
+        "    rows: metric\n    columns: [dataset]\nfigures:",
+        "    kind: sharpness\n    radii: [0.1]\nfigures:\n"
+        "  sharp: {kind: sharpness, title: S, experiments: [metric], radii: [0.2]}",
+        33,
+        "figures.sharp.radii is [0.2] – table6 shows the sharpness of the same run, digits/clean/resnet-small/lets-sam/seed-0-",
+    ),
     "unknown kind of table": (
         "    rows: metric", "    kind: hypergradients", 30,
-        "tables.table6.kind is 'hypergradients' – want one of pivot, hypergradient – write  kind: hypergradient",
+        "tables.table6.kind is 'hypergradients' – want one of pivot, hypergradient, sharpness – write  kind: hypergradient",
     ),
     "hyper-gradient without its interval": (
         "    rows: metric\n    columns: [dataset]", "    kind: hypergradient", 27,

@@ -1,7 +1,7 @@
 """Expansion: how many runs, and which of them are the same."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import yaml
@@ -9,7 +9,7 @@ import yaml
 from lets.errors import SpecError
 from lets.spec import Layout, Matrix, Params, RunSpec, expand
 from lets.spec.effort import passes, steps
-from lets.spec.params import Hypergradient, Landscape
+from lets.spec.params import ANALYSES, Hypergradient, Landscape, Sharpness
 
 CONTENT = yaml.safe_load((Path(__file__).parent / "params.yaml").read_text())
 
@@ -106,13 +106,13 @@ def test_a_method_with_an_own_generator_gets_no_seed_of_its_own() -> None:
 
 
 def test_what_is_not_built_is_named_not_dropped() -> None:
-    clean = {**CONTENT["experiments"]["clean"], "datasets": ["digits", "imagenet"]}
+    clean = {**CONTENT["experiments"]["clean"], "datasets": ["digits", "iwslt14"]}
     matrix = expand(params(experiments={"clean": clean}, tables={}, figures={}))
     assert len(matrix.runs) == len(matrix.unavailable) == 12
-    assert set(matrix.unavailable.values()) == {"ImageNet not available in this version"}
+    assert set(matrix.unavailable.values()) == {"IWSLT'14 DE-EN not available in this version"}
     run = next(iter(matrix.unavailable))
     with pytest.raises(
-        SpecError, match="ImageNet not available in this version – choose another one: lets status"
+        SpecError, match="DE-EN not available in this version – choose another one: lets status"
     ):
         matrix.find(run)
 
@@ -157,6 +157,20 @@ def test_a_hypergradient_is_taken_along_the_first_seed_of_each_variant_that_a_ta
         layout.hypergradient(run) for run in list(found)[1:]
     ]
     assert matrix.analyses(content, Landscape) == {}
+
+
+def test_settings_are_what_an_analysis_is_told() -> None:
+    item = Sharpness(kind="sharpness", title="S", experiments=["clean"], samples=256, m=64)
+    assert item.settings == {
+        "samples": 256,
+        "m": 64,
+        "radii": [0.01, 0.02, 0.05, 0.1, 0.2, 0.5],
+        "eigenvalues": 5,
+        "probes": 20,
+    }
+    kinds = {name: kind.model_fields["kind"].annotation for name, kind in ANALYSES.items()}
+    assert kinds == {name: Literal[name] for name in ("landscape", "hypergradient", "sharpness")}
+    assert [name for name, kind in ANALYSES.items() if not kind.of_weights] == ["hypergradient"]
 
 
 def test_find(matrix: Matrix) -> None:

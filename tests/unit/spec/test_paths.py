@@ -17,10 +17,12 @@ def test_every_path_lies_below_the_root_and_none_twice() -> None:
         *layout.run_files(RUN),
         layout.landscape(RUN),
         layout.hypergradient(RUN),
+        layout.sharpness(RUN),
         layout.state(RUN),
         layout.log("train", RUN),
         layout.raw,
         layout.arrays("digits"),
+        layout.index("imagenet"),
         layout.labels("digits", "symmetric-40"),
         layout.noise_card("digits", "symmetric-40"),
         *layout.tables("table1"),
@@ -40,6 +42,15 @@ def test_profiles_do_not_meet_but_share_their_data() -> None:
     assert demo.run(RUN) == Path("results/demo/runs") / RUN
     assert demo.run(RUN) != paper.run(RUN)
     assert demo.arrays("digits") == paper.arrays("digits")
+
+
+def test_what_is_prepared_of_a_data_set_follows_from_the_catalogue(make_run) -> None:
+    layout = Layout("demo")
+    assert layout.prepared("digits") == layout.arrays("digits")
+    assert layout.prepared("imagenet") == layout.index("imagenet") != layout.arrays("imagenet")
+    run = make_run("erm")
+    assert layout.inputs(run) == [layout.arrays("digits")]
+    assert layout.inputs(run.model_copy(update={"dataset": "imagenet"})) == [layout.index("imagenet")]
 
 
 def test_a_run_has_no_other_files() -> None:
@@ -64,5 +75,7 @@ def test_noise(name: str, rate: float, exclude_true: bool) -> None:
     "name", ["", "symmetric", "symmetric-0", "symmetric-05", "symmetric-101", "symmetric-40-exclude", "Clean"]
 )
 def test_what_is_no_noise(name: str) -> None:
-    with pytest.raises(SpecError, match="want clean, or symmetric- and a percentage – write  noise: "):
+    with pytest.raises(
+        SpecError, match=r"want clean, or symmetric- and a percentage, or one of .* – write  noise: "
+    ):
         Noise.parse(name)

@@ -1,6 +1,7 @@
 """What every figure shares: size, type, the line below it, and files that are the same bytes each time."""
 
 import io
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,21 +10,25 @@ import matplotlib
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-PANEL = (2.5, 2.3)
-"""width and height of a panel, inches"""
+from lets.report.labels import value_title
+from lets.report.styles import style_of
+
+PANEL = (1.75, 1.85)
+"""width and height of a panel, inches: four fill a page, and one that is twice as wide a column"""
 WIDEST = 4
 """panels side by side"""
 GREY = "#555555"
 
 _OURS = {
-    "axes.titlesize": 9,
-    "axes.labelsize": 9,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
+    "axes.titlesize": 8.5,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
     "legend.fontsize": 8,
     "legend.frameon": False,
-    "lines.linewidth": 1.4,
+    "lines.linewidth": 1.2,
     "axes.linewidth": 0.8,
     "axes.grid": True,
     "axes.axisbelow": True,
@@ -57,28 +62,56 @@ def panels(count: int, width: float = 1.0, **subplot: Any) -> tuple[Figure, list
     return figure, list(grid[:count])
 
 
+def look_of(method: str) -> dict[str, Any]:
+    """Return how matplotlib is to draw the line of a method, and what the legend calls it."""
+    style = style_of(method)
+    return {
+        "color": style.colour,
+        "linestyle": (0, style.dashes) if style.dashes else "-",
+        "marker": style.marker,
+        "markersize": 3.8,
+        "markerfacecolor": style.colour if style.learned else "white",
+        "label": value_title("method", method),
+    }
+
+
 def legend_above(figure: Figure, axes: list[Axes]) -> None:
-    """Put one legend for all panels above them, each label once."""
+    """Put one legend for all panels above them, each label once, in as many columns as there is room for."""
     found: dict[str, Any] = {}
     for panel in axes:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
     if not found:
         return
-    widest = 6 if len(axes) > 2 else 4 if len(axes) == 2 else 3
-    figure.legend(found.values(), found, loc="outside upper center", ncols=widest, handlelength=3.2)
+    column = 0.6 + 0.065 * max(map(len, found))  # inches
+    columns = max(1, min(len(found), int(figure.get_figwidth() / column)))
+    figure.set_figheight(figure.get_figheight() + 0.16 * ((len(found) - 1) // columns))
+    figure.legend(found.values(), found, loc="outside upper center", ncols=columns, handlelength=3.2)
 
 
 def label_left(axes: list[Axes], text: str) -> None:
-    """Label the vertical axis of the first panel of each row."""
+    """Label the vertical axis of the first panel of each row, the unit of a long label on its own line."""
+    if len(text) > 20:
+        text = text.replace(" (", "\n(")
     for panel in axes:
         place = panel.get_subplotspec()
         if place and place.is_first_col():
             panel.set_ylabel(text)
 
 
+def logarithmic(grid: list[Axes], lowest: float, highest: float) -> None:
+    """One scale for all panels, or their differences would not be seen."""
+    for axes in grid:
+        axes.set_yscale("log")
+        axes.set_ylim(0.7 * lowest, highest / 0.7)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+
+
 def line_below(figure: Figure, text: str) -> None:
-    """Put the small print below the figure."""
+    """Put the small print below the figure, in as many lines as it takes."""
+    text = textwrap.fill(text, int(figure.get_figwidth() / 0.056))  # inches per letter
     figure.supxlabel(text, fontsize=7, color=GREY, x=0.01, ha="left")
 
 

@@ -1,15 +1,17 @@
 """The hyper-gradient over the steps of a training, taken in every way, and how each compares with the true one."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lets.records.probes import TRUE, Way
+from lets.records.probes import TRUE, Probe, Way
+from lets.report.analysed import Analyses
 from lets.report.labels import value_title
 from lets.report.plots.canvas import GREY, PANEL, legend_above
-from lets.report.ways import Probed, Typical, Ways
+from lets.report.ways import Typical, by_way, typical
 from lets.report.ways_sheet import HESSIANS
 
 _LOOKS = {
@@ -23,16 +25,16 @@ _LOOKS = {
 _DIRECTIONS = {"algorithm": "Algorithm 1", "derivation": "derivation"}
 
 
-def draw_hypergradient(ways: Ways) -> Figure:
+def draw_hypergradient(ways: Analyses[Probe]) -> Figure:
     """Draw a row per method: sizes over steps on the left, signs, ratios and cosines on the right."""
-    count = len(ways.probed)
-    figure = Figure(figsize=(3.6 * PANEL[0], PANEL[1] * 1.15 * count + 0.8))
+    count = len(ways.shown)
+    figure = Figure(figsize=(4.2 * PANEL[0], PANEL[1] * 1.15 * count + 0.8))
     grid = figure.subplots(count, 2, squeeze=False, width_ratios=(1.9, 1))
-    for one, (left, right) in zip(ways.probed, grid, strict=True):
+    for one, (left, right) in zip(ways.shown, grid, strict=True):
         left.set_title(value_title("method", one.run.spec.method))
-        if one.probes:
-            _sizes(left, one)
-            _agreement(right, one)
+        if one.rows:
+            _sizes(left, one.rows)
+            _agreement(right, one.rows)
         else:
             left.text(0.5, 0.5, one.run.state, transform=left.transAxes, ha="center", color=GREY)
             right.set_axis_off()
@@ -40,9 +42,9 @@ def draw_hypergradient(ways: Ways) -> Figure:
     return figure
 
 
-def _sizes(axes: Axes, one: Probed) -> None:
+def _sizes(axes: Axes, rows: Sequence[Probe]) -> None:
     """Draw |g| of each way; a marker is filled where the sign is the true one's."""
-    for way, probes in one.ways.items():
+    for way, probes in by_way(rows).items():
         look, steps = _look(way, crowded=len(probes) > 60), [probe.step for probe in probes]
         sizes = [abs(probe.hypergradient) or float("nan") for probe in probes]
         axes.plot(steps, sizes, label=_title(way), **look)
@@ -57,17 +59,15 @@ def _sizes(axes: Axes, one: Probed) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
 
 
-def _agreement(axes: Axes, one: Probed) -> None:
+def _agreement(axes: Axes, probes: Sequence[Probe]) -> None:
     """Draw the share of signs that agree as bars, and print the medians beside them."""
-    rows = [typical for typical in one.typical if typical.way != TRUE]
-    for place, typical in enumerate(rows):
-        colour, _ = _LOOKS[typical.way]
-        face, hatch = ("white", "////") if typical.way[0] == "algorithm" else (colour, "")
-        axes.barh(place, typical.share, height=0.55, facecolor=face, edgecolor=colour, hatch=hatch)
-        axes.text(
-            1.04, place, _numbers(typical), transform=axes.get_yaxis_transform(), va="center", fontsize=7
-        )
-    axes.set_yticks(range(len(rows)), [_title(typical.way) for typical in rows], fontsize=7)
+    rows = [one for one in typical(probes) if one.way != TRUE]
+    for place, one in enumerate(rows):
+        colour, _ = _LOOKS[one.way]
+        face, hatch = ("white", "////") if one.way[0] == "algorithm" else (colour, "")
+        axes.barh(place, one.share, height=0.55, facecolor=face, edgecolor=colour, hatch=hatch)
+        axes.text(1.04, place, _numbers(one), transform=axes.get_yaxis_transform(), va="center", fontsize=7)
+    axes.set_yticks(range(len(rows)), [_title(one.way) for one in rows], fontsize=7)
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
     axes.set_xticks([0, 50, 100])

@@ -1,16 +1,14 @@
 """Lines with their spread: a metric over a hyper-parameter (Figure 1) or over epochs (Figures 2, 6, 7, 9)."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from lets.report.labels import field_title, value_title
-from lets.report.plots.canvas import label_left, legend_above, panels
+from lets.report.plots.canvas import label_left, legend_above, logarithmic, look_of, panels
 from lets.report.series import Point, Series
-from lets.report.styles import style_of
 from lets.results import QUANTITIES
 
 
@@ -48,7 +46,7 @@ def draw_curves(series: Series, metric: str) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     means = [point.summary.mean for point in series.points]
     if means and QUANTITIES[metric].positive and 0 < 10 * min(means) < max(means):
-        _logarithmic(grid, min(means), max(means))
+        logarithmic(grid, min(means), max(means))
     label_left(grid, QUANTITIES[metric].label)
     legend_above(figure, grid)
     return figure
@@ -58,26 +56,14 @@ def _places(points: Iterable[Point]) -> list[float]:
     return [point.x for point in points if point.x is not None]
 
 
-def _look(method: str) -> dict[str, Any]:
-    style = style_of(method)
-    return {
-        "color": style.colour,
-        "linestyle": (0, style.dashes) if style.dashes else "-",
-        "marker": style.marker,
-        "markersize": 4.5,
-        "markerfacecolor": style.colour if style.learned else "white",
-        "label": value_title("method", method),
-    }
-
-
 def _error_bars(axes: Axes, points: list[Point]) -> None:
     x, mean = _places(points), [point.summary.mean for point in points]
     spread = [point.summary.sd for point in points]
-    axes.errorbar(x, mean, yerr=spread, capsize=2.5, elinewidth=0.9, **_look(points[0].method))
+    axes.errorbar(x, mean, yerr=spread, capsize=2.5, elinewidth=0.9, **look_of(points[0].method))
 
 
 def _level(axes: Axes, point: Point) -> None:
-    look = _look(point.method) | {"marker": "", "linestyle": ":"}
+    look = look_of(point.method) | {"marker": "", "linestyle": ":"}
     axes.axhline(point.summary.mean, **look)
 
 
@@ -85,19 +71,9 @@ def _band(axes: Axes, points: list[Point], shift: float) -> None:
     """Draw one line; `shift` in [0, 1) staggers its markers, so that lines on top of each other show."""
     if not points:
         return
-    look, every = _look(points[0].method), max(1, len(points) // 5)
+    look, every = look_of(points[0].method), max(1, len(points) // 5)
     x, mean = _places(points), [point.summary.mean for point in points]
     low = [point.summary.mean - point.summary.sd for point in points]
     high = [point.summary.mean + point.summary.sd for point in points]
     axes.plot(x, mean, markevery=(int(shift * every), every), **look)
     axes.fill_between(x, low, high, color=look["color"], alpha=0.16, linewidth=0)
-
-
-def _logarithmic(grid: list[Axes], lowest: float, highest: float) -> None:
-    """One scale for all panels, or their differences would not be seen."""
-    for axes in grid:
-        axes.set_yscale("log")
-        axes.set_ylim(0.7 * lowest, highest / 0.7)
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())

@@ -1,0 +1,179 @@
+"""The audit of a sharpness analysis: one that is whole passes, an edited number is found and its row named."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lets.analysis import measure_sharpness
+from lets.audit import perform
+from lets.data.processed import write_processed
+from lets.records.files import write_text
+from lets.records.sharpness import Measure, measures_text, read_measures
+from lets.report import write_figure, write_table
+from lets.spec import Layout, expand, load_params
+from lets.spec.params import Sharpness
+from lets.train import train_run
+
+SETTINGS = "samples: 64, m: 32, radii: [0.05, 0.2], eigenvalues: 2, probes: 3"
+PARAMS = f"""
+profile: trained
+device: cpu
+seeds: [0]
+training:
+  epochs: 1
+  batch_size: 256
+  optimizer: {{name: sgd, lr: 0.1, momentum: 0.9}}
+  schedule: {{name: cosine}}
+experiments:
+  clean: {{datasets: [digits], architectures: [resnet-small], methods: [erm, sam]}}
+tables:
+  sharp: {{kind: sharpness, title: Sharp, experiments: [clean], {SETTINGS}}}
+figures:
+  drawn: {{kind: sharpness, title: Drawn, experiments: [clean], {SETTINGS}}}
+"""
+
+
+def draw(root: Path) -> None:
+    params = load_params(root / "params.yaml")
+    matrix, layout = expand(params), Layout(params.profile, root)
+    write_table("sharp", params.tables["sharp"], params, matrix, layout)
+    write_figure("drawn", params.figures["drawn"], params, matrix, layout)
+
+
+@pytest.fixture(scope="module")
+def analysed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import lets.data
+
+    root = tmp_path_factory.mktemp("analysed")
+    (root / "params.yaml").write_text(PARAMS)
+    params, layout = load_params(root / "params.yaml"), Layout("trained", root)
+    write_processed(lets.data.load("digits"), layout.arrays("digits"))
+    matrix = expand(params)
+    for run, item in matrix.analyses(params, Sharpness).items():
+        train_run(matrix.runs[run], layout, "cpu", 1, lambda row: None)
+        text = measure_sharpness(matrix.runs[run], layout, device="cpu", **item.settings)
+        write_text(layout.sharpness(run), text)
+    draw(root)
+    return root
+
+
+@pytest.fixture
+def project(analysed: Path, tmp_path: Path) -> Path:
+    shutil.copytree(analysed, tmp_path / "project")
+    return tmp_path / "project"
+
+
+def csv(root: Path) -> Path:
+    return next(root.glob("results/trained/analysis/sharpness/**/sam/*.csv"))
+
+
+def audit(root: Path, count: int = 2) -> Any:
+    return perform(root / "params.yaml", Path("params/demo.yaml"), count, root)
+
+
+def reasons_of(result: Any) -> dict[str, list[str]]:
+    return {check.name: [one.reason for one in check.failures] for check in result.checks if check.failures}
+
+
+def reasons(root: Path, count: int = 2) -> dict[str, list[str]]:
+    return reasons_of(audit(root, count))
+
+
+def verdicts(result: Any) -> dict[str, str]:
+    return {one.printed.name: str(one.verdict) for one in result.judged}
+
+
+def edit(root: Path, change: Callable[[list[Measure]], list[Measure]]) -> None:
+    """Rewrite the analysis, and draw anew what rests on it, so that nothing but the analysis is wrong."""
+    write_text(csv(root), measures_text(change(read_measures(csv(root)))))
+    draw(root)
+
+
+def test_untouched(project: Path) -> None:
+    result = audit(project)
+    assert result.failures == ()
+    assert verdicts(result) == dict.fromkeys(
+        ["sharp: ERM", "sharp: SAM", "drawn: ERM", "drawn: SAM"], "verified-by-weights"
+    )
+    assert {check.name: check.examined for check in result.checks}["sharpness"] == 2
+
+
+@pytest.mark.parametrize("place", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("field", ["value", "error"])
+def test_any_edited_number(project: Path, place: int, field: str) -> None:
+    """Two eigenvalues, the trace, two radii; 1 % of a value, or an error that is twice as large and visible."""
+    one = read_measures(csv(project))[place]
+    number = getattr(one, field)
+    changed = replace(one, **{field: number * 0.99 if field == "value" else 2 * number + 1e-4})
+    edit(project, lambda rows: [*rows[:place], changed, *rows[place + 1 :]])
+    result = audit(project)
+    (reason,) = reasons_of(result)["sharpness"]
+    assert reason.startswith(f"says {getattr(changed, field)} for ")
+    assert reason.endswith(f"{one.quantity}{f' {one.at:g}' if one.at else ''}, the weights give {number}")
+    assert result.next == f"rm -r {csv(project)} && snakemake --cores all --configfile {project}/params.yaml"
+    assert verdicts(result) == {
+        "sharp: ERM": "verified-by-weights",
+        "sharp: SAM": "mismatch",
+        "drawn: ERM": "verified-by-weights",
+        "drawn: SAM": "mismatch",
+    }
+
+
+def test_another_machine_rounds_otherwise(project: Path) -> None:
+    edit(project, lambda rows: [replace(one, value=one.value * (1 + 1e-5)) for one in rows])
+    assert audit(project).passed
+
+
+def test_edited_iterations(project: Path) -> None:
+    edit(project, lambda rows: [replace(one, n=99) if one.at == 1 else one for one in rows])
+    assert reasons(project)["sharpness"] == ["says n = 99 for its eigenvalue 1, the weights give 20"]
+
+
+@pytest.mark.parametrize(
+    ("there", "instead", "reason"),
+    [
+        ("radii: [0.05, 0.2]", "radii: [0.05, 0.3]", "m-sharpness 0.2; the params ask for"),
+        ("radii: [0.05, 0.2]", "radii: [0.05, 0.2, 0.3]", "m-sharpness 0.2; the params ask for"),
+        ("eigenvalues: 2", "eigenvalues: 3", "has eigenvalue 1, eigenvalue 2, trace, m-sharpness 0.05,"),
+        ("probes: 3", "probes: 4", "its trace is the mean of 3, by the params of 4 vectors, 2 groups"),
+        ("m: 32", "m: 16", "its m-sharpness 0.05 is the mean of 2, by the params of 3 vectors, 4 groups"),
+    ],
+)
+def test_other_params_are_noticed_without_computing(
+    project: Path, there: str, instead: str, reason: str
+) -> None:
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace(there, instead))
+    draw(project)
+    found = reasons(project, 0)["sharpness"]
+    assert len(found) == 2
+    assert all(reason in one for one in found)
+
+
+def test_missing(project: Path) -> None:
+    csv(project).unlink()
+    assert reasons(project)["sharpness"] == ["not computed yet"]
+
+
+def test_unreadable(project: Path) -> None:
+    csv(project).write_text("nonsense")
+    assert reasons(project, 0)["sharpness"][0].startswith("cannot be computed again: ")
+
+
+@pytest.mark.parametrize("suffix", ["md", "tex", "csv"])
+@pytest.mark.parametrize("method", ["ERM", "SAM"])
+def test_an_edited_cell_of_the_table(project: Path, suffix: str, method: str) -> None:
+    path = Layout("trained", project).table("sharp", suffix)
+    lines = path.read_text().split("\n")
+    start = {"md": f"| {method} |", "tex": f"{method} &", "csv": f"sharp,{method.lower()},"}[suffix]
+    number = next(i for i, line in enumerate(lines) if line.startswith(start))
+    digit = next(i for i in reversed(range(len(lines[number]))) if lines[number][i] in "12345678")
+    lines[number] = f"{lines[number][:digit]}9{lines[number][digit + 1 :]}"
+    path.write_text("\n".join(lines))
+    (failure,) = audit(project, 0).failures
+    assert failure.cells == (f"sharp: {method}",)
+    assert failure.remove == (str(path),)

@@ -1,7 +1,7 @@
-"""What the benchmarks train: ResNet-18 for CIFAR on random images, or a small one that takes no time."""
+"""What the benchmarks train: a network for CIFAR on random images, or a small one that takes no time."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -9,8 +9,24 @@ from torch import Tensor, nn
 
 import lets
 from lets.optim import Method
+from lets.spec.training import Precision
+from lets.train.device import autocast, placed
 
 Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the passes are computed, as in a params file's `training`."""
+
+    precision: Precision = "float32"
+    channels_last: bool = False
+    compile: bool = False
+
+    def __str__(self) -> str:
+        return " ".join(
+            [self.precision, *(name for name in ("channels_last", "compile") if getattr(self, name))]
+        )
 
 
 @dataclass(frozen=True)
@@ -21,6 +37,9 @@ class Problem:
     optimizer: torch.optim.SGD
     batch_size: int
     device: torch.device
+    settings: Settings = Settings()
+    forward: Any = field(default=None)
+    """the model, or what torch.compile made of it"""
 
     @classmethod
     def make(
@@ -29,12 +48,15 @@ class Problem:
         batch_size: int,
         architecture: str = "resnet18",
         dtype: torch.dtype = torch.float32,
+        settings: Settings = Settings(),
     ) -> "Problem":
         """Weights are drawn on the CPU; the learning rate is small, because random labels are not learned."""
         torch.manual_seed(0)
-        model = lets.models.create(architecture, classes=10).to(device, dtype)
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
-        return cls(model, optimizer, batch_size, device)
+        model = placed(lets.models.create(architecture, classes=10).to(dtype), device, settings.channels_last)
+        fused = {"fused": True} if device.type == "cuda" else {}
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, **fused)
+        forward = torch.compile(model) if settings.compile else model
+        return cls(model, optimizer, batch_size, device, settings, forward)
 
     def method(self, name: str) -> Method:
         """A method with its defaults; LookSAM perturbs every other step, so that few steps show both kinds."""
@@ -43,7 +65,11 @@ class Problem:
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy of each sample, [n]."""
-        return nn.functional.cross_entropy(self.model(batch[0]), batch[1], reduction="none")
+        with autocast(self.settings.precision, self.device):
+            logits = self.forward(batch[0])
+        if self.settings.precision == "bfloat16":
+            logits = logits.float()
+        return nn.functional.cross_entropy(logits, batch[1], reduction="none")
 
     def pairs(self, next_validates: bool = False) -> Iterator[tuple[Batch, Batch]]:
         """Training and validation batches without end; `next_validates`: a step validates on its successor's."""
@@ -58,4 +84,5 @@ class Problem:
     def _draw(self, generator: torch.Generator, dtype: torch.dtype) -> Batch:
         images = torch.randn(self.batch_size, 3, 32, 32, generator=generator)
         labels = torch.randint(10, (self.batch_size,), generator=generator)
-        return images.to(self.device, dtype), labels.to(self.device)
+        memory = torch.channels_last if self.settings.channels_last else torch.contiguous_format
+        return images.to(self.device, dtype, memory_format=memory), labels.to(self.device)

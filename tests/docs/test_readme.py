@@ -3,18 +3,12 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from tests.docs.pages import ROOT, commands, links, parses
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-COMMANDS = [
-    line.split("#")[0].strip()
-    for block in re.findall(r"```(?:bash|sh)\n(.*?)```", README, re.S)
-    for line in block.splitlines()
-    if line.split("#")[0].strip()
-]
+COMMANDS = commands(README)
 
 
 def test_it_shows_commands():
@@ -29,19 +23,11 @@ def test_make_targets_exist(command):
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("lets ")])
 def test_lets_commands_parse(command):
-    words = command.split()[1:]
-    verbs = [word for word in words[:2] if re.fullmatch(r"[a-z]+", word)]
-    verb = verbs if verbs[0] in ("data", "analyse") else verbs[:1]
-    text = subprocess.run(
-        [sys.executable, "-m", "lets", *verb, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
-    for option in re.findall(r"--[a-z-]+", command):
-        assert option in text
+    assert parses(command)
 
 
 def test_links_lead_to_files():
-    links = re.findall(r"\]\(([^)#]+)\)|src=\"([^\"]+)\"", README)
-    for link in (one or other for one, other in links):
+    for link in links(README):
         assert link.startswith("https://") or (ROOT / link).exists(), link
 
 

@@ -21,10 +21,19 @@ def choose_device(wanted: str) -> torch.device:
         )
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted == "cuda":
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))  # torchrun: a GPU for each process
-        return torch.device("cuda", torch.cuda.current_device())
-    return torch.device(wanted)
+    return _own_gpu() if wanted == "cuda" else torch.device(wanted)
+
+
+def _own_gpu() -> torch.device:
+    """The first GPU, or of several processes that torchrun started the one whose turn it is."""
+    place, count = int(os.environ.get("LOCAL_RANK", 0)), torch.cuda.device_count()
+    if place >= count:
+        raise SpecError(
+            f"rank {place} – needs a GPU of its own, this machine has {count} – "
+            f"write  ranks: {count}  (another run: m-sharpness with other m), or go where more are"
+        )
+    torch.cuda.set_device(place)
+    return torch.device("cuda", place)
 
 
 def compute_deterministically(threads: int, precision: Precision = "float32") -> None:

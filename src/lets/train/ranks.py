@@ -26,7 +26,7 @@ class Ranks:
         if there != wanted:
             raise SpecError(
                 f"{there} processes – the run is trained by {wanted} (training.ranks) – "
-                f"run  torchrun --nproc-per-node {wanted} -m lets train …,  or plainly  lets train …"
+                f"run  torchrun --nproc-per-node {wanted} -m -- lets train …,  or plainly  lets train …"
             )
         if wanted == 1:
             return cls()

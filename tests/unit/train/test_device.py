@@ -24,6 +24,21 @@ def test_cuda_without_a_gpu_is_refused_with_the_way_out():
         choose_device("cuda")
 
 
+def test_more_ranks_than_gpus_are_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    chosen = []
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert choose_device("cuda") == torch.device("cuda", 1)
+    assert chosen == [1]
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(
+        SpecError, match=r"rank 2 – needs a GPU of its own, this machine has 2 – write  ranks: 2"
+    ):
+        choose_device("auto")
+
+
 def test_nondeterministic_kernels_are_refused():
     before = torch.get_deterministic_debug_mode(), torch.get_num_threads()
     try:

@@ -1,0 +1,60 @@
+"""docs/scale.md: its commands exist, its numbers are those of the code."""
+
+import re
+
+import pytest
+from tests.docs.pages import ROOT, commands, links, parses
+
+from lets.data.catalogue import describe
+from lets.data.human_labels import HUMAN_LABELS
+from lets.data.readers import MOST_WORKERS
+from lets.spec import expand, load_params
+from lets.spec.effort import training_flops
+from lets.spec.training import TrainingSpec
+from lets.train.training import STRETCH
+
+PAGE = (ROOT / "docs/scale.md").read_text()
+COMMANDS = commands(PAGE)
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("lets ")])
+def test_lets_commands_parse(command):
+    assert parses(command)
+
+
+def test_links_lead_somewhere():
+    assert all(link.startswith("https://") for link in links(PAGE))
+
+
+def test_every_way_to_compute_stands_in_the_table_with_its_default():
+    rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", PAGE, re.M))
+    assert set(rows) == {"precision", "channels_last", "compile", "ranks"}
+    for name, default in rows.items():
+        assert str(TrainingSpec.model_fields[name].default).lower() == default
+
+
+def test_every_precision_is_explained():
+    choices = TrainingSpec.model_fields["precision"].annotation.__args__
+    assert all(f"`{choice}`" in PAGE for choice in choices)
+
+
+def test_numbers():
+    imagenet = describe("imagenet")
+    assert f"after every {STRETCH} steps" in PAGE
+    assert f"{imagenet.train_size + imagenet.test_size:,} pictures in {imagenet.classes:,} classes" in PAGE
+    assert f"{MOST_WORKERS} at most" in PAGE
+    assert all(f"`{name}`" in PAGE or f"[{name}]" in PAGE for name in HUMAN_LABELS)
+
+
+def test_the_short_profile_is_an_hour_of_a_data_centre_gpu():
+    from lets.models.cost import cost
+
+    runs = expand(load_params(ROOT / "params/short.yaml")).runs.values()
+    assert {(run.architecture, run.dataset, run.training.epochs) for run in runs} == {
+        ("resnet18", "cifar10", 15)
+    }
+    assert len({run.method for run in runs}) == 11
+    assert {run.noise for run in runs} == {"clean", "symmetric-40", "symmetric-80"}
+    network = cost("resnet18", 10, (3, 32, 32))
+    seconds = sum(training_flops(run, network) for run in runs) / 55e12  # what its head says
+    assert 3000 < seconds < 3700

@@ -1,11 +1,16 @@
+import lzma
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from PIL import Image
 from sklearn.datasets import load_sample_images
+
+from lets.data.catalogue import DATASETS
+from lets.models.catalogue import ARCHITECTURES
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -43,3 +48,38 @@ def pictures_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 part.convert({1: "L", 2: "CMYK"}.get(i, "RGB")).save(path, "PNG" if i == 3 else "JPEG")
     return folder.parent
+
+
+@pytest.fixture(scope="session")
+def glue_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with the real CoLA, MRPC, RTE, SST-2 and STS-B of GLUE."""
+    folder = SHARED / "data" / "glue"
+    if not folder.is_dir():
+        pytest.skip(f"the GLUE tasks of the development machines are not at {folder}")
+    root = tmp_path_factory.mktemp("glue-root")
+    (root / "glue").symlink_to(folder)
+    return root
+
+
+@pytest.fixture(scope="session")
+def parallel_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with the real Multi30k, and of IWSLT'14 valid, test, the BPE's merges and a part of train."""
+    folder = SHARED / "data"
+    if not (folder / "multi30k").is_dir() or not (folder / "iwslt14").is_dir():
+        pytest.skip(f"the parallel corpora of the development machines are not at {folder}")
+    root = tmp_path_factory.mktemp("parallel-root")
+    (root / "multi30k").symlink_to(folder / "multi30k")
+    (root / "iwslt14.de-en").mkdir()
+    for packed in (folder / "iwslt14").glob("*.xz"):
+        name = packed.stem.replace("train_partial", "train")
+        (root / "iwslt14.de-en" / name).write_bytes(lzma.decompress(packed.read_bytes()))
+    return root
+
+
+@pytest.fixture
+def images_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version that lists texts and cannot train on them."""
+    for name in ("iwslt14", "mrpc"):
+        monkeypatch.setitem(DATASETS, name, replace(DATASETS[name], reader=""))
+    for name in ("transformer", "deberta-base"):
+        monkeypatch.setitem(ARCHITECTURES, name, replace(ARCHITECTURES[name], builder=""))

@@ -10,6 +10,8 @@ import pytest
 import torch
 
 import lets.data
+from lets.data.bpe import EOS, UNK
+from lets.data.corpora import corpus_info
 from lets.data.dataset import Dataset
 from lets.data.digest import arrays_sha256
 from lets.data.folder import find_pictures, picture_folder
@@ -19,14 +21,22 @@ from lets.data.pictures import Pictures
 from lets.data.processed import read_processed, write_processed
 from lets.data.readers import Readers
 from lets.data.sources import sources
+from lets.data.texts import TextDataset
+from lets.data.tokenizing import LONGEST, encode
+from lets.data.translation import Translation
+from lets.data.translation import read as read_translation
 from lets.errors import DataError
 
-ARRAYS = [name for name in lets.data.names() if lets.data.describe(name).reader]
+TEXTS = [name for name in lets.data.names() if lets.data.describe(name).reader == "lets.data.glue:read"]
+PAIRS = [name for name in lets.data.names() if lets.data.describe(name).task == "translation"]
+ARRAYS = [
+    name for name in lets.data.names() if lets.data.describe(name).reader and name not in [*TEXTS, *PAIRS]
+]
 PICTURES = [name for name in lets.data.names() if lets.data.describe(name).pictures]
 
 
-def test_every_available_data_set_is_arrays_or_pictures() -> None:
-    assert sorted(ARRAYS + PICTURES) == sorted(lets.data.names())
+def test_every_available_data_set_is_arrays_pictures_texts_or_pairs() -> None:
+    assert sorted(ARRAYS + PICTURES + TEXTS + PAIRS) == sorted(lets.data.names())
 
 
 @pytest.fixture(params=ARRAYS)
@@ -126,3 +136,79 @@ def test_some_pictures_of_every_part_can_be_read(pictures: PictureIndex) -> None
         assert x.shape == (len(chosen), *info.image)
         assert y.tolist() == [picture.label for picture in chosen]
         assert x.mean((0, 2, 3)).abs().max() < 1  # of normalised pixels
+
+
+@pytest.fixture(params=TEXTS)
+def texts(request: pytest.FixtureRequest) -> TextDataset:
+    """A task of GLUE from LETS_DATA, or from the development machines' copy of five of them."""
+    root = default_root() if "LETS_DATA" in os.environ else request.getfixturevalue("glue_root")
+    folder = root / sources()[request.param].folder
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}: set LETS_DATA to the folder that holds glue/")
+    found = lets.data.load(request.param, root=root)
+    assert isinstance(found, TextDataset)
+    return found
+
+
+def test_texts_fit_the_catalogue(texts: TextDataset) -> None:
+    info = lets.data.describe(texts.name)
+    assert (len(texts.train), len(texts.test), texts.classes) == (
+        info.train_size,
+        info.test_size,
+        info.classes,
+    )
+    for split in texts.splits.values():
+        assert all(sentence.strip() for row in split.rows for sentence in row)
+        assert len({len(row) for row in split.rows}) == 1
+        if info.task == "regression":
+            assert split.labels.dtype == torch.float32
+            assert (float(split.labels.min()), float(split.labels.max())) == (0, 5)
+        else:
+            assert split.labels.dtype == torch.int64
+            assert torch.bincount(split.labels).shape == (info.classes,)
+    shared = sum(row in set(texts.train.rows) for row in texts.test.rows[:100])
+    assert shared <= 3
+
+
+def test_texts_become_tokens_of_the_vocabulary(texts: TextDataset) -> None:
+    tokens = encode(texts.test.rows, texts.tokenizer)
+    assert len(tokens.lengths) == len(texts.test)
+    assert int(tokens.lengths.max()) <= LONGEST
+    assert int(tokens.ids.min()) > 0
+    assert int(tokens.ids.max()) < lets.data.describe(texts.name).vocabulary
+    starts = tokens.lengths.cumsum(0) - tokens.lengths
+    assert (tokens.ids[starts] == 1).all()
+    assert (tokens.ids[tokens.lengths.cumsum(0) - 1] == 2).all()
+    separators = torch.stack([(part == 2).sum() for part in tokens.ids.split(tokens.lengths.tolist())])
+    assert (separators == len(texts.test.rows[0])).all()
+
+
+@pytest.fixture(params=PAIRS)
+def translation(request: pytest.FixtureRequest) -> Translation:
+    """A parallel corpus from LETS_DATA, or from the development machines' copy, which may be a part of it."""
+    root = default_root() if "LETS_DATA" in os.environ else request.getfixturevalue("parallel_root")
+    if not any((root / folder).is_dir() for folder in corpus_info(request.param).folders):
+        pytest.skip(f"no {request.param} in {root}: set LETS_DATA to the folder that holds it")
+    return read_translation(sources()[request.param], root, partial="LETS_DATA" not in os.environ)
+
+
+def test_sentence_pairs_fit_the_catalogue(translation: Translation) -> None:
+    info, layout = lets.data.describe(translation.name), corpus_info(translation.name)
+    sizes = layout.sizes(info)
+    assert all(len(translation.splits[split]) == sizes[split] for split in ("valid", "test"))
+    whole = len(translation.splits["train"]) + translation.dropped == sizes["train"]
+    assert whole != bool(translation.missing)
+    for pairs in translation.splits.values():
+        for sentences in (pairs.source, pairs.target):
+            assert int(sentences.ids.min()) == EOS
+            assert int(sentences.ids.max()) < info.vocabulary
+            assert torch.equal((sentences.ids == EOS).nonzero()[:, 0], sentences.ends - 1)
+            assert int(sentences.lengths.min()) > 1
+
+
+def test_sentence_pairs_can_be_read_back(translation: Translation) -> None:
+    target, references = translation.splits["test"].target, translation.references["test"]
+    ids = [part.tolist() for part in target.ids.split(target.lengths.tolist())]
+    known = [i for i, sentence in enumerate(ids) if UNK not in sentence]
+    assert len(known) > 0.98 * len(ids)
+    assert [translation.bpe.decode(ids[i]) for i in known] == [references[i] for i in known]

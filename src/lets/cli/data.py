@@ -22,12 +22,18 @@ def prepare(
     download: Download = False,
     partial: Annotated[
         bool,
-        typer.Option("--partial", help="of a folder of pictures, take what is there; no audit accepts it"),
+        typer.Option(
+            "--partial", help="of pictures or sentence pairs, take what is there; no audit accepts it"
+        ),
     ] = False,
 ) -> None:
-    """Verify a data set and write it to data/processed/<dataset>/: its arrays, or the list of its pictures."""
+    """Verify a data set and write it to data/processed/<dataset>/.
+
+    That is its arrays, the list of its pictures, or its sentence pairs in BPE.
+    """
     from lets.data import load
     from lets.data.catalogue import describe
+    from lets.data.dataset import Dataset as Images
     from lets.data.processed import write_processed
     from lets.errors import SpecError
     from lets.spec import Layout
@@ -35,11 +41,37 @@ def prepare(
     path = Layout("").prepared(dataset)
     if describe(dataset).pictures:
         _list_pictures(dataset, root, partial, download, path)
+    elif describe(dataset).task == "translation":
+        _encode_corpus(dataset, root, partial, path)
     elif partial:
         raise SpecError(f"--partial – {dataset} is whole or it is not read – leave it out")
     else:
-        write_processed(load(dataset, root=root, download=download), path)
+        loaded = load(dataset, root=root, download=download)
+        if isinstance(loaded, Images):
+            write_processed(loaded, path)
+        else:
+            loaded.write(path)
+            _note_cut_texts(path)
     print(f"data: {path}")
+
+
+@data.command()
+def weights(
+    repository: Annotated[str, typer.Argument(help="microsoft/deberta-base")],
+    root: Root = None,
+    download: Download = False,
+) -> None:
+    """Make pretrained weights and their tokenizer ready, as safetensors below the data root."""
+    from lets.data.loading import default_root
+    from lets.data.pretrained import REVISIONS, fetch_pretrained, pretrained_folder
+    from lets.errors import SpecError
+
+    if repository not in REVISIONS:
+        raise SpecError(
+            f"{repository} – no weights that anything starts from – choose from: {', '.join(REVISIONS)}"
+        )
+    found = fetch_pretrained(repository, root or default_root(), download)
+    print(f"weights: {pretrained_folder(repository, root or default_root())} (sha256 {found.sha256})")
 
 
 @data.command()
@@ -83,6 +115,36 @@ def noise(
     path = layout.labels(dataset, name)
     write_noisy_labels(labels, card, path, layout.noise_card(dataset, name))
     print(f"data: {path} ({100 * card.realised_rate:.1f} % of the labels changed)")
+
+
+def _note_cut_texts(path: Path) -> None:
+    from lets.data.texts import TextDataset
+    from lets.data.tokenizing import LONGEST, encode
+
+    dataset = TextDataset.read(path)
+    for split, texts in dataset.splits.items():
+        if cut := encode(texts.rows, dataset.tokenizer).truncated:
+            print(
+                f"note: {cut} of {len(texts)} texts of {split} are longer than {LONGEST} tokens, "
+                "the rest of them is not read",
+                file=sys.stderr,
+            )
+
+
+def _encode_corpus(dataset: str, root: Path | None, partial: bool, path: Path) -> None:
+    from lets.data.corpus import read_corpus
+    from lets.data.loading import default_root
+    from lets.data.translation import LONGEST_TRAINED, encode
+
+    translation = encode(read_corpus(dataset, root or default_root(), partial))
+    translation.write(path)
+    for missing in translation.missing:
+        print(f"note: not all of {dataset}: {missing}", file=sys.stderr)
+    if translation.dropped:
+        print(
+            f"note: {translation.dropped} training pairs left out, longer than {LONGEST_TRAINED} tokens",
+            file=sys.stderr,
+        )
 
 
 def _list_pictures(dataset: str, root: Path | None, partial: bool, download: bool, path: Path) -> None:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lets.data import augment
-from lets.data.loader import AUGMENTATIONS, Augmentation, Loader
+from lets.data.images import AUGMENTATIONS, Augmentation, ImageLoader
 from lets.errors import SpecError
 
 __all__ = ["AUGMENTATIONS", "Augmentation", "Batches"]
@@ -29,7 +29,7 @@ class _Draws:
         return _Draws(*(draw.to(device) for draw in vars(self).values()))
 
 
-class Batches(Loader):
+class Batches(ImageLoader):
     """Shuffled, augmented, normalised batches of `images` uint8 [N, C, H, W] with `labels` int64 [N].
 
     `crop_padding` is the black border, in pixels, that a crop may reach into; with one, the images are kept

@@ -97,7 +97,7 @@ def _check(archive: Archive, part: Path) -> None:
     with part.open("rb") as file:
         md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     sha256 = sha256_file(part)
-    if (md5, sha256, part.stat().st_size) == (archive.md5, archive.sha256, archive.bytes):
+    if (md5, sha256, part.stat().st_size) == (archive.md5 or md5, archive.sha256, archive.bytes):
         return
     size = part.stat().st_size
     part.unlink()

@@ -3,11 +3,16 @@
 import os
 from pathlib import Path
 from pkgutil import resolve_name
+from typing import TYPE_CHECKING
 
 from lets.data.catalogue import describe, names
 from lets.data.dataset import Dataset
 from lets.data.sources import source
 from lets.errors import SpecError
+
+if TYPE_CHECKING:
+    from lets.data.texts import TextDataset
+    from lets.data.translation import Translation
 
 __all__ = ["default_root", "load"]
 
@@ -17,11 +22,14 @@ def default_root() -> Path:
     return Path(os.environ.get("LETS_DATA") or "data/raw")
 
 
-def load(name: str, root: str | Path | None = None, download: bool = False) -> Dataset:
+def load(
+    name: str, root: str | Path | None = None, download: bool = False
+) -> "Dataset | TextDataset | Translation":
     """Read and verify a data set; `root` is torchvision's root (it holds cifar-10-batches-py/ and the like).
 
-    Nothing is downloaded unless `download` is true. Raises SpecError for a name that is unknown or not
-    available, DataError for a missing file, ChecksumError for a file with the wrong bytes.
+    Images come as a Dataset, the tasks of GLUE as a TextDataset, sentence pairs as a Translation. Nothing is
+    downloaded unless `download` is true. Raises SpecError for a name that is unknown or not available,
+    DataError for a missing file, ChecksumError for a file with the wrong bytes.
     """
     info = describe(name)
     if info.pictures:
@@ -34,5 +42,7 @@ def load(name: str, root: str | Path | None = None, download: bool = False) -> D
             f"dataset {name!r} – {info.title} is not available in this version – "
             f"choose from: {', '.join(names())}"
         )
-    dataset: Dataset = resolve_name(info.reader)(source(name), Path(root or default_root()), download)
+    dataset: Dataset | TextDataset | Translation = resolve_name(info.reader)(
+        source(name), Path(root or default_root()), download
+    )
     return dataset

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from lets.data.decoding import Request
+from lets.data.images import Augmentation, ImageLoader
 from lets.data.index import Picture
-from lets.data.loader import Augmentation, Loader, hashed
+from lets.data.loader import hashed
 from lets.data.readers import Readers
 from lets.errors import SpecError
 
@@ -19,7 +20,7 @@ REQUEST = 32
 """pictures that a worker reads at a time: a batch is ready as soon as all workers together have read it"""
 
 
-class Pictures(Loader):
+class Pictures(ImageLoader):
     """Shuffled, augmented, normalised batches of `pictures` below `folder`, cut to `side` × `side`.
 
     `crop-flip` is ImageNet's usual augmentation, a random part of 8 to 100 % of the area at a ratio from 3/4

@@ -16,13 +16,13 @@ SOURCES_FILE = Path(__file__).with_name("datasets.yaml")
 
 @dataclass(frozen=True)
 class Archive:
-    """What is downloaded; `file` is its name below the data root."""
+    """What is downloaded; `file` is its name below the data root. An empty `md5` is not known, nor checked."""
 
     url: str
     file: str
     bytes: int
-    md5: str
-    sha256: str
+    md5: str = ""
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class File:
 class Source:
     """Origin, licence and citation of a data set; digests of its bytes if this version reads it.
 
+    `downloads` are files that are fetched as they are, where there is no `archive` of them.
     `human_labels` is the file of the labels that people gave its training set anew.
     """
 
@@ -48,6 +49,7 @@ class Source:
     licence: str
     citation: str
     archive: Archive | None = None
+    downloads: tuple[Archive, ...] = field(default=())
     folder: str = ""
     files: tuple[File, ...] = field(default=())
     arrays_sha256: str = ""
@@ -69,6 +71,7 @@ def source(name: str) -> Source:
 def _source(
     name: str,
     archive: dict[str, object] | None = None,
+    downloads: list[dict[str, object]] | None = None,
     files: list[dict[str, object]] | None = None,
     human_labels: dict[str, object] | None = None,
     **facts: str,
@@ -77,6 +80,7 @@ def _source(
         return Source(
             name,
             archive=Archive(**archive) if archive else None,  # type: ignore[arg-type]
+            downloads=tuple(Archive(**one) for one in downloads or ()),  # type: ignore[arg-type]
             files=tuple(File(**file) for file in files or ()),  # type: ignore[arg-type]
             human_labels=Archive(**human_labels) if human_labels else None,  # type: ignore[arg-type]
             **facts,

@@ -40,7 +40,7 @@ class Noise:
 
     def check(self, dataset: DatasetInfo) -> None:
         """Raise SpecError when there are no such labels of a data set."""
-        if self.rate and dataset.pictures:
+        if self.rate and (dataset.pictures or dataset.vocabulary):
             raise SpecError(
                 f"noise {self.name!r} – {dataset.title} is trained on with its own labels – write  noise: [clean]"
             )

@@ -9,12 +9,32 @@ from torchvision.models import ResNet50_Weights
 
 import lets.data
 import lets.models
-from lets.data.catalogue import DATASETS, describe, names
+from lets.data.catalogue import DATASETS, DatasetInfo, describe, names
 from lets.errors import SpecError
 
 
 def test_available_names() -> None:
-    assert names() == ["digits", "cifar10", "cifar100", "imagenet", "imagenette"]
+    images = [name for name in names() if describe(name).image]
+    assert images == ["digits", "cifar10", "cifar100", "imagenet", "imagenette"]
+    assert {"cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte"} <= set(names())
+
+
+def test_sizes_of_glue_are_those_of_its_paper() -> None:
+    """Table 1 of Wang et al. (arXiv 1804.07461) in thousands, the exact numbers are those of its archives."""
+    thousands = {
+        "cola": 8.5,
+        "sst2": 67,
+        "mrpc": 3.7,
+        "stsb": 7,
+        "qqp": 364,
+        "mnli": 393,
+        "qnli": 105,
+        "rte": 2.5,
+    }
+    for name, size in thousands.items():
+        # 7 k pairs of STS-B are those of training and development together
+        count = describe(name).train_size + (describe(name).test_size if name == "stsb" else 0)
+        assert count / 1000 == pytest.approx(size, rel=0.04)
 
 
 def test_imagenets_size_and_constants_are_those_of_its_challenge_and_of_torchvision() -> None:
@@ -60,13 +80,16 @@ def test_unknown_name_is_answered_with_near_ones() -> None:
         describe("zzz")
 
 
-@pytest.mark.parametrize("name", [name for name, info in DATASETS.items() if not info.available])
-def test_unavailable_data_sets_are_described_but_not_loaded(name: str) -> None:
-    assert describe(name).name == name
+def test_unavailable_data_sets_are_described_but_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(
+        DATASETS, "wnli", DatasetInfo("wnli", "WNLI", classes=2, train_size=635, test_size=71)
+    )
+    assert describe("wnli").title == "WNLI"
+    assert "wnli" not in names()
     with pytest.raises(
-        SpecError, match=r"not available in this version – choose from: digits, cifar10, cifar100"
+        SpecError, match=r"WNLI is not available in this version – choose from: digits, cifar10, cifar100"
     ):
-        lets.data.load(name)
+        lets.data.load("wnli")
 
 
 def test_the_catalogue_and_the_sources_come_without_torch() -> None:

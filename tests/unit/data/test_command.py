@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 import torch
 
-from lets.cli.data import noise, prepare
+from lets.cli.data import noise, prepare, weights
 from lets.data import human_labels, noisy_labels
 from lets.data.catalogue import DATASETS, HUMAN_LABELS, DatasetInfo, HumanLabels
 from lets.data.index import read_index
 from lets.data.noisy_labels import read_noisy_labels
 from lets.data.processed import read_processed
 from lets.data.sources import Archive
-from lets.errors import SpecError
+from lets.data.texts import TextDataset
+from lets.errors import DataError, SpecError
 from lets.spec import Layout
 
 LAYOUT = Layout("")
@@ -30,6 +31,27 @@ def test_arrays(capsys: Any) -> None:
     assert len(read_processed(LAYOUT.arrays("digits")).train) == 1437
     with pytest.raises(SpecError, match="--partial – digits is whole or it is not read – leave it out"):
         prepare("digits", partial=True)
+
+
+def test_texts(glue_root: Path, capsys: Any) -> None:
+    prepare("rte", root=glue_root)
+    printed = capsys.readouterr()
+    assert printed.out == "data: data/processed/rte/arrays.safetensors\n"
+    cut = "texts of {} are longer than 256 tokens, the rest of them is not read"
+    assert printed.err.splitlines() == [
+        f"note: 41 of 2490 {cut.format('train')}",
+        f"note: 5 of 277 {cut.format('test')}",
+    ]
+    assert len(TextDataset.read(LAYOUT.prepared("rte")).train) == 2490
+
+
+def test_weights(tmp_path: Path, capsys: Any) -> None:
+    with pytest.raises(
+        SpecError, match=r"gpt2 – no weights that anything .*choose from: microsoft/deberta-base"
+    ):
+        weights("gpt2")
+    with pytest.raises(DataError, match=r"mine/microsoft--deberta-base/model.safetensors – missing"):
+        weights("microsoft/deberta-base", root=Path("mine"))
 
 
 def test_pictures(pictures_root: Path, tiny: DatasetInfo, capsys: Any, monkeypatch: Any) -> None:

@@ -3,7 +3,7 @@ import io
 import tarfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -82,6 +82,15 @@ def test_a_dropped_connection_is_resumed_where_it_broke(server: Server, tmp_path
     assert (tmp_path / "data.bin").read_bytes() == CONTENT
     assert server.starts == [0, 100_000, 150_000]
     assert [path.name for path in tmp_path.iterdir()] == ["data.bin"]
+
+
+def test_without_an_md5_the_sha256_decides(server: Server, tmp_path: Path) -> None:
+    known = replace(archive_of(CONTENT, server.url), md5="")
+    download(known, tmp_path / "data.bin")
+    assert (tmp_path / "data.bin").read_bytes() == CONTENT
+    for wrong in (replace(known, sha256=64 * "0"), replace(known, sha256="")):
+        with pytest.raises(ChecksumError, match="sent 300000 bytes with sha256"):
+            download(wrong, tmp_path / "other.bin")
 
 
 def test_the_next_command_resumes_too(server: Server, tmp_path: Path) -> None:

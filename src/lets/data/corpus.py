@@ -1,0 +1,155 @@
+"""Read the sentence pairs of a parallel corpus from its folder and check that they are the ones."""
+
+import gzip
+import hashlib
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lets.data.catalogue import describe
+from lets.data.corpora import SPLITS, CorpusInfo, corpus_info
+from lets.data.sources import source
+from lets.errors import ChecksumError, DataError
+
+__all__ = ["Corpus", "Lines", "read_corpus", "split_words"]
+
+WORD = re.compile(r"\w+(?:[-'’.,]\w+)*|[^\w\s]")
+BPE_MARK = "@@ "
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The sentences of one split, words apart by one space: German `source`, English `target`."""
+
+    source: list[str]
+    target: list[str]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Splits train, valid and test; `missing` says what is not as in the whole data set, nothing if it is.
+
+    `code` is the path of the merges of its BPE, None where they have to be learned.
+    """
+
+    name: str
+    splits: Mapping[str, Lines]
+    missing: tuple[str, ...]
+    code: Path | None
+
+
+def read_corpus(name: str, root: Path, partial: bool = False) -> Corpus:
+    """Read a parallel corpus below `root`; its number of pairs, and the known checksums, must fit.
+
+    A part of it, or other sentences, raise DataError and ChecksumError unless `partial`.
+    """
+    layout = corpus_info(name)
+    folder = _folder(name, layout, root)
+    texts = {split: _read_split(name, layout, folder, split) for split in SPLITS}
+    missing = [*_fewer(name, layout, folder, texts)]
+    if missing and not partial:
+        raise DataError(
+            f"{folder} – not all of {describe(name).title}: {', '.join(missing)} – bring the rest, or use what "
+            f"is there, which no audit will accept:  lets data prepare {name} --partial"
+        )
+    if (changed := [*_changed(name, texts)]) and not partial:
+        raise ChecksumError(
+            f"{folder} – other sentences than the usual ones: {'; '.join(changed)} – bring those of "
+            f"{source(name).homepage}, or use these, which no audit will accept:  "
+            f"lets data prepare {name} --partial"
+        )
+    prepared = split_words if layout.raw else str
+    splits = {
+        split: Lines([prepared(line) for line in lines["de"]], [prepared(line) for line in lines["en"]])
+        for split, lines in texts.items()
+    }
+    code = folder / layout.code
+    found = code if layout.code and code.is_file() else None
+    return Corpus(name, splits, tuple(missing + changed), found)
+
+
+def split_words(line: str) -> str:
+    """Lower-case a raw sentence and set its words apart.
+
+    A word is a run of letters and digits, with hyphens, apostrophes, points and commas if they stand inside;
+    every other sign is a word of its own.
+    """
+    return " ".join(WORD.findall(line.lower()))
+
+
+def _folder(name: str, layout: CorpusInfo, root: Path) -> Path:
+    for one in layout.folders:
+        if (root / one).is_dir():
+            return root / one
+    first = root / layout.folders[0]
+    raise DataError(
+        f"{first} – missing, so {name} cannot be read – get it from {source(name).homepage};  if it lies "
+        f"elsewhere, link it:  ln -s FOLDER {first}  or set LETS_DATA to the folder that holds {first.name}/"
+    )
+
+
+def _read_split(name: str, layout: CorpusInfo, folder: Path, split: str) -> dict[str, list[str]]:
+    paths = {language: folder / f"{layout.stems[split]}.{language}" for language in ("de", "en")}
+    lines = {language: _read_lines(name, path) for language, path in paths.items()}
+    if len(lines["de"]) != len(lines["en"]):
+        raise DataError(
+            f"{paths['de']} – {len(lines['de'])} lines, {paths['en'].name} has {len(lines['en'])} – "
+            "a line of one is the translation of the same line of the other: copy both once more"
+        )
+    size = layout.sizes(describe(name))[split]
+    if len(lines["de"]) > size:
+        raise DataError(
+            f"{paths['de']} – {len(lines['de'])} lines, {describe(name).title} has {size} – remove the others"
+        )
+    return lines
+
+
+def _read_lines(name: str, path: Path) -> list[str]:
+    zipped = path.with_name(path.name + ".gz")
+    try:
+        if path.is_file():
+            content = path.read_bytes()
+        elif zipped.is_file():
+            content = gzip.decompress(zipped.read_bytes())
+        else:
+            raise DataError(
+                f"{path} – missing – {name} is three pairs of files, see {source(name).homepage}; bring it, "
+                "as it is or as .gz"
+            )
+        text = content.decode()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise ChecksumError(f"{path} – damaged, no text in UTF-8 ({error}) – copy it once more") from error
+    # not splitlines: a line separator of Unicode within a sentence ends no line
+    return text.replace(BPE_MARK, "").replace("\r\n", "\n").removesuffix("\n").split("\n") if text else []
+
+
+def _fewer(
+    name: str, layout: CorpusInfo, folder: Path, texts: Mapping[str, dict[str, list[str]]]
+) -> list[str]:
+    sizes = layout.sizes(describe(name))
+    for split, lines in texts.items():
+        if not lines["de"]:
+            raise DataError(f"{folder}/{layout.stems[split]}.de – empty – copy it once more")
+    return [
+        f"{len(lines['de'])} of {sizes[split]} pairs of {split}"
+        for split, lines in texts.items()
+        if len(lines["de"]) < sizes[split]
+    ]
+
+
+def _changed(name: str, texts: Mapping[str, dict[str, list[str]]]) -> list[str]:
+    """The files with another MD5 than `datasets.yaml` tells; of their lines, whatever they were packed in."""
+    changed = []
+    for file in source(name).files:
+        content = "".join(f"{line}\n" for line in texts[file.split][file.name.rpartition(".")[2]]).encode()
+        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        if md5 != file.md5:
+            changed.append(
+                f"{file.name} has md5 {md5} ({len(content)} bytes), usual is {file.md5} ({file.bytes})"
+            )
+    return changed

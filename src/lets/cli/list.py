@@ -17,7 +17,8 @@ def list_(
 ) -> None:
     """List what a params file can name: methods with their hyper-parameters, architectures, data sets.
 
-    An architecture comes with its parameters, and the operations of one image, forward (a multiply-add is two).
+    An architecture comes with its parameters, and the operations of one image or text, forward (a multiply-add
+    is two).
     """
     rows = {"methods": _methods, "architectures": _architectures, "datasets": _datasets}[what]()
     if json:
@@ -78,9 +79,18 @@ def _size(row: dict[str, Any]) -> str:
         return f"{row['train_size']:,} + {row['test_size']:,} samples".ljust(28)
     if "flops" not in row:
         return ""
-    shape = "×".join(map(str, row["image"]))
     operations = amount(row["flops"], "FLOP")
-    return f"{row['parameters']:>10,} parameters {operations:>11} per {shape} image, {row['classes']} classes"
+    classes = f", {row['classes']} classes" if row["classes"] else ""
+    return f"{row['parameters']:>11,} parameters {operations:>11} per {_sample(row)}{classes}"
+
+
+def _sample(row: dict[str, Any]) -> str:
+    """What the operations of an architecture are counted for."""
+    from lets.models.cost import PAIR, TOKENS
+
+    if len(row["image"]) > 1:
+        return f"{'×'.join(map(str, row['image']))} image"
+    return f"text of {TOKENS} tokens" if row["classes"] else f"pair of {PAIR[0]} + {PAIR[1]} tokens"
 
 
 def _wrapped(words: list[str]) -> list[str]:

@@ -13,8 +13,10 @@ __all__ = ["create"]
 def create(name: str, classes: int = 10, image: tuple[int, ...] = (3, 32, 32)) -> nn.Module:
     """Build a freshly initialised network that maps images [N, *image] to logits [N, classes].
 
-    `image` is (channels, height, width). The weights are drawn from torch's global generator: seed it first.
-    Raises SpecError for a name that is unknown or not available, or an image that the network cannot take.
+    `image` is (channels, height, width). Of a network for texts it is (tokens of the vocabulary,), and it maps
+    ids [N, L]; it is random as well, pretrained weights are put into it afterwards. The weights are drawn from
+    torch's global generator: seed it first. Raises SpecError for a name that is unknown or not available, or
+    an image that the network cannot take.
     """
     info = describe(name)
     if not info.available:
@@ -22,10 +24,11 @@ def create(name: str, classes: int = 10, image: tuple[int, ...] = (3, 32, 32)) -
             f"architecture {name!r} – {info.title} is not available in this version – "
             f"choose from: {', '.join(names())}"
         )
-    if classes < 1 or len(image) != 3 or min(image) < 1:
+    if classes < min(1, info.classes) or len(image) != len(info.image) or min(image) < 1:
+        shape = "(channels, height, width)" if len(info.image) == 3 else "(tokens of the vocabulary,)"
         raise SpecError(
-            f"classes={classes}, image={image} – want at least one class and (channels, height, width) – "
-            f'write  lets.models.create("{name}", classes=10, image=(3, 32, 32))'
+            f"classes={classes}, image={image} – want at least {min(1, info.classes)} classes and {shape} – "
+            f'write  lets.models.create("{name}", classes={info.classes}, image={info.image})'
         )
     network: nn.Module = resolve_name(info.builder)(classes, image, **info.arguments)
     return network

@@ -26,7 +26,7 @@ FILE = "params/golden.yaml"
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path, images_only: None) -> Project:
     digits = {"datasets": ["digits"], "architectures": ["resnet-small"]}
     one = {"experiments": ["clean"], "where": {"method": ["lets-sam"]}}
     return Project(

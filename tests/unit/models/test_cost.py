@@ -81,6 +81,15 @@ def test_vit_with_its_attention(name: str, image: tuple[int, int, int], width: i
     assert cost(name, 10, image).flops == 2 * products
 
 
+@pytest.mark.parametrize(("name", "width", "depth"), [("deberta-base", 768, 12), ("deberta-small", 64, 2)])
+def test_deberta_reads_a_text_of_128_tokens(name: str, width: int, depth: int) -> None:
+    tokens, positions = 128, 2 * 128
+    linear = tokens * (3 + 1 + 4 + 4) * width**2 + positions * (1 + 1) * width**2
+    attention = 2 * tokens * tokens * width + 2 * tokens * positions * width  # by content, by position
+    products = depth * (linear + attention) + width**2 + width * 2
+    assert cost(name, 2, ARCHITECTURES[name].image).flops == 2 * products
+
+
 @pytest.mark.parametrize("name", [name for name in lets.models.names() if name.endswith("-small")])
 def test_parameters_are_those_of_the_network_that_is_trained(name: str) -> None:
     info = ARCHITECTURES[name]

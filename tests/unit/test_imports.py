@@ -24,7 +24,7 @@ ALLOWED = {
     "models": {"errors"},
     "train": {"errors", "spec", "records", "data", "models", "optim"},
     "analysis": {"errors", "spec", "records", "data", "models", "optim", "train"},
-    "results": {"errors", "spec", "records"},
+    "results": {"errors", "spec", "records", "data.catalogue"},
     "report": {
         "errors",
         "spec",
@@ -181,3 +181,37 @@ def test_a_verb_starts_without_torch(verb: str) -> None:
 def test_a_package_is_imported_without_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert python(code).returncode == 0
+
+
+LANGUAGE = ("transformers", "tokenizers", "sacrebleu", "huggingface_hub")
+"""packages of the extra: who trains on images need not have them"""
+
+
+def test_only_the_network_made_of_it_imports_the_language_packages_at_once() -> None:
+    wrong = {
+        f"{file.relative_to(ROOT)} imports {name}"
+        for file in FILES
+        for name, lazily in imports(file)
+        if not lazily and name.split(".")[0] in LANGUAGE
+    }
+    assert {one.split()[0] for one in wrong} <= {"models/deberta.py"}
+
+
+def test_images_come_without_the_language_packages() -> None:
+    code = (
+        f"import sys; blocked = {LANGUAGE[:3]!r}\n"
+        "for name in blocked: sys.modules[name] = None\n"
+        "import lets.data, lets.models, lets.train.run, lets.analysis, lets.cli.main, torch\n"
+        "from lets.train.tasks import task_of\n"
+        "digits, info = lets.data.load('digits'), lets.data.describe('digits')\n"
+        "batches = lets.data.Batches(\n"
+        "    digits.train.images, digits.train.labels, batch_size=8, mean=info.mean, std=info.std)\n"
+        "images = next(batches.epoch(0))[0]\n"
+        "for name in ('resnet-small', 'vit-small'):\n"
+        "    lets.models.create(name, image=digits.image)(images)\n"
+        "lets.data.names(), lets.models.names(), task_of('digits')\n"
+        "loaded = {name for name in blocked if sys.modules.get(name)}\n"
+        "sys.exit(f'imported {loaded}' if loaded else 0)"
+    )
+    done = python(code)
+    assert done.returncode == 0, done.stderr

@@ -33,7 +33,8 @@ def check_data(case: Case) -> Check:
 def _dataset(case: Case, dataset: str, noises: list[str]) -> Iterator[Finding]:
     from lets.data.catalogue import describe
 
-    check = _pictures if describe(dataset).pictures else _arrays
+    info = describe(dataset)
+    check = _pictures if info.pictures else _texts if info.vocabulary else _arrays
     try:
         yield from check(case, dataset, noises)
     except LetsError as error:
@@ -60,6 +61,17 @@ def _arrays(case: Case, dataset: str, noises: list[str]) -> Iterator[Finding]:
             )
         known = {"arrays": digest, "training_labels": labels} if labels else {"arrays": digest}
         yield from _runs(case, dataset, noise, known)
+
+
+def _texts(case: Case, dataset: str, noises: list[str]) -> Iterator[Finding]:
+    from lets.data.artifact import read_artifact
+    from lets.data.digest import arrays_sha256
+
+    card, arrays = read_artifact(case.layout.prepared(dataset))
+    if missing := card.get("missing"):
+        yield _finding(case, dataset, noises, f"a part: {', '.join(missing)}")
+    for noise in noises:
+        yield from _runs(case, dataset, noise, {"arrays": arrays_sha256(arrays)})
 
 
 def _pictures(case: Case, dataset: str, noises: list[str]) -> Iterator[Finding]:

@@ -38,8 +38,10 @@ def _reasons(record: RunRecord) -> Iterator[str]:
 
 
 def _metrics(record: RunRecord) -> Iterator[str]:
-    derived = Metrics.of(record.id, record.history, record.metrics.divergence).model_dump()
-    for name, value in record.metrics.model_dump().items():
+    said = record.metrics
+    # Scores are no part of a history: the check of the weights computes them again.
+    derived = Metrics.of(record.id, record.history, said.divergence, said.scores).model_dump()
+    for name, value in said.model_dump().items():
         if repr(value) != repr(derived[name]):  # repr: exact for floats, and NaN equals NaN
             yield f"metrics.json says {name} = {value}, its history gives {derived[name]}"
 

@@ -22,6 +22,10 @@ to 7e-3; tf32 has three more bits. Weights of another seed or epoch move the los
 always seen; a tie that tips is 0.01 points of CIFAR's 10,000 test images."""
 
 
+SCORES = 10
+"""How much more than accuracy a score may move: one other word moves BLEU, one sentence Matthews' correlation."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """The check, and the runs whose weights gave their numbers again."""
@@ -51,12 +55,13 @@ def check_weights(case: Case, count: int) -> Sample:
 
 def _reason(case: Case, record: RunRecord) -> str:
     """Why the weights of a run cannot have given its numbers; nothing if they do."""
-    from lets.train.evaluation import evaluate_weights
+    from lets.train.evaluation import evaluate_weights, score_weights
 
     spec, said = case.matrix.runs[record.id], record.metrics
     exact = _repeatable(record, spec) and case.device == "cpu"
     try:
         loss, accuracy = evaluate_weights(spec, case.layout, case.device)
+        scores = score_weights(spec, case.layout, case.device) if said.scores else {}
     except (DataError, RecordError):
         raise
     except (LetsError, RuntimeError, OSError, ValueError) as error:
@@ -65,6 +70,10 @@ def _reason(case: Case, record: RunRecord) -> str:
         return ""  # named by the check of the numbers
     of_loss, of_accuracy = (0.0, 0.0) if exact else TOLERANCE[spec.training.precision]
     same_loss = math.isclose(loss, said.test_loss, rel_tol=of_loss)
+    for name, value in (scores or {}).items():
+        told = (said.scores or {}).get(name, math.nan)
+        if not abs(value - told) <= of_accuracy * SCORES:
+            return f"its weights give {name} {value}, metrics.json says {told}"
     if same_loss and abs(accuracy - said.test_accuracy) <= of_accuracy:
         return ""
     return (

@@ -41,10 +41,18 @@ class Metrics(BaseModel):
     best_epoch: int | None = None
     rho: float | None = None
     """radius after the last step"""
+    scores: dict[str, float] | None = None
+    """of texts: what the final weights reach in every metric of the data set, in percent"""
     divergence: Divergence | None = None
 
     @classmethod
-    def of(cls, run: str, history: list[HistoryRow], divergence: Divergence | None = None) -> "Metrics":
+    def of(
+        cls,
+        run: str,
+        history: list[HistoryRow],
+        divergence: Divergence | None = None,
+        scores: dict[str, float] | None = None,
+    ) -> "Metrics":
         """Derive the metrics from the history; a diverged run has no results, only where it stopped."""
         totals = {
             "epochs": len(history),
@@ -69,4 +77,5 @@ class Metrics(BaseModel):
             best_test_accuracy=best.test_accuracy,
             best_epoch=best.epoch,
             rho=last.rho,
+            scores=scores,
         )

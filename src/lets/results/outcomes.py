@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lets.data.catalogue import describe
 from lets.errors import RecordError
 from lets.records import Metrics, RunRecord, Status
+from lets.results.quantities import SCORES
 from lets.spec import Layout, Matrix, RunSpec
 from lets.spec.paths import RUN_FILES
 
@@ -29,10 +31,16 @@ class Outcome:
         return self.spec.id
 
     def value(self, metric: str) -> float | None:
-        """Return one number of a finished run; None for every other state."""
+        """Return one number of a finished run; None for every other state.
+
+        `score` is what the data set is usually judged by: accuracy, BLEU, Matthews' correlation.
+        """
         if self.state != "finished" or self.metrics is None:
             return None
-        value: float | None = getattr(self.metrics, metric)
+        name = describe(self.spec.dataset).metric if metric == "score" else metric
+        if name in SCORES and self.metrics.scores:
+            return self.metrics.scores.get(name)
+        value: float | None = getattr(self.metrics, "test_accuracy" if name == "accuracy" else name, None)
         return value
 
     def field(self, name: str) -> Any:

@@ -34,5 +34,21 @@ QUANTITIES = {
 }
 """by the name that params files use"""
 
+SCORES = {
+    "accuracy": "Accuracy",
+    "accuracy_mismatched": "Accuracy on mismatched genres",
+    "bleu": "BLEU",
+    "sacrebleu": "SacreBLEU",
+    "matthews": "Matthews correlation",
+    "f1": "F1",
+    "pearson": "Pearson correlation",
+    "spearman": "Spearman correlation",
+}
+"""metrics of texts, all in percent"""
+
+QUANTITIES |= {
+    name: Quantity(title, "%", 2, "higher") for name, title in SCORES.items() if name != "accuracy"
+} | {"score": Quantity("Test score", "%", 2, "higher")}
+
 ACCURACIES = ("test_accuracy", "best_test_accuracy")
 """what the numbers of the paper's tables can be compared with"""

@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 
 import lets.data.catalogue
+import lets.models.catalogue
 from lets.errors import SpecError
 from lets.spec.noise import Noise
 from lets.spec.run import RunSpec
+
+READERS = {"translation": "transformer", "classification": "deberta", "regression": "deberta"}
+"""task of a data set of texts → the family of architectures that can do it"""
 
 
 def conflicts(run: RunSpec) -> Iterator[str]:
@@ -15,6 +19,7 @@ def conflicts(run: RunSpec) -> Iterator[str]:
         Noise.parse(run.noise).check(dataset)
     except SpecError as error:
         yield str(error)
+    yield from _of_texts(run)
     if dataset.pictures and training.augmentation == "crop-flip-cutout":
         yield (
             f"{training.augmentation!r} on {dataset.title} – cutout is for data sets in memory – "
@@ -25,8 +30,36 @@ def conflicts(run: RunSpec) -> Iterator[str]:
             f"{training.ranks} ranks – a batch of {training.batch_size} has no sample for each – "
             f"write  ranks: {training.batch_size}"
         )
+    if training.dropout == "same" and training.val_batches == "next":
+        yield (
+            "dropout: same with val_batches: next – a gradient that is kept for the next step has the masks of "
+            "this one – write  val_batches: independent"
+        )
     if training.compile and run.hyperparameters.get("hessian") == "exact":
         yield (
             "compile with hessian: exact – a compiled network cannot be differentiated twice – "
             "write  compile: false"
         )
+
+
+def _of_texts(run: RunSpec) -> Iterator[str]:
+    """Texts need a network that reads them, and images one that sees."""
+    dataset = lets.data.catalogue.describe(run.dataset)
+    network = lets.models.catalogue.describe(run.architecture)
+    reader = READERS[dataset.task] if dataset.vocabulary else None
+    if (reader or network.family in READERS.values()) and network.family != reader:
+        yield (
+            f"{run.architecture} on {run.dataset} – is not made for it – "
+            f"write  architectures: [{', '.join(_fitting(reader))}]"
+        )
+    if reader and run.training.augmentation != "none":
+        yield f"augmentation: {run.training.augmentation} of texts – there is none – write  augmentation: none"
+    if reader and run.training.ranks > 1:
+        yield f"{run.training.ranks} ranks on texts – one process trains them – write  ranks: 1"
+
+
+def _fitting(reader: str | None) -> list[str]:
+    every = lets.models.catalogue.ARCHITECTURES.items()
+    if reader:
+        return [name for name, one in every if one.family == reader]
+    return [name for name, one in every if one.family not in READERS.values()]

@@ -33,9 +33,12 @@ class Network(Protocol):
 
 
 def steps(run: RunSpec) -> int:
-    """Return the number of optimizer steps; the last batch of an epoch may be smaller."""
-    size = lets.data.catalogue.describe(run.dataset).train_size
-    return run.training.epochs * math.ceil(size / run.training.batch_size)
+    """Return the number of optimizer steps; the last batch of an epoch may be smaller.
+
+    An estimate for translations, whose batches count tokens.
+    """
+    info = lets.data.catalogue.describe(run.dataset)
+    return run.training.epochs * math.ceil(info.train_size * (info.tokens or 1) / run.training.batch_size)
 
 
 def passes(run: RunSpec) -> float:
@@ -48,9 +51,9 @@ def passes(run: RunSpec) -> float:
 
 
 def measured_size(dataset: str) -> int:
-    """Return how many training images are measured after every epoch: a sample where they are pictures on disk."""
+    """Return how many training samples are measured after every epoch: all images in memory, some of all else."""
     info = lets.data.catalogue.describe(dataset)
-    return min(info.train_size, info.test_size) if info.pictures else info.train_size
+    return min(info.train_size, info.test_size) if info.pictures or info.vocabulary else info.train_size
 
 
 def training_flops(run: RunSpec, network: Network) -> int:

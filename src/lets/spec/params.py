@@ -16,7 +16,16 @@ RunMetric = Literal[
     "train_loss",
     "generalization_gap",
     "rho",
+    "score",
+    "accuracy_mismatched",
+    "bleu",
+    "sacrebleu",
+    "matthews",
+    "f1",
+    "pearson",
+    "spearman",
 ]
+"""score is what the data set is usually judged by: accuracy, BLEU, Matthews' correlation, …"""
 EpochMetric = Literal[
     "test_accuracy", "test_loss", "train_accuracy", "train_loss", "generalization_gap", "rho", "lr", "loss"
 ]

@@ -75,6 +75,10 @@ class TrainingSpec(Strict):
     """images and convolutions with the channel running fastest: faster on GPUs, other roundings"""
     compile: bool = False
     """the forward pass through torch.compile: a minute before the first step, faster steps, other roundings"""
+    clip: NonNegative = 0.0
+    """longest gradient that the base optimizer is given, by its norm over all weights; 0: any"""
+    dropout: Literal["fresh", "same"] = "fresh"
+    """fresh: every pass of a step draws its own masks; same: all passes of a step have the same"""
     ranks: Count = 1
     """processes, one per GPU, that share each batch; every one climbs along its own part of it:
     m-sharpness with m = batch_size / ranks (Foret et al., 2021)"""
@@ -93,6 +97,8 @@ class TrainingOverride(Strict):
     precision: Precision | None = None
     channels_last: bool | None = None
     compile: bool | None = None
+    clip: NonNegative | None = None
+    dropout: Literal["fresh", "same"] | None = None
     ranks: Count | None = None
 
     def applied_to(self, training: TrainingSpec) -> TrainingSpec:

@@ -1,19 +1,19 @@
-"""Loss and accuracy of a model on a set of images, on one device or shared by several."""
+"""Loss and accuracy of a model on a set of samples, on one device or shared by several."""
 
 import math
 from dataclasses import dataclass
 
 import torch
 from safetensors.torch import load_file
-from torch.nn.functional import cross_entropy
 
 import lets.models
 from lets.data.loader import Loader
 from lets.spec import Layout, RunSpec
 from lets.spec.training import Precision
 from lets.train.data import RunData
-from lets.train.device import autocast, placed
+from lets.train.device import placed
 from lets.train.ranks import ALONE, Ranks
+from lets.train.tasks import CLASSIFICATION, Task, in_precision, task_of
 
 BATCH_ON_CPU = 500  # fits the cache
 PIXELS_ON_GPU = 2**22  # 4,096 images of CIFAR, 83 of ImageNet: enough to keep it busy
@@ -21,7 +21,7 @@ PIXELS_ON_GPU = 2**22  # 4,096 images of CIFAR, 83 of ImageNet: enough to keep i
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Mean cross-entropy in nats (no label smoothing) and accuracy in percent."""
+    """Mean loss (cross-entropy in nats, without label smoothing) and share of right answers in percent."""
 
     loss: float
     accuracy: float
@@ -33,25 +33,22 @@ def evaluate(
     batches: Loader,
     precision: Precision = "float32",
     ranks: Ranks = ALONE,
+    task: Task = CLASSIFICATION,
 ) -> Evaluation:
-    """Evaluate in eval mode, without augmentation, in the order of the data; the model's mode is restored.
+    """Evaluate in eval mode, without augmentation, in a fixed order; the model's mode is restored.
 
     With several `ranks` each evaluates its part of the data, and all get the result of the whole.
     """
     training, device = model.training, batches.labels.device
     model.eval()
+    forward = in_precision(model, precision, device)
     # Summed on the device, which the host does not wait for until the end.
-    loss, correct, count = torch.zeros(3, dtype=torch.float64, device=device).unbind()
-    for images, labels in batches.plain(_batch_size(device, batches)):
-        with autocast(precision, device):
-            logits = model(images).float()
-        loss += cross_entropy(logits, labels, reduction="sum").double()
-        correct += (logits.argmax(1) == labels).sum()
-        count += len(labels)
+    total = torch.zeros(3, dtype=torch.float64, device=device)
+    for batch in batches.plain(_batch_size(device, batches)):
+        total += task.tally(forward, batch)
     model.train(training)
-    total = ranks.sum(torch.stack([loss, correct, count]))
-    loss_sum, hits, samples = total.tolist()
-    return Evaluation(loss_sum / samples, 100 * hits / samples)
+    loss, right, answers = ranks.sum(total).tolist()
+    return Evaluation(loss / answers, 100 * right / answers)
 
 
 def _batch_size(device: torch.device, batches: Loader) -> int:
@@ -61,8 +58,15 @@ def _batch_size(device: torch.device, batches: Loader) -> int:
 def evaluate_weights(spec: RunSpec, layout: Layout, device: str = "cpu") -> tuple[float, float]:
     """Return test loss and test accuracy of a finished run, computed anew from its weights and the data."""
     data = RunData.read(spec, layout, torch.device(device))
-    evaluation = evaluate(restored_model(spec, layout, data), data.test, spec.training.precision)
+    model, task = restored_model(spec, layout, data), task_of(spec.dataset)
+    evaluation = evaluate(model, data.test, spec.training.precision, task=task)
     return evaluation.loss, evaluation.accuracy
+
+
+def score_weights(spec: RunSpec, layout: Layout, device: str = "cpu") -> dict[str, float] | None:
+    """Return the scores of a finished run on texts, computed anew; None of one on images, which has none."""
+    data = RunData.read(spec, layout, torch.device(device))
+    return data.scores(restored_model(spec, layout, data)) if data.scores else None
 
 
 def restored_model(spec: RunSpec, layout: Layout, data: RunData) -> torch.nn.Module:

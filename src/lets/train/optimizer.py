@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 import torch
+from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import LambdaLR
 
 from lets.spec.training import Optimizer, Schedule, Sgd, TrainingSpec
@@ -19,6 +20,20 @@ def build_optimizer(model: torch.nn.Module, spec: Optimizer) -> torch.optim.Opti
         return torch.optim.SGD(parameters, **settings)
     settings["betas"] = tuple(settings["betas"])
     return (torch.optim.AdamW if spec.name == "adamw" else torch.optim.Adam)(parameters, **settings)
+
+
+def clip_gradients(optimizer: torch.optim.Optimizer, longest: float) -> None:
+    """Shorten the gradient of every later step to this norm over all weights; 0 leaves it as it is.
+
+    What a method computes from gradients is done by then: perturbations and hyper-gradients are not clipped.
+    """
+    if longest:
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+
+        def clip(*_: object) -> None:
+            clip_grad_norm_(parameters, longest)
+
+        optimizer.register_step_pre_hook(clip)
 
 
 def build_schedule(

@@ -97,7 +97,8 @@ class _Job:
 
     def _write(self, divergence: Divergence | None) -> Metrics:
         """Write the folder, metrics.json last: its presence means that all the others are whole."""
-        metrics = Metrics.of(self.spec.id, self.training.history, divergence)
+        scores = None if divergence or not self.data.scores else self.data.scores(self.training.model)
+        metrics = Metrics.of(self.spec.id, self.training.history, divergence, scores)
         if self.ranks.rank:
             return metrics
         files = {

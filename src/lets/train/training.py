@@ -5,18 +5,18 @@ from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
 
 import lets.models
 from lets.optim import DivergenceError, Method, Stats, create
 from lets.optim.catalogue import METHODS
 from lets.records.history import HistoryRow
 from lets.spec import RunSpec, seed_for
-from lets.train.data import Batch, RunData
-from lets.train.device import autocast, placed
+from lets.train.data import RunData
+from lets.train.device import placed
 from lets.train.evaluation import evaluate
-from lets.train.optimizer import build_optimizer, build_schedule
+from lets.train.optimizer import build_optimizer, build_schedule, clip_gradients
 from lets.train.ranks import ALONE, Ranks
+from lets.train.tasks import Batch, in_precision, task_of
 from lets.train.trace import Trace
 
 STRETCH = 500
@@ -54,8 +54,11 @@ class Training:
         self.steps_per_epoch = len(data.train)
         self.model = self._build_model()
         # Only steps are compiled: what is measured does not depend on how fast it was trained.
-        self.forward = torch.compile(self.model) if self.training.compile else self.model
+        network = torch.compile(self.model) if self.training.compile else self.model
+        self.task, self.mask_seed = task_of(spec.dataset), 0
+        self.forward = in_precision(network, self.training.precision, device)
         self.optimizer = build_optimizer(self.model, self.training.optimizer)
+        clip_gradients(self.optimizer, self.training.clip)
         self.method = self._build_method()
         # After the method: GSAM reads the full learning rate, which a warm-up has not reached yet.
         self.schedule = build_schedule(self.optimizer, self.training, self.steps_per_epoch)
@@ -70,12 +73,10 @@ class Training:
         return len(self.history) == self.training.epochs
 
     def loss(self, batch: Batch) -> torch.Tensor:
-        """Per-sample cross-entropy of a batch, shape [n], float32."""
-        images, labels = batch
-        with autocast(self.training.precision, self.device):
-            logits = self.forward(images)
-        smoothing = self.training.label_smoothing
-        return cross_entropy(logits.float(), labels, reduction="none", label_smoothing=smoothing)
+        """The loss of each sample of a batch, shape [n], float32."""
+        if self.training.dropout == "same":
+            torch.manual_seed(self.mask_seed)
+        return self.task.losses(self.forward, batch, self.training.label_smoothing)
 
     def run_epoch(self) -> HistoryRow:
         """Train to the end of the current epoch; raises DivergenceError."""
@@ -91,9 +92,7 @@ class Training:
         epoch, start = self.epoch, self.epoch.steps
         stop = min(start + STRETCH, self.steps_per_epoch)
         # Dropout draws from torch's global generator: seeded anew, a stretch needs no state from the one before.
-        torch.manual_seed(
-            seed_for("dropout", self.spec.seeds()["dropout"], epoch.number, start, self.ranks.rank)
-        )
+        torch.manual_seed(self._dropout_seed())
         self.model.train()
         for batch, val_batch in self.data.pairs(epoch.number, self.training.val_batches, start, stop):
             self._step(batch, val_batch)
@@ -104,6 +103,8 @@ class Training:
         torch.manual_seed(self.spec.seeds()["init"])
         # Made on the CPU, so that a GPU run starts from the same weights.
         model = lets.models.create(self.spec.architecture, self.data.classes, self.data.image)
+        if self.data.pretrained:
+            model.start_from(self.data.pretrained)  # type: ignore[operator]
         return placed(model, self.device, self.training.channels_last)
 
     def _build_method(self) -> Method:
@@ -115,7 +116,13 @@ class Training:
         total_steps = self.training.epochs * self.steps_per_epoch
         return create(self.spec.method, self.model, self.optimizer, total_steps=total_steps, **settings)
 
+    def _dropout_seed(self) -> int:
+        """That of the next step, on this rank."""
+        seed = self.spec.seeds()["dropout"]
+        return seed_for("dropout", seed, self.epoch.number, self.epoch.steps, self.ranks.rank)
+
     def _step(self, batch: Batch, val_batch: Batch) -> None:
+        self.mask_seed = self._dropout_seed()
         stats = self.method.step(self.loss, batch, val_batch if self.learned else None)
         self.trace.record(self.epoch.number * self.steps_per_epoch + self.epoch.steps, stats)
         self.epoch.count(stats, self.optimizer.param_groups[0]["lr"])
@@ -132,7 +139,7 @@ class Training:
 
     def _measure(self) -> HistoryRow:
         train, test = (
-            evaluate(self.model, batches, self.training.precision, self.ranks)
+            evaluate(self.model, batches, self.training.precision, self.ranks, self.task)
             for batches in (self.data.measured, self.data.test)
         )
         start = self.epoch.number * self.steps_per_epoch

@@ -87,7 +87,7 @@ def test_words_for_cells_without_a_number(tmp_path: Path) -> None:
     assert sheet(p).notes[0] == "Test accuracy (%). No finished run."
 
 
-def test_unavailable_runs_are_named(tmp_path: Path) -> None:
+def test_unavailable_runs_are_named(tmp_path: Path, images_only: None) -> None:
     experiment = {"datasets": ["mrpc"], "architectures": ["deberta-base"], "methods": ["erm"]}
     p = project(tmp_path, experiment)
     assert sheet(p).blocks[0].rows[0][1][0].text == "n/a"

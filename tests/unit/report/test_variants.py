@@ -8,7 +8,7 @@ from tests.golden.factory import Project
 from lets.report import summary_text, write_summary
 
 
-def test_means_by_variant(tmp_path: Path) -> None:
+def test_means_by_variant(tmp_path: Path, images_only: None) -> None:
     project = Project(
         tmp_path,
         experiments={

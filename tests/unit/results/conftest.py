@@ -5,7 +5,7 @@ from tests.golden.factory import Project
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path, images_only: None) -> Project:
     """Six variants, among them one that this version cannot train; two seeds."""
     return Project(
         tmp_path,

@@ -53,6 +53,41 @@ def test_a_conflict_is_named_once_for_all_runs_that_have_it(tmp_path):
     assert str(caught.value).count("9 ranks") == 1
 
 
+def test_a_kept_gradient_has_other_masks(tmp_path):
+    with pytest.raises(SpecError, match=r"write  val_batches: independent"):
+        load(tmp_path, training={"dropout": "same", "val_batches": "next"})
+    load(tmp_path, training={"dropout": "same", "val_batches": "independent"})
+
+
+@pytest.mark.parametrize(
+    ("dataset", "architecture", "remedy"),
+    [
+        ("digits", "deberta-small", "resnet18"),
+        ("cifar10", "transformer", "resnet18"),
+        ("mrpc", "resnet-small", "deberta-base, deberta-small"),
+        ("stsb", "transformer-small", "deberta-base, deberta-small"),
+        ("iwslt14", "deberta-small", "transformer, transformer-small"),
+    ],
+)
+def test_texts_and_images_have_networks_of_their_own(tmp_path, dataset, architecture, remedy):
+    with pytest.raises(SpecError, match=rf"{architecture} on {dataset} .* write  architectures: \[{remedy}"):
+        load(tmp_path, datasets=[dataset], architectures=[architecture])
+
+
+def test_texts_that_fit(tmp_path):
+    load(tmp_path, datasets=["mrpc", "stsb"], architectures=["deberta-small"])
+    load(tmp_path, datasets=["multi30k"], architectures=["transformer-small"])
+
+
+@pytest.mark.parametrize(
+    ("training", "remedy"),
+    [({"augmentation": "crop-flip"}, "augmentation: none"), ({"ranks": 2}, "ranks: 1")],
+)
+def test_what_texts_cannot_have(tmp_path, training, remedy):
+    with pytest.raises(SpecError, match=f"write  {remedy}"):
+        load(tmp_path, datasets=["mrpc"], architectures=["deberta-small"], training=training)
+
+
 def test_precision_and_ranks_reach_the_runs(tmp_path):
     given = {"precision": "bfloat16", "channels_last": True, "compile": True, "ranks": 2}
     (run, *_) = expand(load(tmp_path, training=given)).runs.values()

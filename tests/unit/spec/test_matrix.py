@@ -105,7 +105,7 @@ def test_a_method_with_an_own_generator_gets_no_seed_of_its_own() -> None:
     assert {tuple(run.hyperparameters) for run in found} == {("rho", "p", "bn_stats")}
 
 
-def test_what_is_not_built_is_named_not_dropped() -> None:
+def test_what_is_not_built_is_named_not_dropped(images_only: None) -> None:
     clean = {**CONTENT["experiments"]["clean"], "datasets": ["digits", "iwslt14"]}
     matrix = expand(params(experiments={"clean": clean}, tables={}, figures={}))
     assert len(matrix.runs) == len(matrix.unavailable) == 12

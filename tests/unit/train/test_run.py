@@ -1,9 +1,9 @@
 """A run from spec to folder: what it writes, that it writes the same bytes again, and what stops it."""
 
 import json
+import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import torch
@@ -110,27 +110,28 @@ def test_a_run_stopped_again_and_again_ends_with_the_same_bytes(layout, make_run
 
 
 KILLED = """
-import sys
+import os, signal, sys, threading
 from pathlib import Path
 from lets.spec import Layout, RunSpec
 from lets.train import train_run
+
+def kill_soon(row):
+    if row.epoch == 3:
+        threading.Timer(float(sys.argv[3]), os.kill, (os.getpid(), signal.SIGKILL)).start()
+
 spec = RunSpec.model_validate_json(Path(sys.argv[1]).read_text())
-train_run(spec, Layout("test", Path(sys.argv[2])), "cpu", 1, lambda row: print(row.epoch, flush=True))
+train_run(spec, Layout("test", Path(sys.argv[2])), "cpu", 1, kill_soon)
 """
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.13])
 def test_sigkill_in_the_middle_of_an_epoch_changes_no_byte(layout, make_run, tmp_path_factory, delay):
-    spec, other = make_run("lets-sam", epochs=8), elsewhere(layout, tmp_path_factory)
+    spec, other = make_run("lets-sam", epochs=16), elsewhere(layout, tmp_path_factory)
     train(spec, layout)
     path = other.root / "spec.json"
     path.write_text(spec.model_dump_json())
-    command = [sys.executable, "-c", KILLED, str(path), str(other.root)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        while process.stdout.readline().strip() != "3":
-            assert process.poll() is None
-        time.sleep(delay)
-        process.kill()
+    command = [sys.executable, "-c", KILLED, str(path), str(other.root), str(delay)]
+    assert subprocess.run(command, timeout=120, check=False).returncode == -signal.SIGKILL
     assert RunRecord.at(other, spec.id).status is Status.MISSING
     assert other.state(spec.id).exists()
     train(spec, other)

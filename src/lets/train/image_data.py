@@ -1,0 +1,85 @@
+"""Images: arrays in memory, or pictures on disk."""
+
+from typing import Any
+
+import torch
+
+from lets.data.batches import Batches
+from lets.data.catalogue import describe
+from lets.data.digest import arrays_sha256
+from lets.data.noisy_labels import read_noisy_labels
+from lets.data.processed import read_processed
+from lets.spec import Layout, RunSpec, seed_for
+from lets.train.data import Place, RunData
+
+
+def read_arrays(spec: RunSpec, layout: Layout, place: Place) -> RunData:
+    """Read images that fit into memory, with the noisy labels where the run asks for them."""
+    info, dataset = describe(spec.dataset), read_processed(layout.prepared(spec.dataset))
+    labels, seeds, common = dataset.train.labels, spec.seeds(), _common(spec, place)
+    if spec.noise != "clean":
+        labels, _ = read_noisy_labels(
+            layout.labels(spec.dataset, spec.noise), layout.noise_card(spec.dataset, spec.noise)
+        )
+    digests = {
+        "arrays": arrays_sha256(dataset.arrays),
+        "training_labels": arrays_sha256({"labels": labels}),
+    }
+    train = Batches(
+        dataset.train.images,
+        labels,
+        augmentation=spec.training.augmentation,
+        crop_padding=info.crop_padding,
+        seed=seeds["order"],
+        **common,
+    )
+    return RunData(
+        train=train,
+        validation=train.with_seed(seeds["validation"]),
+        measured=train,
+        test=Batches(dataset.test.images, dataset.test.labels, **common),
+        classes=info.classes,
+        image=info.image,
+        digests=digests,
+    )
+
+
+def read_pictures(spec: RunSpec, layout: Layout, place: Place, workers: int | None) -> RunData:
+    """Read the list of pictures that stay on disk, and get `workers` ready to decode them."""
+    # Here, because torchvision takes a second to import, and a matrix of short runs has no pictures.
+    from lets.data.folder import picture_folder
+    from lets.data.index import read_index
+    from lets.data.loading import default_root
+    from lets.data.pictures import Pictures
+    from lets.data.readers import Readers, default_workers
+
+    info, index = describe(spec.dataset), read_index(layout.prepared(spec.dataset))
+    folder = picture_folder(info, default_root(), index.folder)
+    workers = default_workers(place.ranks) if workers is None else workers
+    readers = Readers(workers, pin=place.device.type == "cuda")
+    common, seeds = _common(spec, place) | {"side": info.image[1], "readers": readers}, spec.seeds()
+    train = Pictures(
+        folder, index.train, augmentation=spec.training.augmentation, seed=seeds["order"], **common
+    )
+    chosen = torch.Generator().manual_seed(seed_for("measured", spec.dataset))
+    sample = torch.randperm(len(index.train), generator=chosen)[: len(index.test)]
+    return RunData(
+        train=train,
+        validation=train.with_seed(seeds["validation"]),
+        measured=Pictures(folder, [index.train[i] for i in sample.tolist()], **common),
+        test=Pictures(folder, index.test, **common),
+        classes=info.classes,
+        image=info.image,
+        digests=index.digests,
+    )
+
+
+def _common(spec: RunSpec, place: Place) -> dict[str, Any]:
+    info, training = describe(spec.dataset), spec.training
+    return {
+        "batch_size": training.batch_size,
+        "mean": info.mean,
+        "std": info.std,
+        "memory_format": torch.channels_last if training.channels_last else torch.contiguous_format,
+        **vars(place),
+    }

@@ -1,0 +1,123 @@
+"""Texts: sentences to be judged, or to be translated."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import lets.models.catalogue
+from lets.data.catalogue import describe
+from lets.data.digest import arrays_sha256
+from lets.data.loading import default_root
+from lets.data.pretrained import Pretrained, read_pretrained
+from lets.data.sentences import Sentences
+from lets.data.texts import TextDataset
+from lets.data.tokenizing import encode
+from lets.data.translation import Pairs, Translation
+from lets.data.translation import Sentences as Tokenised
+from lets.spec import Layout, RunSpec, seed_for
+from lets.train.data import Place, RunData
+from lets.train.scores import glue_scores
+from lets.train.tasks import in_precision
+
+
+def read_texts(spec: RunSpec, layout: Layout, place: Place) -> RunData:
+    """Read a prepared data set of texts, in the vocabulary of the run's architecture."""
+    read = _read_pairs if describe(spec.dataset).task == "translation" else _read_sentences
+    return read(spec, layout, {"batch_size": spec.training.batch_size, **vars(place)})
+
+
+def _read_sentences(spec: RunSpec, layout: Layout, common: dict[str, Any]) -> RunData:
+    dataset, seeds = TextDataset.read(layout.prepared(spec.dataset)), spec.seeds()
+    pretrained = _pretrained(spec)
+    tokenizer = pretrained.tokenizer if pretrained else dataset.tokenizer
+    digests = _digests(dataset.arrays, dataset.train.labels)
+    train = Sentences(
+        encode(dataset.train.rows, tokenizer), dataset.train.labels, seed=seeds["order"], **common
+    )
+    others = {
+        split: Sentences(encode(texts.rows, tokenizer), texts.labels, **common)
+        for split, texts in dataset.splits.items()
+        if split != "train"
+    }
+    chosen = _sample(spec, len(dataset.train), len(dataset.test))
+    rows = [dataset.train.rows[i] for i in chosen.tolist()]
+    info = lets.models.catalogue.describe(spec.architecture)
+    return RunData(
+        train=train,
+        validation=train.with_seed(seeds["validation"]),
+        measured=Sentences(encode(rows, tokenizer), dataset.train.labels[chosen], **common),
+        test=others["test"],
+        classes=dataset.classes,
+        image=info.image if pretrained else (describe(spec.dataset).vocabulary,),
+        digests=digests | ({"pretrained": pretrained.sha256} if pretrained else {}),
+        pretrained=pretrained.weights if pretrained else None,
+        scores=partial(_judged, spec, others),
+    )
+
+
+def _read_pairs(spec: RunSpec, layout: Layout, common: dict[str, Any]) -> RunData:
+    from lets.data.sentence_pairs import SentencePairs
+    from lets.train.translation import scores
+
+    corpus, seeds = Translation.read(layout.prepared(spec.dataset)), spec.seeds()
+    pairs = corpus.splits["train"]
+    train = SentencePairs(pairs, seed=seeds["order"], **common)
+    test = SentencePairs(corpus.splits["test"], **common)
+    chosen = _sample(spec, len(pairs), len(corpus.splits["test"]))
+    return RunData(
+        train=train,
+        validation=train.with_seed(seeds["validation"]),
+        measured=SentencePairs(Pairs(_some(pairs.source, chosen), _some(pairs.target, chosen)), **common),
+        test=test,
+        classes=0,
+        image=(corpus.vocabulary,),
+        digests=_digests(corpus.arrays, corpus.splits["train"].target.ids),
+        scores=partial(
+            scores,
+            pairs=test,
+            references=corpus.references["test"],
+            bpe=corpus.bpe,
+            precision=spec.training.precision,
+        ),
+    )
+
+
+def _pretrained(spec: RunSpec) -> Pretrained | None:
+    repository = lets.models.catalogue.describe(spec.architecture).pretrained
+    return read_pretrained(repository, default_root()) if repository else None
+
+
+def _digests(arrays: Any, labels: Tensor) -> dict[str, str]:
+    return {"arrays": arrays_sha256(arrays), "training_labels": arrays_sha256({"labels": labels})}
+
+
+def _sample(spec: RunSpec, count: int, size: int) -> Tensor:
+    """Which training texts the training loss is measured on after an epoch: the same in every run."""
+    generator = torch.Generator().manual_seed(seed_for("measured", spec.dataset))
+    return torch.randperm(count, generator=generator)[:size].sort().values
+
+
+def _some(sentences: Tokenised, chosen: Tensor) -> Tokenised:
+    every = torch.split(sentences.ids, sentences.lengths.tolist())
+    return Tokenised.of([every[i].tolist() for i in chosen.tolist()])
+
+
+@torch.no_grad()
+def _judged(spec: RunSpec, splits: Mapping[str, Sentences], model: nn.Module) -> dict[str, float]:
+    """Every score of GLUE, in eval mode; on MNLI's mismatched sentences as `accuracy_mismatched`."""
+    training, scores = model.training, dict[str, float]()
+    model.eval()
+    for split, texts in splits.items():
+        forward = in_precision(model, spec.training.precision, texts.labels.device)
+        outputs, labels = zip(*((forward(ids), labels) for ids, labels in texts.plain(BATCH)), strict=True)
+        found = glue_scores(spec.dataset, torch.cat(outputs), torch.cat(labels))
+        scores |= {name if split == "test" else f"{name}_{split}": value for name, value in found.items()}
+    model.train(training)
+    return scores
+
+
+BATCH = 100
+"""sentences judged at a time"""

@@ -1,0 +1,96 @@
+"""Runs on texts: what they are trained on, and what is told of them."""
+
+import numpy as np
+import pytest
+import torch
+
+from lets.data.texts import TextDataset, Texts
+from lets.data.tokenizing import train_tokenizer
+from lets.records import RunRecord
+from lets.spec import Layout
+from lets.train import train_run
+from lets.train.data import RunData
+from lets.train.evaluation import evaluate_weights, restored_model, score_weights
+
+pytest.importorskip("transformers", reason="the extra `language` is not installed")
+CPU = torch.device("cpu")
+GOOD, BAD = (
+    ("a fine warm film", "what a joy to watch", "lovely"),
+    ("a dull cold film", "what a bore", "awful"),
+)
+
+
+@pytest.fixture
+def sentences(tmp_path) -> Layout:
+    """SST-2 as small as can be: twelve times three good and three bad sentences; the test set is the last of them."""
+    rows = tuple((text,) for text in (GOOD + BAD) * 12)
+    labels = torch.tensor(([1] * 3 + [0] * 3) * 12)
+    splits = {"train": Texts(rows, labels), "test": Texts(rows[:12], labels[:12].clone())}
+    layout = Layout("test", tmp_path)
+    tokenizer = train_tokenizer(rows)
+    TextDataset("sst2", "SST-2", splits, ("negative", "positive"), tokenizer).write(layout.prepared("sst2"))
+    return layout
+
+
+@pytest.fixture
+def make_text_run(make_run):
+    def make(method="lets-sam", epochs=2, **training):
+        adam = {"name": "adam", "lr": 2e-3}
+        run = make_run(
+            method,
+            architecture="deberta-small",
+            training={"epochs": epochs, "batch_size": 24, "optimizer": adam, "clip": 1.0, **training},
+        )
+        return run.model_copy(update={"dataset": "sst2"})
+
+    return make
+
+
+def train(spec, layout):
+    return train_run(spec, layout, "cpu", 1, lambda row: None)
+
+
+def test_it_reads_what_was_prepared(sentences, make_text_run):
+    data = RunData.read(make_text_run(), sentences, CPU)
+    assert (data.classes, data.image, len(data.train)) == (2, (4_000,), 3)
+    assert data.pretrained is None
+    assert set(data.digests) == {"arrays", "training_labels"}
+    ids, labels = next(data.train.epoch(0))
+    assert (ids.dtype, labels.dtype) == (torch.int64, torch.int64)
+    assert len(ids) == len(labels) == 24
+    others = next(data.validation.epoch(0))[1]
+    assert not torch.equal(labels, others)
+
+
+def test_it_learns_and_tells_its_scores(sentences, make_text_run):
+    spec = make_text_run(epochs=8)
+    metrics = train(spec, sentences)
+    assert metrics.test_accuracy == 100
+    assert metrics.scores == {"accuracy": 100.0}
+
+
+def test_scores_are_those_of_the_stored_weights(sentences, make_text_run):
+    spec = make_text_run("sam", epochs=1)
+    metrics = train(spec, sentences)
+    assert evaluate_weights(spec, sentences) == (metrics.test_loss, metrics.test_accuracy)
+    assert score_weights(spec, sentences) == metrics.scores
+    model = restored_model(spec, sentences, data := RunData.read(spec, sentences, CPU)).eval()
+    with torch.no_grad():
+        hits = [np.mean((model(ids).argmax(1) == labels).numpy()) for ids, labels in data.test.plain(4)]
+    assert metrics.scores["accuracy"] == pytest.approx(100 * np.mean(hits))
+
+
+def test_a_run_with_dropout_gives_the_same_bytes_again(sentences, make_text_run, tmp_path):
+    spec, other = make_text_run(dropout="same", val_batches="independent"), Layout("test", tmp_path / "other")
+    other.root.mkdir()
+    (other.root / "data").symlink_to(sentences.root / "data")
+    train(spec, sentences)
+    train(spec, other)
+    files = [RunRecord.at(place, spec.id).folder / "weights.safetensors" for place in (sentences, other)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_images_have_no_scores(layout, make_run):
+    spec = make_run("erm", epochs=1)
+    assert train(spec, layout).scores is None
+    assert score_weights(spec, layout) is None

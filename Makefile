@@ -31,7 +31,7 @@ report: $(ENV)/installed        ## Snakemake's own report: provenance and run ti
 	@$(ACTIVATE) && snakemake --report work/snakemake-report.html
 
 lock: $(ENV)/installed          ## pin every package by hash; names no registry
-	@$(ACTIVATE) && uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	@$(ACTIVATE) && uv pip compile pyproject.toml --extra dev --extra language --universal --python-version 3.11 --generate-hashes \
 		--custom-compile-command "make lock" --quiet --output-file requirements.lock
 
 clean:                          ## remove what can be made again, data and the environment excepted

@@ -59,6 +59,15 @@ def test_a_kept_gradient_has_other_masks(tmp_path):
     load(tmp_path, training={"dropout": "same", "val_batches": "independent"})
 
 
+@pytest.mark.parametrize("kind", ["landscape", "sharpness"])
+def test_what_is_taken_of_images_only(tmp_path, kind):
+    figure = {"kind": kind, "title": "f", "experiments": ["one"]}
+    texts = {"datasets": ["mrpc"], "architectures": ["deberta-small"]}
+    with pytest.raises(SpecError, match=f"figures.f is a {kind} of mrpc – it is taken of images only"):
+        load(tmp_path, {"f": figure}, **texts)
+    load(tmp_path, {"f": {**figure, "samples": 1024}})
+
+
 @pytest.mark.parametrize(
     ("dataset", "architecture", "remedy"),
     [

@@ -90,6 +90,31 @@ def test_a_run_with_dropout_gives_the_same_bytes_again(sentences, make_text_run,
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
+def test_training_is_measured_on_a_sample_as_large_as_the_test_set(sentences, make_text_run):
+    data = RunData.read(make_text_run(), sentences, CPU)
+    assert len(data.measured.labels) == len(data.test.labels) == 12
+    again = RunData.read(make_text_run("sam"), sentences, CPU)
+    (ids, labels), (same, equal) = next(data.measured.plain(12)), next(again.measured.plain(12))
+    assert torch.equal(ids, same)
+    assert torch.equal(labels, equal)
+
+
+def test_a_third_split_is_scored_beside_the_test_set(tmp_path, make_text_run):
+    """MNLI has two development sets; here every pair of the second one has another label than it should."""
+    pairs = (("it rains", "it is wet"), ("it rains", "it is dry"), ("it rains", "she sings")) * 8
+    right, wrong = torch.tensor([0, 2, 1] * 8), torch.tensor([1, 0, 2] * 8)
+    splits = {
+        "train": Texts(pairs, right),
+        "test": Texts(pairs, right.clone()),
+        "mismatched": Texts(pairs, wrong),
+    }
+    layout = Layout("test", tmp_path)
+    names = ("entailment", "neutral", "contradiction")
+    TextDataset("mnli", "MNLI", splits, names, train_tokenizer(pairs)).write(layout.prepared("mnli"))
+    spec = make_text_run("erm", epochs=12).model_copy(update={"dataset": "mnli"})
+    assert train(spec, layout).scores == {"accuracy": 100.0, "accuracy_mismatched": 0.0}
+
+
 def test_images_have_no_scores(layout, make_run):
     spec = make_run("erm", epochs=1)
     assert train(spec, layout).scores is None

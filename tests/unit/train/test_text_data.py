@@ -111,7 +111,7 @@ def test_a_third_split_is_scored_beside_the_test_set(tmp_path, make_text_run):
     layout = Layout("test", tmp_path)
     names = ("entailment", "neutral", "contradiction")
     TextDataset("mnli", "MNLI", splits, names, train_tokenizer(pairs)).write(layout.prepared("mnli"))
-    spec = make_text_run("erm", epochs=12).model_copy(update={"dataset": "mnli"})
+    spec = make_text_run("erm", epochs=60).model_copy(update={"dataset": "mnli"})
     assert train(spec, layout).scores == {"accuracy": 100.0, "accuracy_mismatched": 0.0}
 
 

@@ -11,8 +11,8 @@ from lets.data.catalogue import describe
 from lets.data.loader import Loader
 from lets.spec import Layout, RunSpec
 from lets.spec.noise import Noise
+from lets.train.tasks import Batch
 
-Batch = tuple[torch.Tensor, torch.Tensor]
 Scores = Callable[[nn.Module], dict[str, float]]
 
 

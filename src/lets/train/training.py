@@ -55,7 +55,7 @@ class Training:
         self.model = self._build_model()
         # Only steps are compiled: what is measured does not depend on how fast it was trained.
         network = torch.compile(self.model) if self.training.compile else self.model
-        self.task, self.mask_seed = task_of(spec.dataset), 0
+        self.task = task_of(spec.dataset)
         self.forward = in_precision(network, self.training.precision, device)
         self.optimizer = build_optimizer(self.model, self.training.optimizer)
         clip_gradients(self.optimizer, self.training.clip)
@@ -75,7 +75,7 @@ class Training:
     def loss(self, batch: Batch) -> torch.Tensor:
         """The loss of each sample of a batch, shape [n], float32."""
         if self.training.dropout == "same":
-            torch.manual_seed(self.mask_seed)
+            torch.manual_seed(self._dropout_seed())
         return self.task.losses(self.forward, batch, self.training.label_smoothing)
 
     def run_epoch(self) -> HistoryRow:
@@ -117,12 +117,11 @@ class Training:
         return create(self.spec.method, self.model, self.optimizer, total_steps=total_steps, **settings)
 
     def _dropout_seed(self) -> int:
-        """That of the next step, on this rank."""
+        """That of the current step, on this rank."""
         seed = self.spec.seeds()["dropout"]
         return seed_for("dropout", seed, self.epoch.number, self.epoch.steps, self.ranks.rank)
 
     def _step(self, batch: Batch, val_batch: Batch) -> None:
-        self.mask_seed = self._dropout_seed()
         stats = self.method.step(self.loss, batch, val_batch if self.learned else None)
         self.trace.record(self.epoch.number * self.steps_per_epoch + self.epoch.steps, stats)
         self.epoch.count(stats, self.optimizer.param_groups[0]["lr"])

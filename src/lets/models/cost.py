@@ -1,6 +1,7 @@
 """What an architecture costs: its parameters, and the arithmetic of one image."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -29,6 +30,7 @@ class Cost:
     flops: int
 
 
+@cache
 def cost(name: str, classes: int, image: tuple[int, ...]) -> Cost:
     """Count one architecture on images of this shape (channels, height, width); nothing is allocated.
 

@@ -163,7 +163,15 @@ def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "verb",
-    ["status", "status --runs", "list methods", "list datasets", "--help"],
+    [
+        "status",
+        "status --runs",
+        "list methods",
+        "list datasets",
+        "list architectures",
+        f"plan {ROOT.parents[1] / 'params/paper.yaml'}",
+        "--help",
+    ],
 )
 def test_a_verb_starts_without_torch(verb: str) -> None:
     code = (

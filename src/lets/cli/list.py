@@ -14,12 +14,18 @@ from lets.cli.amounts import amount
 def list_(
     what: Annotated[Literal["methods", "architectures", "datasets"], typer.Argument(help="which catalogue")],
     json: Annotated[bool, typer.Option("--json", help="everything known about each, for programs")] = False,
+    write_costs: Annotated[
+        bool,
+        typer.Option("--write-costs", help="count all architectures anew and write what was found instead"),
+    ] = False,
 ) -> None:
     """List what a params file can name: methods with their hyper-parameters, architectures, data sets.
 
     An architecture comes with its parameters, and the operations of one image or text, forward (a multiply-add
     is two).
     """
+    if write_costs:
+        return _write_costs()
     rows = {"methods": _methods, "architectures": _architectures, "datasets": _datasets}[what]()
     if json:
         print(json_format.dumps(rows, indent=2, ensure_ascii=False))
@@ -42,8 +48,17 @@ def _methods() -> dict[str, dict[str, Any]]:
     }
 
 
+def _write_costs() -> None:
+    from lets.models.cost import costs_text
+    from lets.records.files import write_text
+    from lets.spec.paths import COSTS
+    from lets.spec.shapes import catalogue_shapes
+
+    write_text(COSTS, costs_text(catalogue_shapes()))
+    print(COSTS)
+
+
 def _architectures() -> dict[str, dict[str, Any]]:
-    """Those that can be built are counted, which takes torch; no weight is allocated."""
     from lets.models.catalogue import ARCHITECTURES
     from lets.models.cost import cost
 

@@ -96,23 +96,12 @@ def _plan(path: Path, tflops: float | None) -> Found:
 
 
 def _networks(matrix: "Matrix") -> "Networks":
-    """Every network of the runs, counted."""
+    """Every network of the runs, with what it costs."""
     from lets.models.cost import cost
-    from lets.train.startup import leave_out_the_compiler
+    from lets.spec.shapes import shape
 
-    leave_out_the_compiler()
     wanted = dict.fromkeys((run.architecture, run.dataset) for run in matrix.runs.values())
-    return {(name, dataset): cost(name, *_shape(name, dataset)) for name, dataset in wanted}
-
-
-def _shape(architecture: str, dataset: str) -> "tuple[int, tuple[int, ...]]":
-    """How many classes a network has on a data set, and what it is given: an image, or tokens of a vocabulary."""
-    import lets.data.catalogue
-    import lets.models.catalogue
-
-    info, network = lets.data.catalogue.describe(dataset), lets.models.catalogue.describe(architecture)
-    image = network.image if network.pretrained else info.image or (info.vocabulary,)
-    return info.classes, image
+    return {(name, dataset): cost(name, *shape(name, dataset)) for name, dataset in wanted}
 
 
 def _experiments(params: "Params", matrix: "Matrix") -> dict[str, Any]:

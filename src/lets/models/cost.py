@@ -1,21 +1,21 @@
-"""What an architecture costs: its parameters, and the arithmetic of one image."""
+"""What an architecture costs: its parameters, and the arithmetic of one sample. Imports no torch for what is kept."""
 
+import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 
-import torch
-from torch.utils.flop_counter import FlopCounterMode
-
-from lets.models.build import create
-from lets.models.catalogue import describe
-
-__all__ = ["PAIR", "TOKENS", "Cost", "cost"]
+__all__ = ["PAIR", "TOKENS", "Cost", "cost", "costs_text", "kept_costs"]
 
 TOKENS = 128
 """a text for which the cost is told: about the longest of most tasks of GLUE"""
 
 PAIR = (25, 25)
 """tokens of the sentence pair for which that of a translation is told: about the mean of IWSLT'14"""
+
+Shape = tuple[str, int, tuple[int, ...]]
+"""(architecture, classes, image)"""
 
 
 @dataclass(frozen=True)
@@ -32,21 +32,36 @@ class Cost:
 
 @cache
 def cost(name: str, classes: int, image: tuple[int, ...]) -> Cost:
-    """Count one architecture on images of this shape (channels, height, width); nothing is allocated.
+    """Return what one architecture costs on images of this shape (channels, height, width).
 
     Where `image` is (tokens of the vocabulary,) it reads a text of TOKENS tokens instead of an image, or to
-    translate it a PAIR. Raises SpecError like `create`. On torch's meta device attention is made of plain
-    matrix products, which are counted; the fused kernel of a CPU would not be.
+    translate it a PAIR. The shapes of the catalogue were counted beforehand and are kept in costs.csv: building
+    them anew takes seconds of imports. All others are counted here; raises SpecError like `create`.
     """
-    with torch.device("meta"):
-        network, inputs = create(name, classes, image), _inputs(name, image)
-    with FlopCounterMode(display=False) as counter:
-        network.eval()(*inputs)
-    return Cost(sum(weight.numel() for weight in network.parameters()), counter.get_total_flops())
+    if kept := kept_costs().get((name, classes, image)):
+        return kept
+    from lets.models.counting import count
+
+    return count(name, classes, image)
 
 
-def _inputs(name: str, image: tuple[int, ...]) -> tuple[torch.Tensor, ...]:
-    if len(image) > 1:
-        return (torch.empty(1, *image),)
-    lengths = (TOKENS,) if describe(name).classes else PAIR
-    return tuple(torch.zeros(1, length, dtype=torch.int64) for length in lengths)
+@cache
+def kept_costs() -> dict[Shape, Cost]:
+    """Read costs.csv."""
+    rows = csv.DictReader((files("lets.models") / "costs.csv").read_text().splitlines())
+    return {_shape(row): Cost(int(row["parameters"]), int(row["flops"])) for row in rows}
+
+
+def costs_text(shapes: Iterable[Shape]) -> str:
+    """Count every shape; return them as costs.csv keeps them."""
+    from lets.models.counting import count
+
+    lines = ["architecture,classes,image,parameters,flops"]
+    for name, classes, image in shapes:
+        counted = count(name, classes, image)
+        lines.append(f"{name},{classes},{'x'.join(map(str, image))},{counted.parameters},{counted.flops}")
+    return "\n".join(lines) + "\n"
+
+
+def _shape(row: dict[str, str]) -> Shape:
+    return row["architecture"], int(row["classes"]), tuple(map(int, row["image"].split("x")))

@@ -23,6 +23,7 @@ RUN_FILES = (
 TABLE_SUFFIXES = ("csv", "md", "tex")
 FIGURE_SUFFIXES = ("csv", "svg", "png")
 SCHEMA = Path("workflow/schemas/params.schema.json")
+COSTS = Path("src/lets/models/costs.csv")
 
 
 @dataclass(frozen=True)

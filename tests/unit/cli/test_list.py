@@ -1,8 +1,10 @@
 import json
 import re
 from collections.abc import Callable
+from importlib.resources import files
 
 from lets.models.catalogue import ARCHITECTURES
+from lets.spec.paths import COSTS
 
 
 def test_architectures_with_their_cost_and_source(lets: Callable[..., str]) -> None:
@@ -41,3 +43,11 @@ def test_the_same_for_programs(lets: Callable[..., str]) -> None:
 def test_methods_and_datasets_still_say_what_they_did(lets: Callable[..., str]) -> None:
     assert re.search(r"^sam +SAM\n +rho=0\.05 ", lets("list", "methods"), re.M)
     assert re.search(r"^cifar10 +CIFAR-10 +50,000 \+ 10,000 samples", lets("list", "datasets"), re.M)
+
+
+def test_kept_costs_are_those_counted_now(lets: Callable[..., str]) -> None:
+    assert lets("list", "architectures", "--write-costs") == f"{COSTS}\n"
+    kept = (files("lets.models") / "costs.csv").read_text()
+    assert kept == COSTS.read_text(), (
+        "architectures have changed; run:  lets list architectures --write-costs"
+    )

@@ -9,6 +9,7 @@ import lets.models
 from lets.errors import SpecError
 from lets.models.catalogue import ARCHITECTURES
 from lets.models.cost import Cost, cost
+from lets.models.counting import count
 
 CIFAR = (3, 32, 32)
 
@@ -108,10 +109,14 @@ def test_counting_draws_no_random_numbers() -> None:
     torch.manual_seed(0)
     expected = torch.rand(3)
     torch.manual_seed(0)
-    cost("vit-small", 10, (1, 8, 8))
+    count("vit-small", 10, (1, 8, 8))
     assert torch.equal(torch.rand(3), expected)
 
 
 def test_impossible_images_are_refused_as_by_create() -> None:
     with pytest.raises(SpecError, match="not divisible into 4×4 patches"):
         cost("vit-s16", 10, (3, 30, 32))
+
+
+def test_other_shapes_are_counted_when_asked_for() -> None:
+    assert cost("vit-small", 7, (1, 8, 8)) == count("vit-small", 7, (1, 8, 8))

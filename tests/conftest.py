@@ -1,16 +1,12 @@
 import lzma
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from PIL import Image
 from sklearn.datasets import load_sample_images
-
-from lets.data.catalogue import DATASETS
-from lets.models.catalogue import ARCHITECTURES
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -74,12 +70,3 @@ def parallel_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name = packed.stem.replace("train_partial", "train")
         (root / "iwslt14.de-en" / name).write_bytes(lzma.decompress(packed.read_bytes()))
     return root
-
-
-@pytest.fixture
-def images_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A version that lists texts and cannot train on them."""
-    for name in ("iwslt14", "mrpc"):
-        monkeypatch.setitem(DATASETS, name, replace(DATASETS[name], reader=""))
-    for name in ("transformer", "deberta-base"):
-        monkeypatch.setitem(ARCHITECTURES, name, replace(ARCHITECTURES[name], builder=""))

@@ -1,9 +1,11 @@
-"""A whole project made of records: every folder is written as a training writes it, with invented numbers."""
+"""Whole projects to be damaged; the usual one is made of records, written as a training does, with invented numbers."""
 
+import json
 import os
 import random
 import shutil
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 
 import numpy
@@ -25,6 +27,7 @@ from lets.spec import Layout, RunSpec, expand, load_params, seed_for
 from lets.spec.paths import RUN_FILES
 
 PARAMS = Path(__file__).parent / "params.yaml"
+PUBLISHED = Path(__file__).parents[2] / "params" / "published.csv"
 STEPS = 12
 
 
@@ -103,7 +106,7 @@ def make_run(
 
 
 class Project:
-    """A finished project in the current folder, to be damaged by a test."""
+    """A project in the current folder."""
 
     def __init__(self) -> None:
         self.file = Path("params/test.yaml")
@@ -132,11 +135,23 @@ class Project:
         """Return what a run with this noise was trained on."""
         return RunRecord.at(self.layout, self.run("sam", 0, noise)).provenance.data
 
-    def report(self) -> None:
+    def reseal(self, run: str) -> None:
+        """Make the provenance of a run agree with its files: what a careful forger would do."""
+        path = self.path(run, "provenance.json")
+        content = json.loads(path.read_text())
+        content["files"] = {name: sha256_file(self.path(run, name)) for name in content["files"]}
+        path.write_text(json.dumps(content))
+
+    def draw(self) -> None:
+        """Write tables and figures."""
         for name, table in self.params.tables.items():
             write_table(name, table, self.params, self.matrix, self.layout)
         for name, figure in self.params.figures.items():
             write_figure(name, figure, self.params, self.matrix, self.layout)
+
+    def report(self) -> None:
+        """Write everything that is printed."""
+        self.draw()
         write_page(self.params, self.matrix, self.layout)
         write_summary(self.matrix, self.layout)
         write_runs(self.matrix, self.layout)
@@ -146,28 +161,39 @@ class Project:
 
 
 @pytest.fixture(scope="session")
-def master(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The whole project, made once."""
-    root, here = tmp_path_factory.mktemp("project"), Path.cwd()
-    published = here / "params" / "published.csv"
-    (root / "params").mkdir()
-    shutil.copy(published, root / "params")
-    shutil.copy(PARAMS, root / "params" / "test.yaml")
-    os.chdir(root)
-    try:
-        project = Project()
+def make_project(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str, Callable[[Project], None]], Path]:
+    """Make a project of the text of its params, and what fills it, in a folder of its own."""
+
+    def make(params: str, fill: Callable[[Project], None]) -> Path:
+        root = tmp_path_factory.mktemp("project")
+        (root / "params").mkdir()
+        shutil.copy(PUBLISHED, root / "params")
+        (root / "params" / "test.yaml").write_text(params)
+        with chdir(root):
+            fill(Project())
+        return root
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def master(make_project: Callable[[str, Callable[[Project], None]], Path]) -> Path:
+    """The project that `project` is a copy of, made once; a module of tests may have another one."""
+
+    def fill(project: Project) -> None:
         data = write_data(project.layout)
         for spec in project.matrix.runs.values():
             make_run(project.layout, spec, data[spec.noise])
         project.report()
-    finally:
-        os.chdir(here)
-    return root
+
+    return make_project(PARAMS.read_text(), fill)
 
 
 @pytest.fixture
 def project(master: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A copy of the project, to be damaged."""
+    """A copy of `master`, to be damaged."""
     shutil.copytree(master, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return Project()

@@ -35,6 +35,14 @@ def test_json(project: Any) -> None:
     assert content["verdicts"] == {"verified": 14}
 
 
+def test_status_counts_a_diverged_run_among_those_asked_for(project: Any, write_run: Any) -> None:
+    run = project.run("sam", 1)
+    write_run(project.layout, project.matrix.runs[run], project.data("clean"), diverged=True)
+    done = CliRunner().invoke(app, ["status", "--params", "params/test.yaml"])
+    assert re.search(r"^  SAM +1/2 !1 +2/2$", done.stdout, re.M)
+    assert done.stdout.endswith("test: 18/18 runs, 1 diverged\n")
+
+
 def test_status_and_why_and_plan(project: Any) -> None:
     import shutil
 
@@ -53,7 +61,7 @@ def test_status_and_why_and_plan(project: Any) -> None:
     assert re.search(r"^  SAM +1/2 \+1 +2/2$", status, re.M)
     assert status.splitlines()[-1].startswith("test: 17/18 runs, about ")
     assert status.splitlines()[-1].endswith(" to go, 1 begun")
-    assert f"begun        {run}\n" in lets("status", "--runs")
+    assert f"begun       {run}\n" in lets("status", "--runs")
     why = lets("why", run[:-2])
     assert "missing: will be trained: it goes on where it was interrupted" in why
     assert "asked by     clean, radius\n" in why

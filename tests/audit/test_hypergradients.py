@@ -1,24 +1,22 @@
 """The audit of a hyper-gradient analysis: one that is whole passes, edits are found."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.audit.found import reasons, verdicts
 
+import lets.data
 from lets.analysis import compare_hypergradients
-from lets.audit import perform
 from lets.data.processed import write_processed
 from lets.records.files import write_text
 from lets.records.probes import Probe, probes_of, probes_text, read_probes
-from lets.report import write_figure, write_table
-from lets.spec import Layout, expand, load_params
 from lets.train import train_run
 
 PARAMS = """
-profile: trained
+profile: test
 seeds: [0]
 training:
   epochs: 1
@@ -34,60 +32,31 @@ figures:
 """
 
 
-def draw(root: Path) -> None:
-    params = load_params(root / "params.yaml")
-    matrix, layout = expand(params), Layout(params.profile, root)
-    write_table("ways", params.tables["ways"], params, matrix, layout)
-    write_figure("drawn", params.figures["drawn"], params, matrix, layout)
-
-
 @pytest.fixture(scope="module")
-def analysed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import lets.data
+def master(make_project: Callable[..., Path]) -> Path:
+    def fill(project: Any) -> None:
+        write_processed(lets.data.load("digits"), project.layout.arrays("digits"))
+        for spec in project.matrix.runs.values():
+            train_run(spec, project.layout, "cpu", 1, lambda row: None)
+            text = compare_hypergradients(spec, project.layout, every=2, device="cpu")
+            write_text(project.layout.hypergradient(spec.id), text)
+        project.draw()
 
-    root = tmp_path_factory.mktemp("analysed")
-    (root / "params.yaml").write_text(PARAMS)
-    layout = Layout("trained", root)
-    write_processed(lets.data.load("digits"), layout.arrays("digits"))
-    for spec in expand(load_params(root / "params.yaml")).runs.values():
-        train_run(spec, layout, "cpu", 1, lambda row: None)
-        text = compare_hypergradients(spec, layout, every=2, device="cpu")
-        write_text(layout.hypergradient(spec.id), text)
-    draw(root)
-    return root
+    return make_project(PARAMS, fill)
 
 
-@pytest.fixture
-def project(analysed: Path, tmp_path: Path) -> Path:
-    shutil.copytree(analysed, tmp_path / "project")
-    return tmp_path / "project"
+def csv() -> Path:
+    return next(Path().glob("results/test/analysis/hypergradient/**/lets-sam/*.csv"))
 
 
-def csv(root: Path) -> Path:
-    return next(root.glob("results/trained/analysis/hypergradient/**/lets-sam/*.csv"))
-
-
-def audit(root: Path) -> Any:
-    return perform(root / "params.yaml", Path("params/demo.yaml"), 0, root)
-
-
-def reasons(root: Path) -> dict[str, list[str]]:
-    checks = audit(root).checks
-    return {check.name: [one.reason for one in check.failures] for check in checks if check.failures}
-
-
-def verdicts(result: Any) -> dict[str, str]:
-    return {one.printed.name: str(one.verdict) for one in result.judged}
-
-
-def edit(root: Path, change: Callable[[list[Probe]], list[Probe]]) -> None:
+def edit(project: Any, change: Callable[[list[Probe]], list[Probe]]) -> None:
     """Rewrite the analysis, and draw anew what rests on it, so that nothing but the analysis is wrong."""
-    write_text(csv(root), probes_text(change(read_probes(csv(root)))))
-    draw(root)
+    write_text(csv(), probes_text(change(read_probes(csv()))))
+    project.draw()
 
 
-def test_untouched(project: Path) -> None:
-    result = audit(project)
+def test_untouched(project: Any) -> None:
+    result = project.audit()
     assert result.failures == ()
     assert result.warnings == ()
     assert verdicts(result) == {
@@ -108,15 +77,15 @@ def test_untouched(project: Path) -> None:
         lambda probe: replace(probe, epoch=9),
     ],
 )
-def test_an_edited_number(project: Path, change: Callable[[Probe], Probe]) -> None:
-    probes = read_probes(csv(project))
+def test_an_edited_number(project: Any, change: Callable[[Probe], Probe]) -> None:
+    probes = read_probes(csv())
     place = 7
     edit(project, lambda probes: [*probes[:place], change(probes[place]), *probes[place + 1 :]])
-    assert reasons(project) == {
+    assert reasons(project.audit()) == {
         "hypergradients": [f"the numbers of step {probes[place].step} do not follow from its hyper-gradients"]
     }
-    result = audit(project)
-    assert result.next == f"rm -r {csv(project)} && snakemake --cores all --configfile {project}/params.yaml"
+    result = project.audit()
+    assert result.next == f"rm -r {csv()} && snakemake --cores all --configfile params/test.yaml"
     assert verdicts(result) == {
         "ways: LETS-SAM": "mismatch",
         "ways: LETS-ASAM": "verified",
@@ -135,15 +104,15 @@ def scaled(probes: list[Probe], factor: float) -> list[Probe]:
     return [probe for step in steps for probe in probes_of(*step, found[step])]
 
 
-def test_another_training(project: Path) -> None:
+def test_another_training(project: Any) -> None:
     edit(project, lambda probes: scaled(probes, 1.5))
-    (reason,) = reasons(project)["hypergradients"]
+    (reason,) = reasons(project.audit())["hypergradients"]
     assert " at step 0, the trace of the run says " in reason
 
 
-def test_another_machine_is_a_warning(project: Path) -> None:
+def test_another_machine_is_a_warning(project: Any) -> None:
     edit(project, lambda probes: scaled(probes, 1 + 1e-6))
-    result = audit(project)
+    result = project.audit()
     assert result.passed
     (warning,) = result.warnings
     assert (
@@ -151,30 +120,30 @@ def test_another_machine_is_a_warning(project: Path) -> None:
     )
 
 
-def test_a_probe_is_left_out(project: Path) -> None:
+def test_a_probe_is_left_out(project: Any) -> None:
     edit(project, lambda probes: [probe for probe in probes if probe.step != 2])
-    assert reasons(project)["hypergradients"] == [
+    assert reasons(project.audit())["hypergradients"] == [
         "its probes are not at the 3 steps, 2 by 2, at which the radius learned"
     ]
 
 
-def test_missing(project: Path) -> None:
-    csv(project).unlink()
-    assert reasons(project)["hypergradients"] == ["not computed yet"]
+def test_missing(project: Any) -> None:
+    csv().unlink()
+    assert reasons(project.audit())["hypergradients"] == ["not computed yet"]
 
 
-def test_unreadable(project: Path) -> None:
-    csv(project).write_text("nonsense")
-    assert reasons(project)["hypergradients"][0].startswith("cannot be checked: ")
+def test_unreadable(project: Any) -> None:
+    csv().write_text("nonsense")
+    assert reasons(project.audit())["hypergradients"][0].startswith("cannot be checked: ")
 
 
 @pytest.mark.parametrize("method", ["LETS-SAM", "LETS-ASAM"])
 @pytest.mark.parametrize(("suffix", "cell"), [("md", "(3 of 3)"), ("tex", "(3 of 3)"), ("csv", ",3,3,")])
-def test_an_edited_cell_of_the_table(project: Path, method: str, suffix: str, cell: str) -> None:
-    path = Layout("trained", project).table("ways", suffix)
+def test_an_edited_cell_of_the_table(project: Any, method: str, suffix: str, cell: str) -> None:
+    path = project.layout.table("ways", suffix)
     text = path.read_text()
     place = text.index(cell) if method == "LETS-SAM" else text.rindex(cell)
     path.write_text(f"{text[:place]}{cell.replace('3', '2', 1)}{text[place + len(cell) :]}")
-    (failure,) = audit(project).failures
+    (failure,) = project.audit().failures
     assert failure.cells == (f"ways: {method}",)
     assert failure.remove == (str(path),)

@@ -1,26 +1,24 @@
 """The audit of a sharpness analysis: one that is whole passes, an edited number is found and its row named."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.audit.found import reasons, verdicts
 
+import lets.data
 from lets.analysis import measure_sharpness
-from lets.audit import perform
 from lets.data.processed import write_processed
 from lets.records.files import write_text
 from lets.records.sharpness import Measure, measures_text, read_measures
-from lets.report import write_figure, write_table
-from lets.spec import Layout, expand, load_params
 from lets.spec.params import Sharpness
 from lets.train import train_run
 
 SETTINGS = "samples: 64, m: 32, radii: [0.05, 0.2], eigenvalues: 2, probes: 3"
 PARAMS = f"""
-profile: trained
+profile: test
 device: cpu
 seeds: [0]
 training:
@@ -37,64 +35,32 @@ figures:
 """
 
 
-def draw(root: Path) -> None:
-    params = load_params(root / "params.yaml")
-    matrix, layout = expand(params), Layout(params.profile, root)
-    write_table("sharp", params.tables["sharp"], params, matrix, layout)
-    write_figure("drawn", params.figures["drawn"], params, matrix, layout)
-
-
 @pytest.fixture(scope="module")
-def analysed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import lets.data
+def master(make_project: Callable[..., Path]) -> Path:
+    def fill(project: Any) -> None:
+        write_processed(lets.data.load("digits"), project.layout.arrays("digits"))
+        for run, item in project.matrix.analyses(project.params, Sharpness).items():
+            spec = project.matrix.runs[run]
+            train_run(spec, project.layout, "cpu", 1, lambda row: None)
+            text = measure_sharpness(spec, project.layout, device="cpu", **item.settings)
+            write_text(project.layout.sharpness(run), text)
+        project.draw()
 
-    root = tmp_path_factory.mktemp("analysed")
-    (root / "params.yaml").write_text(PARAMS)
-    params, layout = load_params(root / "params.yaml"), Layout("trained", root)
-    write_processed(lets.data.load("digits"), layout.arrays("digits"))
-    matrix = expand(params)
-    for run, item in matrix.analyses(params, Sharpness).items():
-        train_run(matrix.runs[run], layout, "cpu", 1, lambda row: None)
-        text = measure_sharpness(matrix.runs[run], layout, device="cpu", **item.settings)
-        write_text(layout.sharpness(run), text)
-    draw(root)
-    return root
+    return make_project(PARAMS, fill)
 
 
-@pytest.fixture
-def project(analysed: Path, tmp_path: Path) -> Path:
-    shutil.copytree(analysed, tmp_path / "project")
-    return tmp_path / "project"
+def csv() -> Path:
+    return next(Path().glob("results/test/analysis/sharpness/**/sam/*.csv"))
 
 
-def csv(root: Path) -> Path:
-    return next(root.glob("results/trained/analysis/sharpness/**/sam/*.csv"))
-
-
-def audit(root: Path, count: int = 2) -> Any:
-    return perform(root / "params.yaml", Path("params/demo.yaml"), count, root)
-
-
-def reasons_of(result: Any) -> dict[str, list[str]]:
-    return {check.name: [one.reason for one in check.failures] for check in result.checks if check.failures}
-
-
-def reasons(root: Path, count: int = 2) -> dict[str, list[str]]:
-    return reasons_of(audit(root, count))
-
-
-def verdicts(result: Any) -> dict[str, str]:
-    return {one.printed.name: str(one.verdict) for one in result.judged}
-
-
-def edit(root: Path, change: Callable[[list[Measure]], list[Measure]]) -> None:
+def edit(project: Any, change: Callable[[list[Measure]], list[Measure]]) -> None:
     """Rewrite the analysis, and draw anew what rests on it, so that nothing but the analysis is wrong."""
-    write_text(csv(root), measures_text(change(read_measures(csv(root)))))
-    draw(root)
+    write_text(csv(), measures_text(change(read_measures(csv()))))
+    project.draw()
 
 
-def test_untouched(project: Path) -> None:
-    result = audit(project)
+def test_untouched(project: Any) -> None:
+    result = project.audit(weights=2)
     assert result.failures == ()
     assert verdicts(result) == dict.fromkeys(
         ["sharp: ERM", "sharp: SAM", "drawn: ERM", "drawn: SAM"], "verified-by-weights"
@@ -104,17 +70,17 @@ def test_untouched(project: Path) -> None:
 
 @pytest.mark.parametrize("place", [0, 1, 2, 3, 4])
 @pytest.mark.parametrize("field", ["value", "error"])
-def test_any_edited_number(project: Path, place: int, field: str) -> None:
+def test_any_edited_number(project: Any, place: int, field: str) -> None:
     """Two eigenvalues, the trace, two radii; 1 % of a value, or an error that is twice as large and visible."""
-    one = read_measures(csv(project))[place]
+    one = read_measures(csv())[place]
     number = getattr(one, field)
     changed = replace(one, **{field: number * 0.99 if field == "value" else 2 * number + 1e-4})
     edit(project, lambda rows: [*rows[:place], changed, *rows[place + 1 :]])
-    result = audit(project)
-    (reason,) = reasons_of(result)["sharpness"]
+    result = project.audit(weights=2)
+    (reason,) = reasons(result)["sharpness"]
     assert reason.startswith(f"says {getattr(changed, field)} for ")
     assert reason.endswith(f"{one.quantity}{f' {one.at:g}' if one.at else ''}, the weights give {number}")
-    assert result.next == f"rm -r {csv(project)} && snakemake --cores all --configfile {project}/params.yaml"
+    assert result.next == f"rm -r {csv()} && snakemake --cores all --configfile params/test.yaml"
     assert verdicts(result) == {
         "sharp: ERM": "verified-by-weights",
         "sharp: SAM": "mismatch",
@@ -123,14 +89,16 @@ def test_any_edited_number(project: Path, place: int, field: str) -> None:
     }
 
 
-def test_another_machine_rounds_otherwise(project: Path) -> None:
+def test_another_machine_rounds_otherwise(project: Any) -> None:
     edit(project, lambda rows: [replace(one, value=one.value * (1 + 1e-5)) for one in rows])
-    assert audit(project).passed
+    assert project.audit(weights=2).passed
 
 
-def test_edited_iterations(project: Path) -> None:
+def test_edited_iterations(project: Any) -> None:
     edit(project, lambda rows: [replace(one, n=99) if one.at == 1 else one for one in rows])
-    assert reasons(project)["sharpness"] == ["says n = 99 for its eigenvalue 1, the weights give 20"]
+    assert reasons(project.audit(weights=2))["sharpness"] == [
+        "says n = 99 for its eigenvalue 1, the weights give 20"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -144,36 +112,36 @@ def test_edited_iterations(project: Path) -> None:
     ],
 )
 def test_other_params_are_noticed_without_computing(
-    project: Path, there: str, instead: str, reason: str
+    project: Any, there: str, instead: str, reason: str
 ) -> None:
-    params = project / "params.yaml"
-    params.write_text(params.read_text().replace(there, instead))
-    draw(project)
-    found = reasons(project, 0)["sharpness"]
+    project.file.write_text(project.file.read_text().replace(there, instead))
+    project.read()
+    project.draw()
+    found = reasons(project.audit())["sharpness"]
     assert len(found) == 2
     assert all(reason in one for one in found)
 
 
-def test_missing(project: Path) -> None:
-    csv(project).unlink()
-    assert reasons(project)["sharpness"] == ["not computed yet"]
+def test_missing(project: Any) -> None:
+    csv().unlink()
+    assert reasons(project.audit(weights=2))["sharpness"] == ["not computed yet"]
 
 
-def test_unreadable(project: Path) -> None:
-    csv(project).write_text("nonsense")
-    assert reasons(project, 0)["sharpness"][0].startswith("cannot be computed again: ")
+def test_unreadable(project: Any) -> None:
+    csv().write_text("nonsense")
+    assert reasons(project.audit())["sharpness"][0].startswith("cannot be computed again: ")
 
 
 @pytest.mark.parametrize("suffix", ["md", "tex", "csv"])
 @pytest.mark.parametrize("method", ["ERM", "SAM"])
-def test_an_edited_cell_of_the_table(project: Path, suffix: str, method: str) -> None:
-    path = Layout("trained", project).table("sharp", suffix)
+def test_an_edited_cell_of_the_table(project: Any, suffix: str, method: str) -> None:
+    path = project.layout.table("sharp", suffix)
     lines = path.read_text().split("\n")
     start = {"md": f"| {method} |", "tex": f"{method} &", "csv": f"sharp,{method.lower()},"}[suffix]
     number = next(i for i, line in enumerate(lines) if line.startswith(start))
     digit = next(i for i in reversed(range(len(lines[number]))) if lines[number][i] in "12345678")
     lines[number] = f"{lines[number][:digit]}9{lines[number][digit + 1 :]}"
     path.write_text("\n".join(lines))
-    (failure,) = audit(project, 0).failures
+    (failure,) = project.audit().failures
     assert failure.cells == (f"sharp: {method}",)
     assert failure.remove == (str(path),)

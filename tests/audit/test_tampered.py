@@ -37,16 +37,6 @@ def stored(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-def reseal(project: Any, run: str) -> None:
-    """Make the provenance of a run agree with its files: what a careful forger would do."""
-    from lets.records.digests import sha256_file
-
-    path = project.path(run, "provenance.json")
-    content = stored(path)
-    content["files"] = {name: sha256_file(project.path(run, name)) for name in content["files"]}
-    path.write_text(json.dumps(content))
-
-
 def accuracy(project: Any, run: str) -> tuple[str, str]:
     """The accuracy of a run as its text, and another of the same length."""
     text = repr(stored(project.path(run, "metrics.json"))["test_accuracy"])
@@ -87,7 +77,7 @@ def test_metrics_edited_with_the_same_size_and_time(project: Any, edit: Edit) ->
 def test_metrics_forged_together_with_their_digest(project: Any, edit: Edit) -> None:
     run = project.run("sam", 1)
     edit(project.path(run, "metrics.json"), '"test_accuracy": 8', '"test_accuracy": 9')
-    reseal(project, run)
+    project.reseal(run)
     project.report()
     audit = project.audit()
     assert failed(audit) == {"numbers"}
@@ -103,7 +93,7 @@ def test_history_forged_together_with_metrics_and_digests(project: Any) -> None:
     path = project.path(run, "history.csv")
     rows = [HistoryRow(**{**vars(row), "loss": row.loss * 0.9}) for row in read_history(path)]
     path.write_text(history_text(rows))
-    reseal(project, run)
+    project.reseal(run)
     audit = project.audit()
     assert failed(audit) == {"numbers"}
     reasons = [one.reason for one in failures(audit, "numbers")]
@@ -144,7 +134,7 @@ def test_trace_of_another_length(project: Any, length: int) -> None:
     run = project.run("sam", 0)
     path = project.path(run, "trace.safetensors")
     save_file({name: numpy.resize(column, length) for name, column in load_file(path).items()}, path)
-    reseal(project, run)
+    project.reseal(run)
     (failure,) = failures(project.audit(), "numbers")
     assert failure.reason.startswith(f"trace.safetensors has {length} values of ")
     path.write_bytes(b"nonsense")

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import pytest
+from tests.audit.found import verdicts
 
 from lets.audit import audit_text, receipt, write_receipt
 
@@ -67,9 +68,9 @@ def test_a_diverged_run_is_no_failure_but_its_cell_is_incomplete(project: Any, w
     project.report()
     audit = project.audit()
     assert audit.failures == ()
-    verdicts = {one.printed.name: str(one.verdict) for one in audit.judged}
-    assert verdicts["table1: ERM × ResNet (small)"] == "incomplete"
-    assert verdicts["table1: SAM × ResNet (small)"] == "verified"
+    found = verdicts(audit)
+    assert found["table1: ERM × ResNet (small)"] == "incomplete"
+    assert found["table1: SAM × ResNet (small)"] == "verified"
 
 
 def test_other_code_is_a_warning(project: Any, write_run: Any) -> None:
@@ -94,10 +95,10 @@ def test_weights(project: Any, monkeypatch: pytest.MonkeyPatch, exact: bool) -> 
 
     seen: list[str] = []
 
-    def evaluate(spec: Any, layout: Any, device: str) -> tuple[float, float]:
+    def evaluate(spec: Any, layout: Any, device: str) -> tuple[float, float, None]:
         seen.append(spec.id)
         metrics = json.loads(layout.run_file(spec.id, "metrics.json").read_text())
-        return metrics["test_loss"] * (1 + 1e-6), metrics["test_accuracy"]
+        return metrics["test_loss"] * (1 + 1e-6), metrics["test_accuracy"], None
 
     monkeypatch.setattr(lets.train.evaluation, "evaluate_weights", evaluate)
     monkeypatch.setattr(lets.audit.weights, "_repeatable", lambda record, spec: exact)
@@ -117,7 +118,7 @@ def test_weights(project: Any, monkeypatch: pytest.MonkeyPatch, exact: bool) -> 
 def test_weights_of_another_run(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import lets.train.evaluation
 
-    monkeypatch.setattr(lets.train.evaluation, "evaluate_weights", lambda *asked: (0.7, 84.0))
+    monkeypatch.setattr(lets.train.evaluation, "evaluate_weights", lambda *asked: (0.7, 84.0, None))
     audit = project.audit(weights=1)
     (failure,) = audit.failures
     assert failure.reason.startswith("its weights give test loss 0.7 and accuracy 84.0, metrics.json says 0.")

@@ -11,15 +11,15 @@ import torch
 
 import lets.data
 from lets.data.bpe import EOS, UNK
-from lets.data.corpora import corpus_info
+from lets.data.corpora import CORPORA
 from lets.data.dataset import Dataset
 from lets.data.digest import arrays_sha256
 from lets.data.folder import find_pictures, picture_folder
 from lets.data.index import PictureIndex, read_index, write_index
-from lets.data.loading import default_root
 from lets.data.pictures import Pictures
 from lets.data.processed import read_processed, write_processed
 from lets.data.readers import Readers
+from lets.data.root import default_root
 from lets.data.sources import sources
 from lets.data.texts import TextDataset
 from lets.data.tokenizing import LONGEST, encode
@@ -27,15 +27,13 @@ from lets.data.translation import Translation
 from lets.data.translation import read as read_translation
 from lets.errors import DataError
 
-TEXTS = [name for name in lets.data.names() if lets.data.describe(name).reader == "lets.data.glue:read"]
 PAIRS = [name for name in lets.data.names() if lets.data.describe(name).task == "translation"]
-ARRAYS = [
-    name for name in lets.data.names() if lets.data.describe(name).reader and name not in [*TEXTS, *PAIRS]
-]
+TEXTS = [name for name in lets.data.names() if lets.data.describe(name).vocabulary and name not in PAIRS]
 PICTURES = [name for name in lets.data.names() if lets.data.describe(name).pictures]
+ARRAYS = [name for name in lets.data.names() if lets.data.describe(name).image and name not in PICTURES]
 
 
-def test_every_available_data_set_is_arrays_pictures_texts_or_pairs() -> None:
+def test_every_data_set_is_arrays_pictures_texts_or_pairs() -> None:
     assert sorted(ARRAYS + PICTURES + TEXTS + PAIRS) == sorted(lets.data.names())
 
 
@@ -140,10 +138,13 @@ def test_some_pictures_of_every_part_can_be_read(pictures: PictureIndex) -> None
 
 @pytest.fixture(params=TEXTS)
 def texts(request: pytest.FixtureRequest) -> TextDataset:
-    """A task of GLUE from LETS_DATA, or from the development machines' copy of five of them."""
-    root = default_root() if "LETS_DATA" in os.environ else request.getfixturevalue("glue_root")
-    folder = root / sources()[request.param].folder
-    if not folder.is_dir():
+    """Texts of a package, or a task of GLUE from LETS_DATA, or from the development machines' copy of five."""
+    source = sources()[request.param]
+    root = default_root()
+    if not source.package and "LETS_DATA" not in os.environ:
+        root = request.getfixturevalue("glue_root")
+    folder = root / source.folder
+    if not source.package and not folder.is_dir():
         pytest.skip(f"no {folder}: set LETS_DATA to the folder that holds glue/")
     found = lets.data.load(request.param, root=root)
     assert isinstance(found, TextDataset)
@@ -185,18 +186,23 @@ def test_texts_become_tokens_of_the_vocabulary(texts: TextDataset) -> None:
 
 @pytest.fixture(params=PAIRS)
 def translation(request: pytest.FixtureRequest) -> Translation:
-    """A parallel corpus from LETS_DATA, or from the development machines' copy, which may be a part of it."""
+    """A parallel corpus of a package, from LETS_DATA or from the development machines' copy, which may be a part."""
+    if request.param not in CORPORA:
+        found = lets.data.load(request.param)
+        assert isinstance(found, Translation)
+        return found
     root = default_root() if "LETS_DATA" in os.environ else request.getfixturevalue("parallel_root")
-    if not any((root / folder).is_dir() for folder in corpus_info(request.param).folders):
+    if not any((root / folder).is_dir() for folder in CORPORA[request.param].folders):
         pytest.skip(f"no {request.param} in {root}: set LETS_DATA to the folder that holds it")
     return read_translation(sources()[request.param], root, partial="LETS_DATA" not in os.environ)
 
 
 def test_sentence_pairs_fit_the_catalogue(translation: Translation) -> None:
-    info, layout = lets.data.describe(translation.name), corpus_info(translation.name)
-    sizes = layout.sizes(info)
-    assert all(len(translation.splits[split]) == sizes[split] for split in ("valid", "test"))
-    whole = len(translation.splits["train"]) + translation.dropped == sizes["train"]
+    info = lets.data.describe(translation.name)
+    if translation.name in CORPORA:
+        assert len(translation.splits["valid"]) == CORPORA[translation.name].valid_size
+    assert len(translation.splits["test"]) == info.test_size
+    whole = len(translation.splits["train"]) + translation.dropped == info.train_size
     assert whole != bool(translation.missing)
     for pairs in translation.splits.values():
         for sentences in (pairs.source, pairs.target):

@@ -13,7 +13,8 @@ import lets.models
 from lets.data.bpe import EOS, Bpe, learn_merges
 from lets.data.corpus import Lines, read_corpus
 from lets.data.sentence_pairs import SentencePairs
-from lets.data.translation import Pairs, Sentences
+from lets.data.tokens import Tokens
+from lets.data.translation import Pairs
 from lets.models.transformer import Transformer
 from lets.train.translation import Decoding, losses, scores, tally
 
@@ -25,7 +26,7 @@ def toy_pairs() -> Pairs:
     generator = torch.Generator().manual_seed(0)
     sources = [torch.randint(3, VOCABULARY, (1 + i % 5,), generator=generator).tolist() for i in range(60)]
     sides = ([[*line, EOS] for line in sources], [[*reversed(line), EOS] for line in sources])
-    return Pairs(*map(Sentences.of, sides))
+    return Pairs(*map(Tokens.of, sides))
 
 
 @pytest.mark.parametrize("name", lets.methods())
@@ -73,7 +74,7 @@ def _short(lines: Lines, words: int) -> tuple[list[str], list[str]]:
 
 
 def _pairs(bpe: Bpe, sides: Sequence[Sequence[str]]) -> Pairs:
-    return Pairs(*(Sentences.of(bpe.encode(side)) for side in sides))
+    return Pairs(*(Tokens.of(bpe.encode(side)) for side in sides))
 
 
 def test_a_small_transformer_learns_short_captions(parallel_root: Path) -> None:

@@ -44,10 +44,9 @@ class Project:
 
     def runs(self, **fields: object) -> list[RunSpec]:
         """The runs whose fields (seed included) have these values, in the order of the params file."""
-        runs = self.matrix.everything.values()
         return [
             run
-            for run in runs
+            for run in self.matrix.runs.values()
             if all({**run.variant, "seed": run.seed}.get(k) == v for k, v in fields.items())
         ]
 

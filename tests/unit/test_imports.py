@@ -18,7 +18,15 @@ ALLOWED = {
     "__main__": {"cli"},
     "errors": {"optim.errors"},
     "optim": set(),  # liftable: torch and the standard library, nothing else
-    "spec": {"errors", "optim.catalogue", "models.catalogue", "data.catalogue"},
+    "spec": {
+        "errors",
+        "optim.catalogue",
+        "models.catalogue",
+        "data.catalogue",
+        "data.extra",
+        "data.repository",
+        "data.root",
+    },
     "records": {"errors", "spec"},
     "data": {"errors", "records"},
     "models": {"errors"},

@@ -3,11 +3,12 @@
 from lets.spec import Layout, expand, load_params
 from lets.spec.params import ANALYSES
 from lets.spec.preflight import (
-    announce,
     forget_stale_locks,
     plainly,
     refuse_without_gpu,
     refuse_without_image,
+    refuse_without_packages,
+    refuse_without_weights,
     selected_file,
 )
 
@@ -19,7 +20,6 @@ with plainly():
     refuse_without_image(layout, workflow.deployment_settings.deployment_method)
 
 if workflow.is_main_process:
-    announce(matrix)
     at_work = forget_stale_locks()
 
 
@@ -27,6 +27,8 @@ onstart:
     if workflow.local_exec:
         with plainly():
             refuse_without_gpu(params)
+            refuse_without_packages(matrix)
+            refuse_without_weights(matrix)
 
 
 wildcard_constraints:

@@ -57,14 +57,14 @@ class Audit:
         return command(list(self.failures))
 
 
-def perform(params_file: Path, default: Path, weights: int | None = None, root: Path = Path()) -> Audit:
+def perform(params_file: Path, default: Path, weights: int | None = None) -> Audit:
     """Audit the profile of a params file; `weights` overrides how many runs are evaluated again.
 
     `default` is the params file that the workflow takes by itself.
     """
     params = load_params(params_file)
     make = "snakemake --cores all" + ("" if params_file == default else f" --configfile {params_file}")
-    case = Case(params, expand(params), Layout(params.profile, root), make)
+    case = Case(params, expand(params), Layout(params.profile), make)
     checks = [check_tree(case), check_digests(case), check_numbers(case), check_data(case)]
     count = params.audit_weights if weights is None else weights
     sample = check_weights(case, count)

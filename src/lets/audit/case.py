@@ -23,12 +23,12 @@ class Case:
 
     @cached_property
     def records(self) -> dict[str, RunRecord]:
-        """The record of every run that can be trained, whether it is there or not."""
+        """The record of every run, whether it is there or not."""
         return {run: RunRecord.at(self.layout, run) for run in self.matrix.runs}
 
     @cached_property
     def states(self) -> dict[str, Status | RecordError]:
-        """The status of every run that can be trained, or why it cannot be read."""
+        """The status of every run, or why it cannot be read."""
         return {run: _state(record) for run, record in self.records.items()}
 
     def complete(self) -> list[RunRecord]:

@@ -94,7 +94,7 @@ def _folder(dataset: str, name: str | None = None) -> Path | None:
     """The folder of the pictures, if it is here."""
     from lets.data.catalogue import describe
     from lets.data.folder import picture_folder
-    from lets.data.loading import default_root
+    from lets.data.root import default_root
 
     try:
         return picture_folder(describe(dataset), default_root(), name)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from lets.report.labels import value_title
 from lets.spec import Matrix, Params, RunSpec
 from lets.spec.checks import RUN_FIELDS
-from lets.spec.matrix import first_seeds
 from lets.spec.params import Analysis, Bars, Curves, Selection, Sensitivity, Table
 
 
@@ -52,9 +51,8 @@ def place(names: tuple[str, ...], run: RunSpec) -> str:
 
 
 def _places(name: str, item: Selection, matrix: Matrix) -> Iterator[Printed]:
-    selected = matrix.select(item)
     groups: dict[str, list[str]] = {}
-    for run in first_seeds(selected) if isinstance(item, Analysis) else selected:
+    for run in matrix.analysed(item) if isinstance(item, Analysis) else matrix.select(item):
         groups.setdefault(place(fields(item), run), []).append(run.id)
     for where, runs in groups.items():
         yield Printed(name, where, tuple(runs))

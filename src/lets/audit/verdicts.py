@@ -18,7 +18,7 @@ class Verdict(StrEnum):
     BY_WEIGHTS = "verified-by-weights"
     """and at least one of its runs was evaluated again from its weights"""
     INCOMPLETE = "incomplete"
-    """a run is missing, diverged, or not available in this version"""
+    """a run is missing or diverged"""
     MISMATCH = "mismatch"
     """a run is damaged, or what is printed does not follow from the runs"""
 
@@ -42,11 +42,11 @@ def _only_missing(case: Case, finding: Finding) -> bool:
 
 
 def _verdict(case: Case, one: Printed, mismatched: Collection[str], confirmed: Collection[str]) -> Verdict:
-    states = {case.states.get(run) for run in one.runs}
+    states = {case.states[run] for run in one.runs}
     if Status.MISSING in states:
         return Verdict.INCOMPLETE
     if one.name in mismatched:
         return Verdict.MISMATCH
-    if states != {Status.FINISHED}:  # None: not available in this version
+    if states != {Status.FINISHED}:
         return Verdict.INCOMPLETE
     return Verdict.BY_WEIGHTS if set(confirmed) & set(one.runs) else Verdict.VERIFIED

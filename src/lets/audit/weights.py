@@ -55,13 +55,12 @@ def check_weights(case: Case, count: int) -> Sample:
 
 def _reason(case: Case, record: RunRecord) -> str:
     """Why the weights of a run cannot have given its numbers; nothing if they do."""
-    from lets.train.evaluation import evaluate_weights, score_weights
+    from lets.train.evaluation import evaluate_weights
 
     spec, said = case.matrix.runs[record.id], record.metrics
     exact = _repeatable(record, spec) and case.device == "cpu"
     try:
-        loss, accuracy = evaluate_weights(spec, case.layout, case.device)
-        scores = score_weights(spec, case.layout, case.device) if said.scores else {}
+        loss, accuracy, scores = evaluate_weights(spec, case.layout, case.device)
     except (DataError, RecordError):
         raise
     except (LetsError, RuntimeError, OSError, ValueError) as error:

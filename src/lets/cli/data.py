@@ -2,9 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from lets.data.dataset import Dataset as Images
+    from lets.data.texts import TextDataset
+    from lets.data.translation import Translation
 
 data = typer.Typer(help="Fetch, verify and prepare data sets and noisy labels.", no_args_is_help=True)
 
@@ -31,27 +36,14 @@ def prepare(
 
     That is its arrays, the list of its pictures, or its sentence pairs in BPE.
     """
-    from lets.data import load
     from lets.data.catalogue import describe
-    from lets.data.dataset import Dataset as Images
-    from lets.data.processed import write_processed
-    from lets.errors import SpecError
     from lets.spec import Layout
 
     path = Layout("").prepared(dataset)
     if describe(dataset).pictures:
         _list_pictures(dataset, root, partial, download, path)
-    elif describe(dataset).task == "translation":
-        _encode_corpus(dataset, root, partial, path)
-    elif partial:
-        raise SpecError(f"--partial – {dataset} is whole or it is not read – leave it out")
     else:
-        loaded = load(dataset, root=root, download=download)
-        if isinstance(loaded, Images):
-            write_processed(loaded, path)
-        else:
-            loaded.write(path)
-            _note_cut_texts(path)
+        _write(_read(dataset, root, partial, download), path)
     print(f"data: {path}")
 
 
@@ -62,8 +54,9 @@ def weights(
     download: Download = False,
 ) -> None:
     """Make pretrained weights and their tokenizer ready, as safetensors below the data root."""
-    from lets.data.loading import default_root
-    from lets.data.pretrained import REVISIONS, fetch_pretrained, pretrained_folder
+    from lets.data.pretrained import fetch_pretrained
+    from lets.data.repository import REVISIONS, pretrained_folder
+    from lets.data.root import default_root
     from lets.errors import SpecError
 
     if repository not in REVISIONS:
@@ -117,13 +110,44 @@ def noise(
     print(f"data: {path} ({100 * card.realised_rate:.1f} % of the labels changed)")
 
 
+def _read(
+    dataset: str, root: Path | None, partial: bool, download: bool
+) -> "Images | TextDataset | Translation":
+    from lets.data import load
+    from lets.data.corpora import CORPORA
+    from lets.data.root import default_root
+    from lets.data.sources import source
+    from lets.data.translation import read
+    from lets.errors import SpecError
+
+    if not partial:
+        return load(dataset, root=root, download=download)
+    if dataset not in CORPORA:
+        raise SpecError(f"--partial – {dataset} is whole or it is not read – leave it out")
+    return read(source(dataset), root or default_root(), download, partial)
+
+
+def _write(loaded: "Images | TextDataset | Translation", path: Path) -> None:
+    from lets.data.dataset import Dataset as Images
+    from lets.data.processed import write_processed
+    from lets.data.translation import Translation
+
+    if isinstance(loaded, Images):
+        return write_processed(loaded, path)
+    loaded.write(path)
+    if isinstance(loaded, Translation):
+        _note_missing_pairs(loaded)
+    else:
+        _note_cut_texts(path)
+
+
 def _note_cut_texts(path: Path) -> None:
     from lets.data.texts import TextDataset
-    from lets.data.tokenizing import LONGEST, encode
+    from lets.data.tokenizing import LONGEST, truncated
 
     dataset = TextDataset.read(path)
     for split, texts in dataset.splits.items():
-        if cut := encode(texts.rows, dataset.tokenizer).truncated:
+        if cut := truncated(texts.rows, dataset.tokenizer):
             print(
                 f"note: {cut} of {len(texts)} texts of {split} are longer than {LONGEST} tokens, "
                 "the rest of them is not read",
@@ -131,15 +155,11 @@ def _note_cut_texts(path: Path) -> None:
             )
 
 
-def _encode_corpus(dataset: str, root: Path | None, partial: bool, path: Path) -> None:
-    from lets.data.corpus import read_corpus
-    from lets.data.loading import default_root
-    from lets.data.translation import LONGEST_TRAINED, encode
+def _note_missing_pairs(translation: "Translation") -> None:
+    from lets.data.translation import LONGEST_TRAINED
 
-    translation = encode(read_corpus(dataset, root or default_root(), partial))
-    translation.write(path)
     for missing in translation.missing:
-        print(f"note: not all of {dataset}: {missing}", file=sys.stderr)
+        print(f"note: not all of {translation.name}: {missing}", file=sys.stderr)
     if translation.dropped:
         print(
             f"note: {translation.dropped} training pairs left out, longer than {LONGEST_TRAINED} tokens",
@@ -150,7 +170,7 @@ def _encode_corpus(dataset: str, root: Path | None, partial: bool, path: Path) -
 def _list_pictures(dataset: str, root: Path | None, partial: bool, download: bool, path: Path) -> None:
     from lets.data.folder import find_pictures
     from lets.data.index import write_index
-    from lets.data.loading import default_root
+    from lets.data.root import default_root
 
     index = find_pictures(dataset, root or default_root(), partial, download)
     write_index(index, path)

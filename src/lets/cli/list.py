@@ -41,7 +41,6 @@ def _methods() -> dict[str, dict[str, Any]]:
     return {
         name: {
             **{part: getattr(info, part) for part in parts},
-            "available": True,
             "hyperparameters": {h.name: h.default for h in info.hyperparameters.values()},
         }
         for name, info in METHODS.items()
@@ -62,16 +61,16 @@ def _architectures() -> dict[str, dict[str, Any]]:
     from lets.models.catalogue import ARCHITECTURES
     from lets.models.cost import cost
 
-    rows = _plain(ARCHITECTURES.values(), ("title", "family", "paper", "available", "image", "classes"))
+    rows = _plain(ARCHITECTURES.values(), ("title", "family", "paper", "image", "classes"))
     for name, info in ARCHITECTURES.items():
-        rows[name].update(asdict(cost(name, info.classes, info.image)) if info.available else {})
+        rows[name].update(asdict(cost(name, info.classes, info.image)))
     return rows
 
 
 def _datasets() -> dict[str, dict[str, Any]]:
     from lets.data.catalogue import DATASETS
 
-    return _plain(DATASETS.values(), ("title", "classes", "train_size", "test_size", "image", "available"))
+    return _plain(DATASETS.values(), ("title", "classes", "train_size", "test_size", "image"))
 
 
 def _plain(infos: Iterable[Any], fields: tuple[str, ...]) -> dict[str, dict[str, Any]]:
@@ -79,8 +78,7 @@ def _plain(infos: Iterable[Any], fields: tuple[str, ...]) -> dict[str, dict[str,
 
 
 def _line(name: str, row: dict[str, Any]) -> str:
-    state = "" if row["available"] else "not available in this version"
-    line = f"{name:<18}{row['title']:<22}{_size(row)}{state}".rstrip()
+    line = f"{name:<18}{row['title']:<22}{_size(row)}".rstrip()
     settings = [
         f"{key}={'…' if value is None else value}" for key, value in row.get("hyperparameters", {}).items()
     ]
@@ -91,7 +89,7 @@ def _line(name: str, row: dict[str, Any]) -> str:
 def _size(row: dict[str, Any]) -> str:
     """How large a data set is; of an architecture, also the data that its operations are counted for."""
     if "train_size" in row:
-        return f"{row['train_size']:,} + {row['test_size']:,} samples".ljust(28)
+        return f"{row['train_size']:,} + {row['test_size']:,} samples"
     if "flops" not in row:
         return ""
     operations = amount(row["flops"], "FLOP")

@@ -1,7 +1,6 @@
 """`lets plan`: what a params file asks for, before anybody starts a thousand trainings."""
 
 import json as json_format
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -30,9 +29,9 @@ def plan(
 ) -> None:
     """Say what tables and figures ask for: runs and how many exist, operations, GPU-hours, disk.
 
-    Of the runs some are done, diverged (div.) or begun; others are not available in this version (n/a).
-    A forward-backward pass counts as three forwards; what is measured after every epoch counts too. Hours
-    follow from --tflops, or from the speed of finished runs of this profile; without either they are unknown.
+    Of the runs some are done, diverged (div.) or begun. A forward-backward pass counts as three forwards; what
+    is measured after every epoch counts too. Hours follow from --tflops, or from the speed of finished runs of
+    this profile; without either they are unknown.
 
     Example: lets plan params/paper.yaml --tflops 20
     """
@@ -73,7 +72,7 @@ def _plan(path: Path, tflops: float | None) -> Found:
     params = load_params(path)
     matrix, layout = expand(params), Layout(params.profile)
     networks = _networks(matrix)
-    outcomes = {id: read_outcome(run, matrix, layout) for id, run in matrix.runs.items()}
+    outcomes = {id: read_outcome(run, layout) for id, run in matrix.runs.items()}
     measured = measured_speeds(outcomes.values(), layout, networks)
     speed = (lambda run: tflops * 1e12) if tflops else measured.of
     jobs = all_jobs(params, outcomes, matrix, layout, networks, speed)
@@ -84,12 +83,11 @@ def _plan(path: Path, tflops: float | None) -> Found:
         "profile": params.profile,
         "device": params.device,
         "experiments": _experiments(params, matrix),
-        "shared": sum(map(len, matrix.experiments.values())) - len(matrix.everything),
-        "unavailable": dict(Counter(matrix.unavailable.values())),
+        "shared": sum(map(len, matrix.experiments.values())) - len(matrix.runs),
         "steps": sum(map(steps, runs)),
         "tables": {name: asdict(demand_of(item, jobs, matrix)) for name, item in params.tables.items()},
         "figures": {name: asdict(demand_of(item, jobs, matrix)) for name, item in params.figures.items()},
-        "all": asdict(add_up(jobs, len(matrix.unavailable))),
+        "all": asdict(add_up(jobs)),
         "state_bytes": max(states, default=0),
         "speed": _speed(runs, speed, "" if tflops else measured.device, measured.runs),
     }

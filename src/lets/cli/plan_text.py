@@ -24,8 +24,6 @@ def _lines(found: Found) -> Iterator[str]:
     total = found["all"]
     yield f"\nto train   {total['runs']:,} runs, {found['steps']:,} steps"
     yield f"           about {total['passes']:,} forward-backward passes"
-    for reason, count in found["unavailable"].items():
-        yield f"left out   {count:>5} runs: {reason}"
     for kind in ("tables", "figures"):
         if found[kind]:
             yield from ("", _row(found, kind, None), *(_row(found, *row) for row in found[kind].items()))
@@ -42,9 +40,8 @@ def _experiment_lines(found: Found) -> Iterator[str]:
     for name, one in found["experiments"].items():
         product = " × ".join(f"{count} {axis}" for axis, count in one["axes"].items() if count > 1)
         yield f"{name:<{width}}{one['runs']:>5} runs" + (f" = {product}" if product else "")
-    asked = sum(one["runs"] for one in found["experiments"].values()) - found["shared"]
     shared = f", {found['shared']} shared by experiments" if found["shared"] else ""
-    yield f"{'in all':<{width}}{asked:>5} runs{shared}"
+    yield f"{'in all':<{width}}{found['all']['runs']:>5} runs{shared}"
 
 
 def _row(found: Found, name: str, demand: Found | None) -> str:
@@ -55,7 +52,6 @@ def _row(found: Found, name: str, demand: Found | None) -> str:
         "done",
         "div.",
         "begun",
-        "n/a",
         "analyses",
         "passes",
         "FLOP",
@@ -65,11 +61,11 @@ def _row(found: Found, name: str, demand: Found | None) -> str:
         "disk",
     )
     cells = titles if demand is None else _cells(demand)
-    return f"{name:<{width}}" + "".join(map(str.rjust, cells, (6, 6, 5, 6, 5, 9, 8, 8, 8, 9, 9, 8)))
+    return f"{name:<{width}}" + "".join(map(str.rjust, cells, (6, 6, 5, 6, 9, 8, 8, 8, 9, 9, 8)))
 
 
 def _cells(demand: Found) -> list[str]:
-    counts = [f"{demand[key]:,}" for key in ("runs", "finished", "diverged", "begun", "left_out")]
+    counts = [f"{demand[key]:,}" for key in ("runs", "finished", "diverged", "begun")]
     analyses = f"{demand['analysed']}/{demand['analyses']}" if demand["analyses"] else "–"
     amounts = [amount(demand[key]) for key in ("passes", "flops", "flops_to_go")]
     hours = [_hours(demand[key]) for key in ("hours", "hours_to_go")]

@@ -10,7 +10,7 @@ import typer
 from lets.cli.options import DEMO, ParamsFile
 
 if TYPE_CHECKING:
-    from lets.spec import Layout, Matrix, RunSpec
+    from lets.spec import Layout, RunSpec
 
 Item = TypeVar("Item")
 
@@ -44,7 +44,7 @@ def report(
             [write_page(content, matrix, layout), write_summary(matrix, layout), write_runs(matrix, layout)]
         )
     shown = [run for item in (*tables.values(), *figures.values()) for run in matrix.select(item)]
-    _name_absent(list(matrix.everything.values()) if page or everything else shown, matrix, layout)
+    _name_absent(list(matrix.runs.values()) if page or everything else shown, layout)
 
 
 def _chosen(kind: str, items: Mapping[str, Item], names: Sequence[str]) -> Mapping[str, Item]:
@@ -62,9 +62,9 @@ def _print(paths: Iterable[Path]) -> None:
         print(path, flush=True)
 
 
-def _name_absent(runs: "Iterable[RunSpec]", matrix: "Matrix", layout: "Layout") -> None:
+def _name_absent(runs: "Iterable[RunSpec]", layout: "Layout") -> None:
     from lets.report.notes import absent_notes
     from lets.results import read_outcome
 
-    for note in absent_notes(read_outcome(run, matrix, layout) for run in runs):
+    for note in absent_notes(read_outcome(run, layout) for run in runs):
         print(note, file=sys.stderr)

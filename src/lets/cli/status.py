@@ -16,26 +16,26 @@ def status(
 ) -> None:
     """Show what is done and what is not, by experiment: methods × architectures, finished/asked for.
 
-    `–` is not available in this version, `!1` counts diverged runs, `+1` runs that have begun.
+    `!1` counts diverged runs, `+1` runs that have begun.
     """
     from lets.records.progress import progress
     from lets.spec import Layout, expand, load_params
 
     content = load_params(params)
     matrix, layout = expand(content), Layout(content.profile)
-    states = {run: _state(spec, matrix, layout) for run, spec in matrix.everything.items()}
+    states = {run: _state(spec, layout) for run, spec in matrix.runs.items()}
     if runs:
-        print("\n".join(f"{state:<12} {run}" for run, state in states.items()))
+        print("\n".join(f"{state:<11} {run}" for run, state in states.items()))
     else:
         for experiment in matrix.experiments:
             _print_grid(experiment, matrix, states)
     print(f"{content.profile}: {progress(matrix, layout)}{_others(list(states.values()))}")
 
 
-def _state(run: "RunSpec", matrix: "Matrix", layout: "Layout") -> str:
+def _state(run: "RunSpec", layout: "Layout") -> str:
     from lets.results.outcomes import TO_DO, read_outcome
 
-    state = read_outcome(run, matrix, layout).state
+    state = read_outcome(run, layout).state
     return "begun" if state in TO_DO and layout.state(run.id).is_file() else state
 
 
@@ -47,7 +47,7 @@ def _others(states: list[str]) -> str:
 def _print_grid(experiment: str, matrix: "Matrix", states: dict[str, str]) -> None:
     from lets.report.labels import value_title
 
-    runs = [matrix.everything[run] for run in matrix.experiments[experiment]]
+    runs = [matrix.runs[run] for run in matrix.experiments[experiment]]
     columns = list(dict.fromkeys(run.architecture for run in runs))
     titles = [value_title("architecture", name) for name in columns]
     widths = [max(len(title), 7) + 2 for title in titles]
@@ -63,9 +63,6 @@ def _print_grid(experiment: str, matrix: "Matrix", states: dict[str, str]) -> No
 
 
 def _count(states: list[str]) -> str:
-    asked = [state for state in states if state != "unavailable"]
-    if not asked:
-        return "–"
     diverged, begun = states.count("diverged"), states.count("begun")
     marks = (f" !{diverged}" if diverged else "") + (f" +{begun}" if begun else "")
-    return f"{states.count('finished')}/{len(asked)}{marks}"
+    return f"{states.count('finished')}/{len(states)}{marks}"

@@ -22,8 +22,8 @@ def why(
     content = load_params(params)
     matrix, layout = expand(content), Layout(content.profile)
     wanted = run.removeprefix(f"{layout.runs}/").rstrip("/")
-    spec = matrix.everything[wanted] if wanted in matrix.unavailable else matrix.find(wanted)
-    outcome = read_outcome(spec, matrix, layout)
+    spec = matrix.find(wanted)
+    outcome = read_outcome(spec, layout)
     experiments = [name for name, ids in matrix.experiments.items() if spec.id in ids]
     print(spec.id)
     print(f"  state        {outcome.state}: {_decision(outcome, layout)}")
@@ -44,7 +44,6 @@ def _decision(outcome: "Outcome", layout: "Layout") -> str:
         "missing": f"will be trained: {start}",
         "partial": f"will be trained: {outcome.reason}; {start}",
         "unreadable": f"{remake} ({outcome.reason})",
-        "unavailable": f"will not be trained: {outcome.reason}",
     }[outcome.state]
 
 

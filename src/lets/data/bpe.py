@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lets.data.extra import language
+from lets.data.tokens import PAD
 from lets.errors import DataError
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EOS", "PAD", "UNK", "Bpe", "Merge", "learn_merges", "read_merges"]
 
-PAD, EOS, UNK = 0, 1, 2
+EOS, UNK = 1, 2
 END = "</w>"
 PRIVATE = 0xF0000
 """the first code point that stands for no character"""

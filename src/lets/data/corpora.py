@@ -17,7 +17,8 @@ class CorpusInfo:
 
     The first of its `folders` below the data root is read. `raw` text has to be lower-cased and split into
     words; the other was, and may have a BPE applied to it by subword-nmt, which is undone. `code` is the file
-    of the merges of its BPE; where there is none, they are learned from the training text.
+    of the merges of its BPE; where there is none, they are learned from the training text. `made_by` is what
+    makes the files, where nobody offers them as they are.
     """
 
     folders: tuple[str, ...]
@@ -25,6 +26,7 @@ class CorpusInfo:
     valid_size: int
     raw: bool
     code: str = ""
+    made_by: str = ""
 
     def sizes(self, info: DatasetInfo) -> dict[str, int]:
         """How many pairs each split has."""
@@ -32,12 +34,13 @@ class CorpusInfo:
 
 
 CORPORA = {
-    "iwslt14": CorpusInfo(  # what fairseq's examples/translation/prepare-iwslt14.sh leaves behind
+    "iwslt14": CorpusInfo(
         folders=("iwslt14.tokenized.de-en", "iwslt14.de-en"),
         stems={split: split for split in SPLITS},
         valid_size=7_283,
         raw=False,
         code="code",
+        made_by="fairseq's examples/translation/prepare-iwslt14.sh with the scripts of Moses",
     ),
     "multi30k": CorpusInfo(
         folders=("multi30k",),
@@ -49,9 +52,10 @@ CORPORA = {
 
 
 def corpus_info(name: str) -> CorpusInfo:
-    """The parallel corpus called `name`; SpecError for any other data set."""
+    """How the folder of the corpus called `name` looks; SpecError for any other data set."""
     if name not in CORPORA:
         raise SpecError(
-            f"dataset {name!r} – {describe(name).title} is no translation – choose from: {', '.join(CORPORA)}"
+            f"dataset {name!r} – {describe(name).title} is no folder of sentence pairs – "
+            f"choose from: {', '.join(CORPORA)}"
         )
     return CORPORA[name]

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from lets.data.catalogue import describe
 from lets.data.corpora import SPLITS, CorpusInfo, corpus_info
-from lets.data.sources import source
+from lets.data.download import download
+from lets.data.sources import Source, source
 from lets.errors import ChecksumError, DataError
 
-__all__ = ["Corpus", "Lines", "read_corpus", "split_words"]
+__all__ = ["Corpus", "Lines", "fetch_missing", "read_corpus", "split_words"]
 
 WORD = re.compile(r"\w+(?:[-'’.,]\w+)*|[^\w\s]")
 BPE_MARK = "@@ "
@@ -41,6 +42,17 @@ class Corpus:
     splits: Mapping[str, Lines]
     missing: tuple[str, ...]
     code: Path | None
+
+
+def fetch_missing(source: Source, root: Path) -> None:
+    """Download the files of a corpus that are not below `root`, neither packed nor unpacked.
+
+    Those that are there stay as they are. Where nobody offers the files nothing is done: reading says why.
+    """
+    for one in source.downloads:
+        packed = root / one.file
+        if not packed.is_file() and not packed.with_suffix("").is_file():
+            download(one, packed)
 
 
 def read_corpus(name: str, root: Path, partial: bool = False) -> Corpus:
@@ -86,16 +98,26 @@ def _folder(name: str, layout: CorpusInfo, root: Path) -> Path:
     for one in layout.folders:
         if (root / one).is_dir():
             return root / one
-    first = root / layout.folders[0]
-    raise DataError(
-        f"{first} – missing, so {name} cannot be read – get it from {source(name).homepage};  if it lies "
-        f"elsewhere, link it:  ln -s FOLDER {first}  or set LETS_DATA to the folder that holds {first.name}/"
+    raise _missing(name, layout, root / layout.folders[0])
+
+
+def _missing(name: str, layout: CorpusInfo, path: Path) -> DataError:
+    folder = layout.folders[0]
+    if layout.made_by:
+        return DataError(
+            f"{path} – missing, so {name} cannot be read, and nobody offers it for download: it is made by "
+            f"{layout.made_by} – run that and link what it made:  ln -s MADE {path}  or set LETS_DATA to the "
+            f"folder that holds {folder}/"
+        )
+    return DataError(
+        f"{path} – missing, so {name} cannot be read – run  lets data prepare {name} --download  or set "
+        f"LETS_DATA to the folder that holds {folder}/"
     )
 
 
 def _read_split(name: str, layout: CorpusInfo, folder: Path, split: str) -> dict[str, list[str]]:
     paths = {language: folder / f"{layout.stems[split]}.{language}" for language in ("de", "en")}
-    lines = {language: _read_lines(name, path) for language, path in paths.items()}
+    lines = {language: _read_lines(name, layout, path) for language, path in paths.items()}
     if len(lines["de"]) != len(lines["en"]):
         raise DataError(
             f"{paths['de']} – {len(lines['de'])} lines, {paths['en'].name} has {len(lines['en'])} – "
@@ -109,7 +131,7 @@ def _read_split(name: str, layout: CorpusInfo, folder: Path, split: str) -> dict
     return lines
 
 
-def _read_lines(name: str, path: Path) -> list[str]:
+def _read_lines(name: str, layout: CorpusInfo, path: Path) -> list[str]:
     zipped = path.with_name(path.name + ".gz")
     try:
         if path.is_file():
@@ -117,13 +139,12 @@ def _read_lines(name: str, path: Path) -> list[str]:
         elif zipped.is_file():
             content = gzip.decompress(zipped.read_bytes())
         else:
-            raise DataError(
-                f"{path} – missing – {name} is three pairs of files, see {source(name).homepage}; bring it, "
-                "as it is or as .gz"
-            )
+            raise _missing(name, layout, path)
         text = content.decode()
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise ChecksumError(f"{path} – damaged, no text in UTF-8 ({error}) – copy it once more") from error
+        raise ChecksumError(
+            f"{path} – damaged, no text in UTF-8 ({error}) – delete it and bring it again"
+        ) from error
     # not splitlines: a line separator of Unicode within a sentence ends no line
     return text.replace(BPE_MARK, "").replace("\r\n", "\n").removesuffix("\n").split("\n") if text else []
 

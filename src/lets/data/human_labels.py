@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lets.data.catalogue import HUMAN_LABELS, describe
 from lets.data.download import download as fetch
-from lets.data.loading import default_root
+from lets.data.root import default_root
 from lets.data.sources import Archive, source
 from lets.data.unpickle import ALLOWED
 from lets.errors import ChecksumError, DataError

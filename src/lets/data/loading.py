@@ -1,12 +1,12 @@
 """Load a data set by name."""
 
-import os
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-from lets.data.catalogue import describe, names
+from lets.data.catalogue import describe
 from lets.data.dataset import Dataset
+from lets.data.root import default_root
 from lets.data.sources import source
 from lets.errors import SpecError
 
@@ -14,12 +14,7 @@ if TYPE_CHECKING:
     from lets.data.texts import TextDataset
     from lets.data.translation import Translation
 
-__all__ = ["default_root", "load"]
-
-
-def default_root() -> Path:
-    """The data root where none is given: the environment variable LETS_DATA, else data/raw."""
-    return Path(os.environ.get("LETS_DATA") or "data/raw")
+__all__ = ["load"]
 
 
 def load(
@@ -28,19 +23,14 @@ def load(
     """Read and verify a data set; `root` is torchvision's root (it holds cifar-10-batches-py/ and the like).
 
     Images come as a Dataset, the tasks of GLUE as a TextDataset, sentence pairs as a Translation. Nothing is
-    downloaded unless `download` is true. Raises SpecError for a name that is unknown or not available,
-    DataError for a missing file, ChecksumError for a file with the wrong bytes.
+    downloaded unless `download` is true. Raises SpecError for an unknown name, DataError for a missing
+    file, ChecksumError for a file with the wrong bytes.
     """
     info = describe(name)
     if info.pictures:
         raise SpecError(
             f"dataset {name!r} – {info.title} stays in its folder, there are no arrays of it – "
             f"list its pictures:  lets data prepare {name}"
-        )
-    if not info.available:
-        raise SpecError(
-            f"dataset {name!r} – {info.title} is not available in this version – "
-            f"choose from: {', '.join(names())}"
         )
     dataset: Dataset | TextDataset | Translation = resolve_name(info.reader)(
         source(name), Path(root or default_root()), download

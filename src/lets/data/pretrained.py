@@ -18,17 +18,13 @@ from torch import Tensor
 
 from lets.data.digest import arrays_sha256
 from lets.data.extra import language
+from lets.data.repository import PICKLE, REVISIONS, TOKENIZER, WEIGHTS, pretrained_folder, whole_folder
 from lets.data.tokenizing import pretrained_tokenizer
 from lets.errors import ChecksumError, DataError
 from lets.records.files import storage_errors, write_bytes
 
-__all__ = ["REVISIONS", "Pretrained", "fetch_pretrained", "pretrained_folder", "read_pretrained"]
+__all__ = ["Pretrained", "fetch_pretrained", "read_pretrained"]
 
-REVISIONS = {"microsoft/deberta-base": "0d1b43ccf21b5acd9f4e5f7b077fa698f05cf195"}
-"""repository → the commit that is fetched"""
-
-WEIGHTS, PICKLE = "model.safetensors", "pytorch_model.bin"
-TOKENIZER = ("vocab.json", "merges.txt")
 PREFIX = "deberta."
 POSITIONS = (f"{PREFIX}embeddings.position_embeddings.weight", f"{PREFIX}embeddings.position_ids")
 """absolute positions, which only the decoder of the pretraining adds, and a buffer: 0, 1, 2, …"""
@@ -47,21 +43,10 @@ class Pretrained:
         return arrays_sha256(self.weights)
 
 
-def pretrained_folder(repository: str, root: Path) -> Path:
-    """Where the files of a repository lie below the data root."""
-    return root / repository.replace("/", "--")
-
-
 def read_pretrained(repository: str, root: Path) -> Pretrained:
     """Read weights and tokenizer; DataError says how to get what is missing, ChecksumError what is damaged."""
-    folder = pretrained_folder(repository, root)
+    folder = whole_folder(repository, root)
     path = folder / WEIGHTS
-    if not path.is_file():
-        raise DataError(
-            f"{path} – missing, so nothing can start from {repository} – run  lets data weights {repository} "
-            f"--download;  where there is no network, bring {', '.join((PICKLE, *TOKENIZER))} of its commit "
-            f"{REVISIONS[repository]} to {folder} and run  lets data weights {repository}"
-        )
     try:
         weights = _encoder(safetensors.torch.load_file(path))
     except (safetensors.SafetensorError, ValueError) as error:

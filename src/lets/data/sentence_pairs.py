@@ -6,9 +6,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from lets.data.bpe import PAD
 from lets.data.loader import Loader
-from lets.data.translation import Pairs, Sentences
+from lets.data.translation import Pairs
 from lets.errors import SpecError
 
 __all__ = ["SentencePairs"]
@@ -45,7 +44,7 @@ class SentencePairs(Loader):
             rank=rank,
             ranks=ranks,
         )
-        self.source, self.target = _Stored(pairs.source, device), _Stored(pairs.target, device)
+        self.source, self.target = pairs.source.to(device), pairs.target.to(device)
 
     @cached_property
     def cuts(self) -> list[tuple[int, int]]:
@@ -105,18 +104,3 @@ class SentencePairs(Loader):
             where = slice(start + rank, stop, ranks)
             widths = self.lengths[:, order[where]].amax(1).tolist()
             yield self.source.padded(there[where], widths[0]), self.target.padded(there[where], widths[1])
-
-
-class _Stored:
-    """Sentences on a device."""
-
-    def __init__(self, sentences: Sentences, device: torch.device | str) -> None:
-        self.ids = sentences.ids.to(device)
-        self.ends = sentences.ends.to(device)
-        self.starts = (sentences.ends - sentences.lengths).to(device)
-
-    def padded(self, index: Tensor, width: int) -> Tensor:
-        """The sentences `index` as int64 [B, width], PAD behind them."""
-        where = self.starts[index, None] + torch.arange(width, device=index.device)
-        inside = where < self.ends[index, None]
-        return torch.where(inside, self.ids[where.clamp(max=len(self.ids) - 1)], PAD).long()

@@ -37,9 +37,10 @@ class File:
 
 @dataclass(frozen=True)
 class Source:
-    """Origin, licence and citation of a data set; digests of its bytes if this version reads it.
+    """Origin, licence and citation of a data set; digests of its bytes where they are known.
 
-    `downloads` are files that are fetched as they are, where there is no `archive` of them.
+    `downloads` are files that are fetched as they are, where there is no `archive` of them. Of what comes with
+    a package, `package` is what pip installs to get these bytes, and `folder` begins with what is imported.
     `human_labels` is the file of the labels that people gave its training set anew.
     """
 
@@ -51,6 +52,7 @@ class Source:
     archive: Archive | None = None
     downloads: tuple[Archive, ...] = field(default=())
     folder: str = ""
+    package: str = ""
     files: tuple[File, ...] = field(default=())
     arrays_sha256: str = ""
     human_labels: Archive | None = None

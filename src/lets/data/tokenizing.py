@@ -2,28 +2,25 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
 from lets.data.extra import language
-from lets.errors import ChecksumError, DataError
+from lets.data.tokens import Tokens
+from lets.errors import ChecksumError
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
 
 __all__ = [
     "PRETRAINED_VOCABULARY",
     "SPECIAL",
     "VOCABULARY",
-    "Tokens",
     "encode",
     "pretrained_tokenizer",
     "train_tokenizer",
+    "truncated",
 ]
 
 SPECIAL = ("[PAD]", "[CLS]", "[SEP]", "[UNK]")
@@ -35,18 +32,6 @@ VOCABULARY = 4_000
 PRETRAINED_VOCABULARY = 50_265
 LONGEST = 256
 """tokens that a text may have, special ones included: what the fine-tuning of DeBERTa's authors reads of GLUE"""
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """Texts as `ids` int32, one after the other, with their `lengths` int64 [N]; on the CPU.
-
-    `truncated` of them were longer than LONGEST; the rest of those is gone.
-    """
-
-    ids: Tensor
-    lengths: Tensor
-    truncated: int
 
 
 def train_tokenizer(rows: Iterable[Sequence[str]]) -> str:
@@ -70,15 +55,10 @@ def train_tokenizer(rows: Iterable[Sequence[str]]) -> str:
 def pretrained_tokenizer(folder: Path) -> str:
     """Return the tokenizer of microsoft/deberta-base, from vocab.json and merges.txt in `folder`, as json.
 
-    A pair is [CLS] first [SEP] second [SEP], as it was pretrained. Raises DataError for a missing file and
-    ChecksumError for a vocabulary that is another one.
+    A pair is [CLS] first [SEP] second [SEP], as it was pretrained. Raises ChecksumError for a vocabulary that
+    is another one.
     """
     vocabulary, merges = folder / "vocab.json", folder / "merges.txt"
-    for path in (vocabulary, merges):
-        if not path.is_file():
-            raise DataError(
-                f"{path} – missing, so no text can be read – run  lets data weights microsoft/deberta-base --download"
-            )
     known = json.loads(vocabulary.read_text(encoding="utf-8"))
     if len(known) != PRETRAINED_VOCABULARY or [known.get(token) for token in SPECIAL] != [0, 1, 2, 3]:
         raise ChecksumError(
@@ -94,16 +74,23 @@ def encode(rows: Sequence[Sequence[str]], tokenizer: str) -> Tokens:
     """Return the token ids of texts of one or two sentences, framed by [CLS] and [SEP].
 
     Of a text of more than LONGEST tokens the longer sentence loses tokens at its end until the text fits
-    (the usual recipe); `Tokens.truncated` counts them.
+    (the usual recipe); `truncated` counts such texts.
     """
+    return Tokens.of([encoding.ids for encoding in _encodings(rows, tokenizer)])
+
+
+def truncated(rows: Sequence[Sequence[str]], tokenizer: str) -> int:
+    """Count the texts of more than LONGEST tokens: `encode` leaves the rest of them out."""
+    return sum(bool(encoding.overflowing) for encoding in _encodings(rows, tokenizer))
+
+
+def _encodings(rows: Sequence[Sequence[str]], tokenizer: str) -> Sequence["Encoding"]:
     encoder = language("tokenizers").Tokenizer.from_str(tokenizer)
     encoder.no_padding()
     encoder.enable_truncation(LONGEST, strategy="longest_first")
     inputs = [tuple(row) if len(row) == 2 else row[0] for row in rows]
-    encodings = encoder.encode_batch_fast(inputs)
-    lengths = torch.tensor([len(encoding.ids) for encoding in encodings], dtype=torch.int64)
-    ids = torch.tensor(list(chain.from_iterable(e.ids for e in encodings)), dtype=torch.int32)
-    return Tokens(ids, lengths, sum(bool(encoding.overflowing) for encoding in encodings))
+    found: Sequence[Encoding] = encoder.encode_batch_fast(inputs)
+    return found
 
 
 def _tokenizer(model: Any) -> "Tokenizer":

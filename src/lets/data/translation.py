@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import torch
@@ -11,11 +10,12 @@ from torch import Tensor
 from lets.data.artifact import read_artifact, write_artifact
 from lets.data.bpe import Bpe, learn_merges, read_merges
 from lets.data.catalogue import describe
-from lets.data.corpus import Corpus, read_corpus
+from lets.data.corpus import Corpus, fetch_missing, read_corpus
 from lets.data.sources import Source
+from lets.data.tokens import Tokens
 from lets.errors import DataError
 
-__all__ = ["LONGEST", "LONGEST_TRAINED", "Pairs", "Sentences", "Translation", "encode", "read"]
+__all__ = ["LONGEST", "LONGEST_TRAINED", "Pairs", "Translation", "encode", "read"]
 
 LONGEST_TRAINED = 175
 """tokens that a training sentence may have: longer ones are left out with their translation"""
@@ -25,33 +25,11 @@ LONGEST = 1_024
 
 
 @dataclass(frozen=True)
-class Sentences:
-    """Token ids of many sentences, one after the other in `ids` int32; `ends` int64 [N]: where each one ends."""
-
-    ids: Tensor
-    ends: Tensor
-
-    def __len__(self) -> int:
-        return len(self.ends)
-
-    @property
-    def lengths(self) -> Tensor:
-        """Tokens of every sentence, int64 [N]."""
-        return self.ends.diff(prepend=self.ends.new_zeros(1))
-
-    @classmethod
-    def of(cls, sentences: Sequence[Sequence[int]]) -> "Sentences":
-        """Put sentences one after the other."""
-        lengths = torch.tensor([len(sentence) for sentence in sentences], dtype=torch.int64)
-        return cls(torch.tensor([*chain.from_iterable(sentences)], dtype=torch.int32), lengths.cumsum(0))
-
-
-@dataclass(frozen=True)
 class Pairs:
     """German `source` and English `target`; every sentence ends with EOS."""
 
-    source: Sentences
-    target: Sentences
+    source: Tokens
+    target: Tokens
 
     def __len__(self) -> int:
         return len(self.target)
@@ -85,8 +63,8 @@ class Translation:
         return texts | {
             f"{split}.{side}.{name}": array
             for split, pairs in self.splits.items()
-            for side, sentences in vars(pairs).items()
-            for name, array in vars(sentences).items()
+            for side, tokens in vars(pairs).items()
+            for name, array in (("ids", tokens.ids), ("ends", tokens.ends))
         }
 
     def write(self, path: Path) -> None:
@@ -105,14 +83,14 @@ class Translation:
         """Read what `write` wrote; a missing file raises DataError, other bytes ChecksumError."""
         card, arrays = read_artifact(path)
 
-        def sentences(split: str, side: str) -> Sentences:
-            return Sentences(arrays[f"{split}.{side}.ids"], arrays[f"{split}.{side}.ends"])
+        def tokens(split: str, side: str) -> Tokens:
+            return Tokens(arrays[f"{split}.{side}.ids"], arrays[f"{split}.{side}.ends"])
 
         return cls(
             card["name"],
             card["title"],
             splits={
-                split: Pairs(sentences(split, "source"), sentences(split, "target"))
+                split: Pairs(tokens(split, "source"), tokens(split, "target"))
                 for split in ("train", "valid", "test")
             },
             references={split: _lines(arrays[f"{split}.references"]) for split in ("valid", "test")},
@@ -123,10 +101,12 @@ class Translation:
 
 
 def read(source: Source, root: Path, download: bool = False, partial: bool = False) -> Translation:
-    """Read, verify and encode a parallel corpus below `root`; it cannot be downloaded.
+    """Read, verify and encode a parallel corpus below `root`; `download` first fetches what is missing.
 
-    Errors are those of `read_corpus` and `encode`.
+    Errors are those of `download`, `read_corpus` and `encode`.
     """
+    if download:
+        fetch_missing(source, root)
     return encode(read_corpus(source.name, root, partial))
 
 
@@ -155,7 +135,7 @@ def encode(corpus: Corpus) -> Translation:
     return Translation(
         corpus.name,
         info.title,
-        splits={split: Pairs(*map(Sentences.of, sides)) for split, sides in encoded.items()},
+        splits={split: Pairs(*map(Tokens.of, sides)) for split, sides in encoded.items()},
         references={split: tuple(corpus.splits[split].target) for split in ("valid", "test")},
         bpe=bpe,
         missing=corpus.missing,

@@ -5,7 +5,7 @@ from pkgutil import resolve_name
 from torch import nn
 
 from lets.errors import SpecError
-from lets.models.catalogue import describe, names
+from lets.models.catalogue import describe
 
 __all__ = ["create"]
 
@@ -15,15 +15,10 @@ def create(name: str, classes: int = 10, image: tuple[int, ...] = (3, 32, 32)) -
 
     `image` is (channels, height, width). Of a network for texts it is (tokens of the vocabulary,), and it maps
     ids [N, L]; it is random as well, pretrained weights are put into it afterwards. The weights are drawn from
-    torch's global generator: seed it first. Raises SpecError for a name that is unknown or not available, or
-    an image that the network cannot take.
+    torch's global generator: seed it first. Raises SpecError for an unknown name, or an image that the network
+    cannot take.
     """
     info = describe(name)
-    if not info.available:
-        raise SpecError(
-            f"architecture {name!r} – {info.title} is not available in this version – "
-            f"choose from: {', '.join(names())}"
-        )
     if classes < min(1, info.classes) or len(image) != len(info.image) or min(image) < 1:
         shape = "(channels, height, width)" if len(info.image) == 3 else "(tokens of the vocabulary,)"
         raise SpecError(

@@ -17,10 +17,9 @@ DIGITS = (1, 8, 8)
 class ArchitectureInfo:
     """One row of the catalogue.
 
-    `builder` is the "module:function" that takes `classes`, `image` and the `arguments`; without one the
-    architecture is not available in this version. `paper` cites its origin. `classes` and `image` (channels,
-    height, width; of text, the size of its vocabulary) are those of the data it is usually trained on, and its
-    cost is told for.
+    `builder` is the "module:function" that takes `classes`, `image` and the `arguments`. `paper` cites its
+    origin. `classes` and `image` (channels, height, width; of text, the size of its vocabulary) are those of the
+    data it is usually trained on, and its cost is told for.
 
     `pretrained` is the repository whose weights it starts from, and whose tokenizer reads its texts; without
     one the weights are random, and the tokenizer is the one that was trained on the data set.
@@ -30,16 +29,11 @@ class ArchitectureInfo:
     title: str
     family: str
     paper: str
-    builder: str = ""
-    arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    classes: int = 0
-    image: tuple[int, ...] = ()
-    pretrained: str = ""
-
-    @property
-    def available(self) -> bool:
-        """Whether this version can build it; the others are named so that plans can list them."""
-        return bool(self.builder)
+    builder: str
+    arguments: Mapping[str, Any] = field(hash=False)
+    classes: int
+    image: tuple[int, ...]
+    pretrained: str
 
 
 def _row(family: str, paper: str, builder: str) -> Callable[..., ArchitectureInfo]:
@@ -131,6 +125,17 @@ _ROWS = (
         depth=2,
         dropout=0.1,
     ),
+    _transformer(
+        "transformer-tiny",
+        "Transformer (tiny)",
+        (1_024,),
+        classes=0,
+        width=64,
+        heads=4,
+        hidden=128,
+        depth=1,
+        dropout=0.0,
+    ),
     _deberta(
         "deberta-base",
         "DeBERTa-base",
@@ -154,18 +159,29 @@ _ROWS = (
         longest=256,
         dropout=0.1,
     ),
+    _deberta(
+        "deberta-tiny",
+        "DeBERTa (tiny)",
+        (4_000,),
+        classes=2,
+        width=32,
+        depth=1,
+        heads=2,
+        longest=64,
+        dropout=0.0,
+    ),
 )
 
 ARCHITECTURES: dict[str, ArchitectureInfo] = {row.name: row for row in _ROWS}
 
 
 def names() -> list[str]:
-    """The architectures that this version can build."""
-    return [name for name, info in ARCHITECTURES.items() if info.available]
+    """The names of all architectures."""
+    return list(ARCHITECTURES)
 
 
 def describe(name: str) -> ArchitectureInfo:
-    """The catalogue's row for `name`, available or not; an unknown name raises SpecError with near names."""
+    """The catalogue's row for `name`; an unknown name raises SpecError with near names."""
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]
     near = get_close_matches(name, ARCHITECTURES)

@@ -9,7 +9,7 @@ RECENT = 8  # finishing times the pace is taken from
 
 @dataclass(frozen=True)
 class Progress:
-    """Runs done out of all that can be trained; `eta_seconds` is None while nothing tells the pace."""
+    """Runs done out of all; `eta_seconds` is None while nothing tells the pace."""
 
     done: int
     total: int

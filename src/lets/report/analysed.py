@@ -11,7 +11,6 @@ from lets.report.tidy import csv_text
 from lets.results import Outcome, read_outcome
 from lets.results.repeats import in_order, repeats
 from lets.spec import Layout, Matrix
-from lets.spec.matrix import first_seeds
 from lets.spec.params import Analysis
 
 Row = TypeVar("Row")
@@ -76,7 +75,7 @@ def run_notes(analyses: Analyses[Any]) -> Iterator[str]:
 
 def _runs(item: Analysis, matrix: Matrix, layout: Layout) -> list[Outcome]:
     """The first seed of each method; a finished run without its analysis counts as missing."""
-    outcomes = [read_outcome(spec, matrix, layout) for spec in first_seeds(matrix.select(item))]
+    outcomes = [read_outcome(spec, layout) for spec in matrix.analysed(item)]
     groups = repeats(outcomes, ("method",))
     return [_unless_missing(groups[key][0], item.kind, layout) for key in in_order(groups)]
 

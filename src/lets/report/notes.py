@@ -12,7 +12,6 @@ _WORDS: dict[State, str] = {
     "missing": "Missing",
     "partial": "Interrupted",
     "unreadable": "Unreadable",
-    "unavailable": "Not available in this version",
 }
 
 

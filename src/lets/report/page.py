@@ -33,7 +33,7 @@ class _Status:
 
 def render_page(params: Params, matrix: Matrix, layout: Layout) -> str:
     """Return the page; the drawn figures (svg) must exist, everything else comes from the run records."""
-    outcomes = [read_outcome(spec, matrix, layout) for spec in matrix.everything.values()]
+    outcomes = [read_outcome(spec, layout) for spec in matrix.runs.values()]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("lets", "report"),
         autoescape=True,

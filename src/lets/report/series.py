@@ -70,7 +70,7 @@ class Series:
 
 def sensitivity_series(figure: Sensitivity, matrix: Matrix, layout: Layout) -> Series:
     """Return the metric over a hyper-parameter; a method without it has one point whose x is None."""
-    outcomes = [read_outcome(spec, matrix, layout) for spec in matrix.select(figure)]
+    outcomes = [read_outcome(spec, layout) for spec in matrix.select(figure)]
     groups = repeats(outcomes, ("method", figure.x))
     points = []
     for method, x in sorted(in_order(groups), key=lambda key: _number(figure.x, key[1])):
@@ -82,7 +82,7 @@ def sensitivity_series(figure: Sensitivity, matrix: Matrix, layout: Layout) -> S
 
 def bar_series(figure: Bars, matrix: Matrix, layout: Layout) -> Series:
     """Return the metric of every method in every panel."""
-    outcomes = [read_outcome(spec, matrix, layout) for spec in matrix.select(figure)]
+    outcomes = [read_outcome(spec, layout) for spec in matrix.select(figure)]
     groups = repeats(outcomes, (figure.panels, "method"))
     points = [
         Point(panel, method, None, _summary(groups[panel, method], figure.metric))
@@ -93,7 +93,7 @@ def bar_series(figure: Bars, matrix: Matrix, layout: Layout) -> Series:
 
 def curve_series(figure: Curves, matrix: Matrix, layout: Layout) -> Series:
     """Return the metric of every epoch, averaged over the finished runs of a method."""
-    histories = [_history(read_outcome(spec, matrix, layout), layout) for spec in matrix.select(figure)]
+    histories = [_history(read_outcome(spec, layout), layout) for spec in matrix.select(figure)]
     groups = repeats((outcome for outcome, _ in histories), (figure.panels, "method"))
     rows = {outcome.id: history for outcome, history in histories}
     points: list[Point] = []

@@ -12,7 +12,6 @@ from lets.report.sheet import Block, Entry, Row, Sheet
 from lets.report.tidy import csv_text
 from lets.spec.params import Sharpness
 
-_WORDS = {"diverged": "diverged", "unavailable": "n/a"}
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -45,7 +44,7 @@ def eigenvalue_title(rank: int) -> str:
 
 
 def _row(one: Analysed[Measure], width: int) -> Row:
-    absent = [_WORDS.get(one.run.state, "—")] * width
+    absent = ["diverged" if one.run.state == "diverged" else "—"] * width
     texts = _texts(Minimum.of(one.rows)) if one.rows else iter(absent)
     return value_title("method", one.run.spec.method), tuple(Entry(text, hover=one.run.id) for text in texts)
 

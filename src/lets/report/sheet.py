@@ -97,8 +97,6 @@ def measured(cell: Cell, quantity: Quantity) -> str:
         return _plus_minus(cell.summary.mean, cell.summary.sd, quantity.decimals)
     if cell.diverged:
         return "diverged"
-    if cell.unavailable:
-        return "n/a"
     return "—"
 
 

@@ -20,22 +20,13 @@ def table_csv(name: str, grid: Grid) -> str:
     """Return one line per cell of a grid; run ids are separated by blanks."""
     columns = [f"column.{field}" for field in grid.table.columns]
     numbers = ["metric", "mean", "sd", "n", "expected", "paper_mean", "paper_sd"]
-    header = [
-        "table",
-        f"row.{grid.table.rows}",
-        *columns,
-        *numbers,
-        "missing",
-        "diverged",
-        "unavailable",
-        "runs",
-    ]
+    header = ["table", f"row.{grid.table.rows}", *columns, *numbers, "missing", "diverged", "runs"]
     lines = []
     for cell in grid.cells.values():
         if not cell.expected:
             continue
         paper = (cell.published.mean, cell.published.sd) if cell.published else (None, None)
-        lists = (cell.missing, cell.diverged, cell.unavailable, cell.run_ids)
+        lists = (cell.missing, cell.diverged, cell.run_ids)
         summary = cell.summary
         counted = (cell.metric, summary.mean, summary.sd, summary.n, cell.expected, *paper)
         lines.append([name, cell.row, *cell.column, *counted, *map(" ".join, lists)])

@@ -20,14 +20,13 @@ METRICS = (
 def summary_text(matrix: Matrix, layout: Layout) -> str:
     """Return JSON: variant → `finished` and `expected` runs, and metric → mean, sd and n.
 
-    A variant is named by its folder, and by the hyper-parameters in which it differs from others in it;
-    variants that this version cannot train are left out.
+    A variant is named by its folder, and by the hyper-parameters in which it differs from others in it.
     """
     variants: dict[str, list[RunSpec]] = {}
     for spec in matrix.runs.values():
         variants.setdefault(spec.model_copy(update={"seed": 0}).canonical(), []).append(spec)
     names = _names([specs[0] for specs in variants.values()])
-    outcomes = [[read_outcome(spec, matrix, layout) for spec in specs] for specs in variants.values()]
+    outcomes = [[read_outcome(spec, layout) for spec in specs] for specs in variants.values()]
     return json_text({name: _variant(runs) for name, runs in zip(names, outcomes, strict=True)})
 
 

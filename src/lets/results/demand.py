@@ -36,7 +36,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Demand:
-    """The sum of some jobs: `runs` to train, by state, those that this version must leave out, and `analyses`.
+    """The sum of some jobs: `runs` to train, by state, and `analyses`.
 
     `…_to_go` is the part of what does not exist yet. Hours are of one GPU, None where a speed is unknown.
     """
@@ -45,7 +45,6 @@ class Demand:
     finished: int
     diverged: int
     begun: int
-    left_out: int
     analyses: int
     analysed: int
     passes: int
@@ -85,14 +84,13 @@ def all_jobs(
 
 def demand_of(item: Selection, jobs: Jobs, matrix: Matrix) -> Demand:
     """Return what one table or figure asks for."""
-    runs = [run.id for run in matrix.select(item)]
-    wanted = [(TRAINING, run) for run in runs if run in matrix.runs]
+    wanted = [(TRAINING, run.id) for run in matrix.select(item)]
     if isinstance(item, Analysis):
         wanted += [(item.kind, run.id) for run in matrix.analysed(item)]
-    return add_up({key: jobs[key] for key in wanted}, len(runs) - sum(run in matrix.runs for run in runs))
+    return add_up({key: jobs[key] for key in wanted})
 
 
-def add_up(jobs: Jobs, left_out: int) -> Demand:
+def add_up(jobs: Jobs) -> Demand:
     """Return the sum of jobs."""
     trainings = [job for (kind, _), job in jobs.items() if kind == TRAINING]
     analyses = [job for (kind, _), job in jobs.items() if kind != TRAINING]
@@ -103,7 +101,6 @@ def add_up(jobs: Jobs, left_out: int) -> Demand:
         finished=states.count("finished"),
         diverged=states.count("diverged"),
         begun=states.count("begun"),
-        left_out=left_out,
         analyses=len(analyses),
         analysed=sum(not job.to_go for job in analyses),
         passes=round(sum(job.passes for job in trainings)),

@@ -25,14 +25,14 @@ def table_of_runs(matrix: Matrix, layout: Layout) -> "pandas.DataFrame":
     """Return a frame with one row per run of the matrix, in the order of the params file.
 
     Columns: id, dataset, noise, architecture, method, every hyper-parameter of any run, seed, status
-    (finished, diverged, missing, partial, unreadable, unavailable), every number of metrics.json (its rho
+    (finished, diverged, missing, partial, unreadable), every number of metrics.json (its rho
     as `final_rho`), the scores of texts as `test_bleu` and so on, reason. A number that a run does not have is
     NaN; hyper-parameters keep their type.
     """
     import pandas
 
-    specs = matrix.everything.values()
-    rows = [_row(read_outcome(spec, matrix, layout)) for spec in specs]
+    specs = matrix.runs.values()
+    rows = [_row(read_outcome(spec, layout)) for spec in specs]
     fields = dict.fromkeys(name for spec in specs for name in spec.variant)
     numbers = [
         *_NUMBERS.values(),

@@ -7,11 +7,11 @@ from lets.data.catalogue import describe
 from lets.errors import RecordError
 from lets.records import Metrics, RunRecord, Status
 from lets.results.quantities import SCORES
-from lets.spec import Layout, Matrix, RunSpec
+from lets.spec import Layout, RunSpec
 from lets.spec.paths import RUN_FILES
 
-State = Literal["finished", "diverged", "missing", "partial", "unreadable", "unavailable"]
-STATES: tuple[State, ...] = ("finished", "diverged", "missing", "partial", "unreadable", "unavailable")
+State = Literal["finished", "diverged", "missing", "partial", "unreadable"]
+STATES: tuple[State, ...] = ("finished", "diverged", "missing", "partial", "unreadable")
 TO_DO: tuple[State, ...] = ("missing", "partial", "unreadable")
 """states of a run that is still to be made, or to be made again"""
 
@@ -49,10 +49,8 @@ class Outcome:
         return tuple(value) if isinstance(value, list) else value
 
 
-def read_outcome(spec: RunSpec, matrix: Matrix, layout: Layout) -> Outcome:
+def read_outcome(spec: RunSpec, layout: Layout) -> Outcome:
     """Read what became of a run; a damaged folder is an outcome (`unreadable`), never an exception."""
-    if spec.id in matrix.unavailable:
-        return Outcome(spec, "unavailable", reason=matrix.unavailable[spec.id])
     record = RunRecord.at(layout, spec.id)
     try:
         if record.status == Status.MISSING:

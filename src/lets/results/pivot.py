@@ -61,11 +61,6 @@ class Cell:
         """The runs whose training stopped being finite."""
         return self.ids("diverged")
 
-    @property
-    def unavailable(self) -> list[str]:
-        """The runs this version cannot make."""
-        return self.ids("unavailable")
-
     def ids(self, *states: State) -> list[str]:
         """Return the ids of the runs in these states."""
         return [run.id for run in self.runs if run.state in states]
@@ -97,7 +92,7 @@ class Grid:
 def pivot(table: Table, params: Params, matrix: Matrix, layout: Layout) -> Grid:
     """Read the runs of a table into its grid; raises SpecError if a cell mixes variants."""
     specs = matrix.select(table)
-    groups = repeats((read_outcome(spec, matrix, layout) for spec in specs), (table.rows, *table.columns))
+    groups = repeats((read_outcome(spec, layout) for spec in specs), (table.rows, *table.columns))
     numbers = read_published(layout.published) if table.paper and table.metric in ACCURACIES else ()
     rows = tuple(dict.fromkeys(key[0] for key in groups))
     columns = tuple(in_order(key[1:] for key in groups))

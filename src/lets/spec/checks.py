@@ -80,7 +80,7 @@ def _items(params: Params) -> Iterator[tuple[tuple[str, str], Selection]]:
 def _conflicts(matrix: Matrix) -> Iterator[Problem]:
     """Yield each conflict of an experiment once, however many of its runs have it."""
     for name, ids in matrix.experiments.items():
-        found = dict.fromkeys(text for id in ids for text in conflicts(matrix.everything[id]))
+        found = dict.fromkeys(text for id in ids for text in conflicts(matrix.runs[id]))
         yield from ((("experiments", name), text) for text in found)
 
 

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from itertools import chain, product
 from typing import TypeVar
 
-import lets.data.catalogue
-import lets.models.catalogue
 from lets.errors import SpecError
-from lets.optim.catalogue import describe, resolve
+from lets.optim.catalogue import resolve
 from lets.spec.params import Analysis, Experiment, Params, Selection
 from lets.spec.run import RunSpec
 from lets.spec.strict import Scalar
@@ -18,21 +16,15 @@ Kind = TypeVar("Kind", bound=Analysis)
 
 @dataclass(frozen=True)
 class Matrix:
-    """All runs of a params file.
-
-    `runs` can be trained; `unavailable` (id → reason) is asked for, but not built in this version;
-    `experiments` lists the ids of both by experiment.
-    """
+    """All runs of a params file by id, and the ids by experiment."""
 
     runs: dict[str, RunSpec]
-    unavailable: dict[str, str]
     experiments: dict[str, tuple[str, ...]]
-    everything: dict[str, RunSpec]
 
     def select(self, item: Selection) -> list[RunSpec]:
-        """Return the runs that a table or figure shows, available or not, in the order of the params file."""
+        """Return the runs that a table or figure shows, in the order of the params file."""
         ids = dict.fromkeys(run for name in item.experiments for run in self.experiments[name])
-        return [run for run in map(self.everything.__getitem__, ids) if _matches(run, item.where)]
+        return [run for run in map(self.runs.__getitem__, ids) if _matches(run, item.where)]
 
     def analyses(self, params: Params, kind: type[Kind]) -> dict[str, Kind]:
         """Return run id → table or figure for every analysis of this kind to compute."""
@@ -41,13 +33,11 @@ class Matrix:
 
     def analysed(self, item: Analysis) -> list[RunSpec]:
         """Return the runs whose analysis a table or figure shows: the first seed of each variant."""
-        return [run for run in first_seeds(self.select(item)) if run.id in self.runs]
+        return first_seeds(self.select(item))
 
     def find(self, run: str) -> RunSpec:
         """Return the run of this id, or of its unambiguous beginning; raises SpecError."""
-        if run in self.unavailable:
-            raise SpecError(f"run {run!r} – {self.unavailable[run]} – choose another one: lets status --runs")
-        found = [id for id in self.runs if id == run or id.startswith(run)]
+        found = [id for id in self.runs if id.startswith(run)]
         if len(found) != 1:
             reason = f"begins {len(found)} ids" if found else "is no run of this params file"
             raise SpecError(f"run {run!r} – {reason} – list them: lets status --runs")
@@ -56,14 +46,13 @@ class Matrix:
 
 def expand(params: Params) -> Matrix:
     """Return the matrix of a params file."""
-    everything: dict[str, RunSpec] = {}
+    runs: dict[str, RunSpec] = {}
     experiments: dict[str, tuple[str, ...]] = {}
     for name, experiment in params.experiments.items():
-        runs = [everything.setdefault(run.id, run) for run in _runs(params, experiment)]
-        experiments[name] = tuple(dict.fromkeys(run.id for run in runs))
-    reasons = {id: reason for id, run in everything.items() if (reason := _unavailable(run))}
-    runs_here = {id: run for id, run in everything.items() if id not in reasons}
-    return Matrix(runs_here, reasons, experiments, everything)
+        asked = {run.id: run for run in _runs(params, experiment)}
+        experiments[name] = tuple(asked)
+        runs |= asked
+    return Matrix(runs, experiments)
 
 
 def first_seeds(runs: list[RunSpec]) -> list[RunSpec]:
@@ -111,13 +100,3 @@ def _hyperparameters(
 
 def _matches(run: RunSpec, where: dict[str, list[Scalar]]) -> bool:
     return all(run.variant.get(field) in values for field, values in where.items())
-
-
-def _unavailable(run: RunSpec) -> str | None:
-    infos = (
-        lets.data.catalogue.describe(run.dataset),
-        lets.models.catalogue.describe(run.architecture),
-        describe(run.method),
-    )
-    missing = [info.title for info in infos if not getattr(info, "available", True)]
-    return f"{' and '.join(missing)} not available in this version" if missing else None

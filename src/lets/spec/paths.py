@@ -110,8 +110,8 @@ class Layout:
 
     def sources(self, matrix: "Matrix", item: "Selection") -> list[Path]:
         """The run records that a table or figure is made from."""
-        runs = [run.id for run in matrix.select(item) if run.id in matrix.runs]
-        return [self.run_file(run, name) for run in runs for name in ("metrics.json", "history.csv")]
+        runs = matrix.select(item)
+        return [self.run_file(run.id, name) for run in runs for name in ("metrics.json", "history.csv")]
 
     def analyses(self, matrix: "Matrix", item: "Selection") -> list[Path]:
         """The analyses that a table or figure shows; most kinds show none."""

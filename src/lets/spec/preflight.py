@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,6 +9,10 @@ from pathlib import Path
 import yaml
 from filelock import FileLock, Timeout
 
+import lets.models.catalogue
+from lets.data.extra import missing_packages
+from lets.data.repository import whole_folder
+from lets.data.root import default_root
 from lets.errors import LetsError, SpecError
 from lets.spec.matrix import Matrix
 from lets.spec.params import Params
@@ -54,12 +57,6 @@ def forget_stale_locks() -> FileLock:
     return lock
 
 
-def announce(matrix: Matrix) -> None:
-    """Say once, on stderr, what the params ask for and this version cannot do; tables print n/a there."""
-    for reason, count in Counter(matrix.unavailable.values()).items():
-        print(f"note: {count} runs left out – {reason}", file=sys.stderr)
-
-
 def refuse_without_gpu(params: Params) -> None:
     """Raise SpecError when the params ask for a GPU and this machine has none."""
     if params.device == "cuda" and not gpu_here():
@@ -73,6 +70,23 @@ def gpu_here() -> bool:
     """Whether an NVIDIA or AMD GPU is visible, without importing torch."""
     devices = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
     return any(Path(device).exists() for device in devices) or shutil.which("nvidia-smi") is not None
+
+
+def refuse_without_packages(matrix: Matrix) -> None:
+    """Raise SpecError when a data set of the runs is texts and packages that those need are not installed."""
+    for dataset in dict.fromkeys(run.dataset for run in matrix.runs.values()):
+        if missing := missing_packages(dataset):
+            raise SpecError(
+                f"dataset {dataset!r} – needs {', '.join(missing)}, not installed here, and nothing was started – "
+                "run  pip install 'lets-repro[language]'"
+            )
+
+
+def refuse_without_weights(matrix: Matrix) -> None:
+    """Raise DataError when runs start from pretrained weights that are not below the data root."""
+    for architecture in dict.fromkeys(run.architecture for run in matrix.runs.values()):
+        if repository := lets.models.catalogue.describe(architecture).pretrained:
+            whole_folder(repository, default_root())
 
 
 def refuse_without_image(layout: Layout, deployment: Iterable[object]) -> None:

@@ -14,19 +14,22 @@ def shape(architecture: str, dataset: str) -> tuple[int, tuple[int, ...]]:
 
 
 def catalogue_shapes() -> list[tuple[str, int, tuple[int, ...]]]:
-    """Return (architecture, classes, image) of each on its usual data, and on all data of that image."""
+    """Return (architecture, classes, image) of each on its usual data, and on all other data made for it."""
     return [
         (name, classes, image)
         for name, info in ARCHITECTURES.items()
-        for classes, image in sorted({(info.classes, info.image), *_like(name)})
+        for classes, image in sorted({(info.classes, info.image), *_others(name)})
     ]
 
 
-def _like(architecture: str) -> set[tuple[int, tuple[int, ...]]]:
+def _others(architecture: str) -> set[tuple[int, tuple[int, ...]]]:
+    """Images of the same size, or all texts that are judged, or all that are translated."""
     info = ARCHITECTURES[architecture]
-    on_data = {
-        shape(architecture, dataset)
-        for dataset, data in DATASETS.items()
-        if (data.task == "translation") == (info.classes == 0) and bool(data.image) == (len(info.image) == 3)
-    }
-    return {(classes, image) for classes, image in on_data if image == info.image}
+    reads = len(info.image) == 1
+    fitting = [
+        name
+        for name, data in DATASETS.items()
+        if bool(data.vocabulary) == reads and (data.task == "translation") == (info.classes == 0)
+    ]
+    shapes = {shape(architecture, name) for name in fitting}
+    return {(classes, image) for classes, image in shapes if reads or image == info.image}

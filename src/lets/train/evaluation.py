@@ -13,7 +13,7 @@ from lets.spec.training import Precision
 from lets.train.data import RunData
 from lets.train.device import placed
 from lets.train.ranks import ALONE, Ranks
-from lets.train.tasks import CLASSIFICATION, Task, in_precision, task_of
+from lets.train.tasks import CLASSIFICATION, Task, evaluating, in_precision, task_of
 
 BATCH_ON_CPU = 500  # fits the cache
 PIXELS_ON_GPU = 2**22  # 4,096 images of CIFAR, 83 of ImageNet: enough to keep it busy
@@ -27,7 +27,6 @@ class Evaluation:
     accuracy: float
 
 
-@torch.no_grad()
 def evaluate(
     model: torch.nn.Module,
     batches: Loader,
@@ -39,14 +38,13 @@ def evaluate(
 
     With several `ranks` each evaluates its part of the data, and all get the result of the whole.
     """
-    training, device = model.training, batches.labels.device
-    model.eval()
+    device = batches.labels.device
     forward = in_precision(model, precision, device)
     # Summed on the device, which the host does not wait for until the end.
     total = torch.zeros(3, dtype=torch.float64, device=device)
-    for batch in batches.plain(_batch_size(device, batches)):
-        total += task.tally(forward, batch)
-    model.train(training)
+    with evaluating(model):
+        for batch in batches.plain(_batch_size(device, batches)):
+            total += task.tally(forward, batch)
     loss, right, answers = ranks.sum(total).tolist()
     return Evaluation(loss / answers, 100 * right / answers)
 
@@ -55,18 +53,17 @@ def _batch_size(device: torch.device, batches: Loader) -> int:
     return BATCH_ON_CPU if device.type == "cpu" else max(1, PIXELS_ON_GPU // math.prod(batches.size))
 
 
-def evaluate_weights(spec: RunSpec, layout: Layout, device: str = "cpu") -> tuple[float, float]:
-    """Return test loss and test accuracy of a finished run, computed anew from its weights and the data."""
+def evaluate_weights(
+    spec: RunSpec, layout: Layout, device: str = "cpu"
+) -> tuple[float, float, dict[str, float] | None]:
+    """Return test loss, test accuracy and scores of a finished run, computed anew from its weights and the data.
+
+    Images have no scores.
+    """
     data = RunData.read(spec, layout, torch.device(device))
     model, task = restored_model(spec, layout, data), task_of(spec.dataset)
     evaluation = evaluate(model, data.test, spec.training.precision, task=task)
-    return evaluation.loss, evaluation.accuracy
-
-
-def score_weights(spec: RunSpec, layout: Layout, device: str = "cpu") -> dict[str, float] | None:
-    """Return the scores of a finished run on texts, computed anew; None of one on images, which has none."""
-    data = RunData.read(spec, layout, torch.device(device))
-    return data.scores(restored_model(spec, layout, data)) if data.scores else None
+    return evaluation.loss, evaluation.accuracy, data.scores(model) if data.scores else None
 
 
 def restored_model(spec: RunSpec, layout: Layout, data: RunData) -> torch.nn.Module:

@@ -49,9 +49,9 @@ def read_pictures(spec: RunSpec, layout: Layout, place: Place, workers: int | No
     # Here, because torchvision takes a second to import, and a matrix of short runs has no pictures.
     from lets.data.folder import picture_folder
     from lets.data.index import read_index
-    from lets.data.loading import default_root
     from lets.data.pictures import Pictures
     from lets.data.readers import Readers, default_workers
+    from lets.data.root import default_root
 
     info, index = describe(spec.dataset), read_index(layout.prepared(spec.dataset))
     folder = picture_folder(info, default_root(), index.folder)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 from torch import Tensor
 
 from lets.data.catalogue import describe
@@ -34,6 +33,8 @@ def _correlation(predicted: Numbers, true: Numbers) -> float:
 
 
 def _spearman(predicted: Numbers, true: Numbers) -> float:
+    from scipy.stats import rankdata  # half a second that only similarity is worth
+
     return _correlation(rankdata(predicted), rankdata(true))
 
 

@@ -10,17 +10,16 @@ from torch import Tensor, nn
 import lets.models.catalogue
 from lets.data.catalogue import describe
 from lets.data.digest import arrays_sha256
-from lets.data.loading import default_root
 from lets.data.pretrained import Pretrained, read_pretrained
+from lets.data.root import default_root
 from lets.data.sentences import Sentences
 from lets.data.texts import TextDataset
 from lets.data.tokenizing import encode
 from lets.data.translation import Pairs, Translation
-from lets.data.translation import Sentences as Tokenised
 from lets.spec import Layout, RunSpec, seed_for
 from lets.train.data import Place, RunData
 from lets.train.scores import glue_scores
-from lets.train.tasks import in_precision
+from lets.train.tasks import evaluating, in_precision
 
 
 def read_texts(spec: RunSpec, layout: Layout, place: Place) -> RunData:
@@ -34,27 +33,23 @@ def _read_sentences(spec: RunSpec, layout: Layout, common: dict[str, Any]) -> Ru
     pretrained = _pretrained(spec)
     tokenizer = pretrained.tokenizer if pretrained else dataset.tokenizer
     digests = _digests(dataset.arrays, dataset.train.labels)
-    train = Sentences(
-        encode(dataset.train.rows, tokenizer), dataset.train.labels, seed=seeds["order"], **common
-    )
-    others = {
-        split: Sentences(encode(texts.rows, tokenizer), texts.labels, **common)
-        for split, texts in dataset.splits.items()
-        if split != "train"
+    tokens = {split: encode(texts.rows, tokenizer) for split, texts in dataset.splits.items()}
+    loaders = {
+        split: Sentences(tokens[split], texts.labels, **common) for split, texts in dataset.splits.items()
     }
+    train = loaders.pop("train")
     chosen = _sample(spec, len(dataset.train), len(dataset.test))
-    rows = [dataset.train.rows[i] for i in chosen.tolist()]
     info = lets.models.catalogue.describe(spec.architecture)
     return RunData(
-        train=train,
+        train=train.with_seed(seeds["order"]),
         validation=train.with_seed(seeds["validation"]),
-        measured=Sentences(encode(rows, tokenizer), dataset.train.labels[chosen], **common),
-        test=others["test"],
+        measured=Sentences(tokens["train"].some(chosen), dataset.train.labels[chosen], **common),
+        test=loaders["test"],
         classes=dataset.classes,
         image=info.image if pretrained else (describe(spec.dataset).vocabulary,),
         digests=digests | ({"pretrained": pretrained.sha256} if pretrained else {}),
         pretrained=pretrained.weights if pretrained else None,
-        scores=partial(_judged, spec, others),
+        scores=partial(_judged, spec, loaders),
     )
 
 
@@ -70,7 +65,7 @@ def _read_pairs(spec: RunSpec, layout: Layout, common: dict[str, Any]) -> RunDat
     return RunData(
         train=train,
         validation=train.with_seed(seeds["validation"]),
-        measured=SentencePairs(Pairs(_some(pairs.source, chosen), _some(pairs.target, chosen)), **common),
+        measured=SentencePairs(Pairs(pairs.source.some(chosen), pairs.target.some(chosen)), **common),
         test=test,
         classes=0,
         image=(corpus.vocabulary,),
@@ -100,22 +95,15 @@ def _sample(spec: RunSpec, count: int, size: int) -> Tensor:
     return torch.randperm(count, generator=generator)[:size].sort().values
 
 
-def _some(sentences: Tokenised, chosen: Tensor) -> Tokenised:
-    every = torch.split(sentences.ids, sentences.lengths.tolist())
-    return Tokenised.of([every[i].tolist() for i in chosen.tolist()])
-
-
-@torch.no_grad()
 def _judged(spec: RunSpec, splits: Mapping[str, Sentences], model: nn.Module) -> dict[str, float]:
     """Every score of GLUE, in eval mode; on MNLI's mismatched sentences as `accuracy_mismatched`."""
-    training, scores = model.training, dict[str, float]()
-    model.eval()
+    scores = dict[str, float]()
     for split, texts in splits.items():
         forward = in_precision(model, spec.training.precision, texts.labels.device)
-        outputs, labels = zip(*((forward(ids), labels) for ids, labels in texts.plain(BATCH)), strict=True)
+        with evaluating(model):
+            outputs, labels = zip(*((forward(x), y) for x, y in texts.plain(BATCH)), strict=True)
         found = glue_scores(spec.dataset, torch.cat(outputs), torch.cat(labels))
         scores |= {name if split == "test" else f"{name}_{split}": value for name, value in found.items()}
-    model.train(training)
     return scores
 
 

@@ -16,6 +16,7 @@ from lets.spec.training import Precision
 from lets.train.beam import beam_search
 from lets.train.device import autocast
 from lets.train.ranks import ALONE, Ranks
+from lets.train.tasks import evaluating
 
 __all__ = ["Decoding", "losses", "scores", "tally", "translate"]
 
@@ -63,7 +64,6 @@ def tally(forward: Forward, batch: tuple[Tensor, Tensor]) -> Tensor:
     return torch.stack([part.double() for part in (loss, right.sum(), (true != PAD).sum())])
 
 
-@torch.no_grad()
 def translate(
     model: Any,
     pairs: SentencePairs,
@@ -72,14 +72,11 @@ def translate(
     precision: Precision = "float32",
 ) -> list[str]:
     """Translate this rank's source sentences; return them in `pairs.plain_order`, words apart by one space."""
-    training, device = model.training, pairs.labels.device
-    model.eval()
     found: list[str] = []
-    for source, _ in pairs.plain(decoding.tokens):
-        with autocast(precision, device):
+    with evaluating(model), autocast(precision, pairs.labels.device):
+        for source, _ in pairs.plain(decoding.tokens):
             ids = beam_search(model, source, decoding.beam, decoding.length_penalty)
-        found += [bpe.decode(sentence) for sentence in ids]
-    model.train(training)
+            found += [bpe.decode(sentence) for sentence in ids]
     return found
 
 

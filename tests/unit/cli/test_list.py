@@ -31,7 +31,6 @@ def test_the_same_for_programs(lets: Callable[..., str]) -> None:
         "title": "ResNet-50",
         "family": "resnet",
         "paper": "He et al., Deep Residual Learning for Image Recognition, CVPR 2016 (arXiv 1512.03385)",
-        "available": True,
         "image": [3, 224, 224],
         "classes": 1000,
         "parameters": 25_557_032,

@@ -9,11 +9,11 @@ from torchvision.models import ResNet50_Weights
 
 import lets.data
 import lets.models
-from lets.data.catalogue import DATASETS, DatasetInfo, describe, names
+from lets.data.catalogue import DATASETS, describe, names
 from lets.errors import SpecError
 
 
-def test_available_names() -> None:
+def test_names() -> None:
     images = [name for name in names() if describe(name).image]
     assert images == ["digits", "cifar10", "cifar100", "imagenet", "imagenette"]
     assert {"cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte"} <= set(names())
@@ -78,18 +78,6 @@ def test_unknown_name_is_answered_with_near_ones() -> None:
         describe("cifar11")
     with pytest.raises(SpecError, match=r"'zzz' – no such data set – choose from"):
         describe("zzz")
-
-
-def test_unavailable_data_sets_are_described_but_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(
-        DATASETS, "wnli", DatasetInfo("wnli", "WNLI", classes=2, train_size=635, test_size=71)
-    )
-    assert describe("wnli").title == "WNLI"
-    assert "wnli" not in names()
-    with pytest.raises(
-        SpecError, match=r"WNLI is not available in this version – choose from: digits, cifar10, cifar100"
-    ):
-        lets.data.load("wnli")
 
 
 def test_the_catalogue_and_the_sources_come_without_torch() -> None:

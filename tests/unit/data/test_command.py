@@ -9,11 +9,13 @@ import torch
 from lets.cli.data import noise, prepare, weights
 from lets.data import human_labels, noisy_labels
 from lets.data.catalogue import DATASETS, HUMAN_LABELS, DatasetInfo, HumanLabels
+from lets.data.corpus import Corpus, Lines
 from lets.data.index import read_index
 from lets.data.noisy_labels import read_noisy_labels
 from lets.data.processed import read_processed
-from lets.data.sources import Archive
+from lets.data.sources import Archive, source
 from lets.data.texts import TextDataset
+from lets.data.translation import Translation, encode
 from lets.errors import DataError, SpecError
 from lets.spec import Layout
 
@@ -43,6 +45,28 @@ def test_texts(glue_root: Path, capsys: Any) -> None:
         f"note: 5 of 277 {cut.format('test')}",
     ]
     assert len(TextDataset.read(LAYOUT.prepared("rte")).train) == 2490
+
+
+def test_a_corpus_is_read_by_the_reader_of_its_row(monkeypatch: Any, capsys: Any) -> None:
+    lines = Lines(["ein haus"], ["a house"])
+    corpus = Corpus("emoji", dict.fromkeys(("train", "valid", "test"), lines), missing=(), code=None)
+    asked = []
+
+    def read(*arguments: object) -> Translation:
+        asked.append(arguments)
+        return encode(corpus)
+
+    monkeypatch.setattr("lets.data.emoji.read", read)
+    prepare("emoji", root=Path("mine"), download=True)
+    assert asked == [(source("emoji"), Path("mine"), True)]
+    assert capsys.readouterr() == ("data: data/processed/emoji/arrays.safetensors\n", "")
+    assert Translation.read(LAYOUT.prepared("emoji")).references["test"] == ("a house",)
+
+
+@pytest.mark.parametrize("name", ["cifar10", "emoji", "rte"])
+def test_what_is_never_partial(name: str) -> None:
+    with pytest.raises(SpecError, match=f"--partial – {name} is whole or it is not read – leave it out"):
+        prepare(name, partial=True)
 
 
 def test_weights(tmp_path: Path, capsys: Any) -> None:

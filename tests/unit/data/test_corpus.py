@@ -1,17 +1,23 @@
 """Reading parallel corpora: the real ones, and small ones with everything that can be wrong."""
 
 import gzip
-from collections.abc import Callable
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
-from lets.data import sources
+from lets.cli.data import prepare
+from lets.data import download, sources
 from lets.data.catalogue import DATASETS
 from lets.data.corpora import CORPORA, corpus_info
-from lets.data.corpus import read_corpus, split_words
+from lets.data.corpus import fetch_missing, read_corpus, split_words
+from lets.data.translation import Translation, read
 from lets.errors import ChecksumError, DataError, SpecError
+from lets.spec import Layout
 
 LINES = {
     "train": ("ein haus .", "zwei h&auml; .", "drei ."),
@@ -69,11 +75,11 @@ def cut(name: str, lines: int) -> Callable[[Path], None]:
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (missing_folder, DataError, r"tokenized\.de-en – missing, so iwslt14 .* ln -s FOLDER .* LETS_DATA"),
+        (missing_folder, DataError, r"made by fairseq's .* ln -s MADE \S+tokenized\.de-en  or set LETS_DATA"),
         (
             lambda f: (f / "test.en").unlink(),
             DataError,
-            r"test\.en – missing – iwslt14 is three pairs of files",
+            r"test\.en – missing, .* nobody offers it for download: .* ln -s MADE \S+/test\.en ",
         ),
         (cut("train", 2), DataError, r"2 of 3 pairs of train – .*--partial"),
         (cut("valid", 0), DataError, r"valid\.de – empty"),
@@ -149,5 +155,104 @@ def test_words() -> None:
 
 
 def test_no_corpus() -> None:
-    with pytest.raises(SpecError, match="dataset 'digits' – Digits is no translation – choose from: iwslt14"):
+    with pytest.raises(
+        SpecError, match="dataset 'digits' – Digits is no folder of sentence pairs – choose from: iwslt14"
+    ):
         corpus_info("digits")
+
+
+# What can be downloaded, from a server of this machine.
+
+FILES = [
+    f"{stem}.{language}.gz" for stem in ("train", "val", "test_2016_flickr") for language in ("de", "en")
+]
+
+
+@pytest.fixture
+def asked(parallel_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Multi30k's files are served by this machine; which ones it was asked for."""
+    names: list[str] = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments, directory=str(parallel_root / "multi30k"))  # type: ignore[arg-type]
+
+        def log_message(self, *_: object) -> None:
+            names.append(self.path.removeprefix("/"))
+
+    http = HTTPServer(("127.0.0.1", 0), Handler)
+    entry = sources.source("multi30k")
+    here = [
+        replace(one, url=f"http://127.0.0.1:{http.server_port}/{one.url.rpartition('/')[2]}")
+        for one in entry.downloads
+    ]
+    monkeypatch.setitem(sources.sources(), "multi30k", replace(entry, downloads=tuple(here)))
+    monkeypatch.setattr(download, "PAUSES_S", ())
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield names
+    http.shutdown()
+    thread.join()
+    http.server_close()
+
+
+def test_multi30k_is_downloaded_by_the_verb(
+    asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        DataError, match=r"raw/multi30k – missing, .* run  lets data prepare multi30k --download"
+    ):
+        prepare("multi30k")
+    assert list(tmp_path.iterdir()) == []
+    prepare("multi30k", download=True)
+    assert asked == FILES
+    assert sorted(path.name for path in Path("data/raw/multi30k").iterdir()) == sorted(FILES)
+    assert len(Translation.read(Layout("").prepared("multi30k")).references["test"]) == 1_000
+
+
+def test_only_what_is_missing_is_fetched_and_nothing_is_overwritten(
+    asked: list[str], parallel_root: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "multi30k"
+    folder.mkdir()
+    plain = gzip.decompress((parallel_root / "multi30k" / "train.de.gz").read_bytes())
+    (folder / "train.de").write_bytes(plain)
+    (folder / "val.en.gz").write_bytes(b"mine")
+    fetch_missing(sources.source("multi30k"), tmp_path)
+    assert asked == [name for name in FILES if name not in ("train.de.gz", "val.en.gz")]
+    assert (folder / "train.de").read_bytes() == plain
+    assert (folder / "val.en.gz").read_bytes() == b"mine"
+    for name in asked:
+        assert (folder / name).read_bytes() == (parallel_root / "multi30k" / name).read_bytes()
+    asked.clear()
+    with pytest.raises(ChecksumError, match=r"val\.en – damaged, .* delete it and bring it again"):
+        read(sources.source("multi30k"), tmp_path, download=True)
+    assert asked == []
+
+
+def test_the_digests_are_also_torchtexts() -> None:
+    """MD5 of its torchtext/experimental/datasets/raw/multi30k.py, in the order of our files."""
+    downloads = sources.source("multi30k").downloads
+    assert [one.url.rpartition("/")[2] for one in downloads] == FILES
+    assert [one.md5 for one in downloads] == [
+        "81ff90b99829c0cd4b1b587d394afd39",
+        "0065d13af80720a55ca8153d126e6627",
+        "6e0e229eb049e3fc99a1ef02fb2d5f91",
+        "2b69aa9253948ac9f67e94917272dd40",
+        "efd67d314d98489b716b145475101932",
+        "ff2c0fcb4893a13bd73414306bc250ae",
+    ]
+
+
+def test_the_digests_are_those_of_the_real_files(parallel_root: Path) -> None:
+    for one in sources.source("multi30k").downloads:
+        content = (parallel_root / one.file).read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (one.bytes, one.sha256)
+
+
+def test_what_nobody_offers_is_not_downloaded_and_whole_it_need_not_be(root: Path) -> None:
+    assert read(sources.source("iwslt14"), root, download=True).missing == ()
+    (root / "iwslt14.tokenized.de-en" / "valid.de").unlink()
+    with pytest.raises(DataError, match=r"valid\.de – missing, so iwslt14 .*nobody offers it for download"):
+        read(sources.source("iwslt14"), root, download=True)

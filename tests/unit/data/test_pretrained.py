@@ -10,8 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from lets.data import pretrained, tokenizing
-from lets.data.pretrained import REVISIONS, fetch_pretrained, pretrained_folder, read_pretrained
+from lets.data import tokenizing
+from lets.data.pretrained import fetch_pretrained, read_pretrained
+from lets.data.repository import REVISIONS, pretrained_folder
 from lets.data.tokenizing import train_tokenizer
 from lets.errors import ChecksumError, DataError
 
@@ -129,6 +130,14 @@ def test_what_is_missing_and_how_to_get_it(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["vocab.json", "merges.txt"])
+def test_weights_alone_are_not_enough(name: str, hub: Path, tmp_path: Path) -> None:
+    fetch_pretrained(REPOSITORY, tmp_path, download=True)
+    (pretrained_folder(REPOSITORY, tmp_path) / name).unlink()
+    with pytest.raises(DataError, match=rf"{name} – missing, .* lets data weights {REPOSITORY} --download"):
+        read_pretrained(REPOSITORY, tmp_path)
+
+
 def test_a_damaged_file_is_named(hub: Path, tmp_path: Path) -> None:
     root = tmp_path / "root"
     fetch_pretrained(REPOSITORY, root, download=True)
@@ -150,4 +159,4 @@ def test_no_network(hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_unknown_repositories_have_no_revision() -> None:
     assert list(REVISIONS) == [REPOSITORY]
-    assert all(len(revision) == 40 for revision in pretrained.REVISIONS.values())
+    assert all(len(revision) == 40 for revision in REVISIONS.values())

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from lets.data.sentence_pairs import SentencePairs
-from lets.data.translation import Pairs, Sentences
+from lets.data.tokens import Tokens
+from lets.data.translation import Pairs
 from lets.errors import SpecError
 
 COUNT = 300
@@ -18,7 +19,7 @@ def pairs() -> Pairs:
     """Pair i has the tokens 10 i + 3, 10 i + 4, … and lengths from 2 to 9."""
     lengths = random.Random(0)
     sides = [
-        Sentences.of([[*range(10 * i + 3, 10 * i + 3 + lengths.randint(1, 8)), 1] for i in range(COUNT)])
+        Tokens.of([[*range(10 * i + 3, 10 * i + 3 + lengths.randint(1, 8)), 1] for i in range(COUNT)])
         for _ in "de"
     ]
     return Pairs(*sides)
@@ -54,7 +55,7 @@ def test_the_tokens_are_those_of_the_corpus(pairs: Pairs) -> None:
 def test_cuts_by_hand() -> None:
     """Lengths (source, target) sorted by target, then source: (2,2) (3,2) (2,3) | (9,3) | (2,4) (4,4)."""
     lengths = [(9, 3), (2, 2), (4, 4), (2, 3), (3, 2), (2, 4)]
-    sides = (Sentences.of([[5] * (pair[i] - 1) + [1] for pair in lengths]) for i in (0, 1))
+    sides = (Tokens.of([[5] * (pair[i] - 1) + [1] for pair in lengths]) for i in (0, 1))
     loader = SentencePairs(Pairs(*sides), batch_size=9)
     assert loader.cuts == [(0, 3), (3, 4), (4, 6)]
     assert sorted(tuple(x.shape) + tuple(y.shape) for x, y in loader.epoch(0)) == [
@@ -95,7 +96,7 @@ def test_ranks_share_every_batch(pairs: Pairs, ranks: int) -> None:
 
 
 def test_a_last_batch_too_small_for_the_ranks_is_left_out() -> None:
-    side = Sentences.of([[5, 1]] * 7)
+    side = Tokens.of([[5, 1]] * 7)
     assert len(SentencePairs(Pairs(side, side), batch_size=6)) == 3
     assert len(SentencePairs(Pairs(side, side), batch_size=6, ranks=2)) == 2
 

@@ -1,10 +1,8 @@
-from itertools import chain
-
 import pytest
 import torch
 
-from lets.data.sentences import PAD, Sentences
-from lets.data.tokenizing import Tokens
+from lets.data.sentences import Sentences
+from lets.data.tokens import PAD, Tokens
 from lets.errors import SpecError
 
 COUNT = 23
@@ -19,12 +17,7 @@ def made(count: int = COUNT) -> tuple[list[list[int]], torch.Tensor]:
 
 def loader(count: int = COUNT, **arguments: object) -> Sentences:
     rows, labels = made(count)
-    tokens = Tokens(
-        torch.tensor([*chain.from_iterable(rows)], dtype=torch.int32),
-        torch.tensor([len(row) for row in rows]),
-        truncated=0,
-    )
-    return Sentences(tokens, labels, **{"batch_size": 5, **arguments})
+    return Sentences(Tokens.of(rows), labels, **{"batch_size": 5, **arguments})
 
 
 def unpadded(ids: torch.Tensor) -> list[list[int]]:
@@ -88,16 +81,16 @@ def test_ranks_share_a_batch_and_leave_a_small_rest_out() -> None:
 
 
 def test_scores_stay_numbers() -> None:
-    tokens = Tokens(torch.tensor([1, 5, 2, 1, 2], dtype=torch.int32), torch.tensor([3, 2]), truncated=0)
+    tokens = Tokens.of([[1, 5, 2], [1, 2]])
     ((ids, y),) = Sentences(tokens, torch.tensor([4.25, 0.5]), batch_size=2).plain()
     assert ids.tolist() == [[1, 5, 2], [1, 2, 0]]
     assert (y.dtype, y.tolist()) == (torch.float32, [4.25, 0.5])
 
 
 @pytest.mark.parametrize(
-    ("lengths", "labels"), [([3, 2], [0]), ([3, 1], [0, 1]), ([], []), ([3, 2], [[0], [1]])]
+    ("ends", "labels"), [([3, 5], [0]), ([3, 4], [0, 1]), ([], []), ([3, 5], [[0], [1]])]
 )
-def test_what_does_not_fit_is_refused(lengths: list[int], labels: list[int]) -> None:
-    tokens = Tokens(torch.tensor([1, 5, 2, 1, 2], dtype=torch.int32), torch.tensor(lengths), truncated=0)
-    with pytest.raises(SpecError, match=r"5 ids, lengths of \d texts"):
+def test_what_does_not_fit_is_refused(ends: list[int], labels: list[int]) -> None:
+    tokens = Tokens(torch.tensor([1, 5, 2, 1, 2], dtype=torch.int32), torch.tensor(ends))
+    with pytest.raises(SpecError, match=r"5 ids, ends of \d texts"):
         Sentences(tokens, torch.tensor(labels), batch_size=2)

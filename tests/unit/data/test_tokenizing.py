@@ -10,15 +10,23 @@ import pytest
 from tokenizers import Tokenizer
 
 from lets.data import tokenizing
-from lets.data.pretrained import REVISIONS
-from lets.data.tokenizing import LONGEST, SPECIAL, VOCABULARY, encode, pretrained_tokenizer, train_tokenizer
-from lets.errors import ChecksumError, DataError, SpecError
+from lets.data.tokenizing import (
+    LONGEST,
+    SPECIAL,
+    VOCABULARY,
+    encode,
+    pretrained_tokenizer,
+    train_tokenizer,
+    truncated,
+)
+from lets.data.tokens import Tokens
+from lets.errors import ChecksumError, SpecError
 
 TEXT = [("the cat sat on the mat", "the dog did not"), ("the cat", "héllo ☃ [SEP]")]
 TRAIN = f"from lets.data.tokenizing import train_tokenizer; print(train_tokenizer({TEXT!r} * 50), end='')"
 
 
-def texts(tokens: tokenizing.Tokens) -> list[list[int]]:
+def texts(tokens: Tokens) -> list[list[int]]:
     return [ids.tolist() for ids in tokens.ids.split(tokens.lengths.tolist())]
 
 
@@ -77,9 +85,10 @@ def test_a_long_pair_loses_the_end_of_its_longer_sentence() -> None:
     letters = "".join(
         chr(ord("A") + i % 26) for i in range(300)
     )  # a token each: no merge was learned of them
-    tokens = encode([("A" * 252, "B"), ("A" * 253, "B"), (letters, "BB"), ("BB", letters)], tokenizer)
+    rows = [("A" * 252, "B"), ("A" * 253, "B"), (letters, "BB"), ("BB", letters)]
+    tokens = encode(rows, tokenizer)
     assert tokens.lengths.tolist() == [LONGEST] * 4
-    assert tokens.truncated == 3
+    assert truncated(rows, tokenizer) == 3
     last = texts(tokens)[2]
     (whole,) = texts(encode([(letters[:251],)], tokenizer))
     assert last[:252] == whole[:-1]
@@ -88,8 +97,9 @@ def test_a_long_pair_loses_the_end_of_its_longer_sentence() -> None:
 
 def test_one_long_sentence() -> None:
     tokenizer = train_tokenizer(TEXT)
-    tokens = encode([("A" * 254,), ("A" * 255,)], tokenizer)
-    assert (tokens.lengths.tolist(), tokens.truncated) == ([256, 256], 1)
+    rows = [("A" * 254,), ("A" * 255,)]
+    tokens = encode(rows, tokenizer)
+    assert (tokens.lengths.tolist(), truncated(rows, tokenizer)) == ([256, 256], 1)
     assert texts(tokens)[1][-1] == 2
 
 
@@ -121,14 +131,6 @@ def test_a_pretrained_pair_has_one_separator_between(gpt2_like: Path) -> None:
     (pair,) = texts(encode([TEXT[0]], pretrained_tokenizer(gpt2_like)))
     assert pair.count(2) == 2
     assert (pair[0], pair[-1]) == (1, 2)
-
-
-@pytest.mark.parametrize("name", ["vocab.json", "merges.txt"])
-def test_missing_files_of_the_pretrained_tokenizer(name: str, gpt2_like: Path) -> None:
-    (gpt2_like / name).unlink()
-    with pytest.raises(DataError, match=rf"{name} – missing, .*lets data weights microsoft/deberta-base"):
-        pretrained_tokenizer(gpt2_like)
-    assert "microsoft/deberta-base" in REVISIONS
 
 
 def test_another_vocabulary_is_refused(gpt2_like: Path, monkeypatch: pytest.MonkeyPatch) -> None:

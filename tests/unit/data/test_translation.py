@@ -10,7 +10,7 @@ from lets.cli.data import prepare
 from lets.data.bpe import EOS, UNK
 from lets.data.corpus import Corpus, Lines, read_corpus
 from lets.data.digest import arrays_sha256
-from lets.data.translation import LONGEST, LONGEST_TRAINED, Sentences, Translation, encode
+from lets.data.translation import LONGEST, LONGEST_TRAINED, Translation, encode
 from lets.errors import ChecksumError, DataError
 from lets.spec import Layout
 
@@ -37,6 +37,7 @@ def test_ids(tmp_path: Path) -> None:
         *("b</w>", "a</w>", "<eos>"),
     ]
     assert (train.ids.dtype, train.ends.tolist()) == (torch.int32, [5, 8, 11])
+    assert found.arrays["train.source.ends"].tolist() == [5, 8, 11]
     assert found.splits["valid"].target.ids.tolist() == [UNK, EOS]
     assert found.references == {"valid": ("京",), "test": ("x y",)}
     assert (found.dropped, found.vocabulary) == (0, 10_240)
@@ -67,10 +68,6 @@ def test_round_trip(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(ChecksumError, match="delete it and run  lets data prepare iwslt14"):
         Translation.read(path)
-
-
-def test_no_sentences() -> None:
-    assert Sentences.of([[], [1]]).lengths.tolist() == [0, 1]
 
 
 def test_real_ones_from_the_command_line(

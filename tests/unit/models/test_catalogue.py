@@ -6,12 +6,12 @@ import torch
 
 import lets.models
 from lets.errors import SpecError
-from lets.models.catalogue import ARCHITECTURES, ArchitectureInfo, describe, names
+from lets.models.catalogue import describe, names
 
 VISION = [name for name in names() if len(describe(name).image) == 3]
 
 
-def test_available_names() -> None:
+def test_names() -> None:
     paper = ["resnet18", "resnet32", "wrn28-10", "pyramidnet110", "vit-s16", "resnet50"]
     assert [*paper, "resnet-small", "wrn-small", "pyramidnet-small", "vit-small"] == VISION
     assert {"deberta-base", "deberta-small"} <= set(names())
@@ -47,14 +47,6 @@ def test_the_usual_data_fit(name: str) -> None:
     with torch.device("meta"):
         network = lets.models.create(name, info.classes, info.image)
         assert network(torch.empty(2, *info.image)).shape == (2, info.classes)
-
-
-def test_unavailable_architectures_are_described_but_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ARCHITECTURES, "mixer", ArchitectureInfo("mixer", "Mixer", "mixer", "nobody's"))
-    assert describe("mixer").title == "Mixer"
-    assert "mixer" not in names()
-    with pytest.raises(SpecError, match="Mixer is not available in this version – choose from: resnet18, "):
-        lets.models.create("mixer")
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_inlined_figures_keep_their_references(drawn: Project) -> None:
 
 def test_headline_counts_the_runs(drawn: Project) -> None:
     text = " ".join(checked(drawn).text.split())
-    total = len(drawn.matrix.everything)
+    total = len(drawn.matrix.runs)
     assert f"{total - 2} of {total} runs finished · 1 run diverged · 1 run partial" in text
     assert f"lets audit --params params/{drawn.params.profile}.yaml" in text
 
@@ -113,7 +113,7 @@ def test_titles_are_escaped(drawn: Project) -> None:
 
 def test_costs_come_from_provenance(drawn: Project) -> None:
     runs = drawn.runs(architecture="resnet-small", method="lets-sam")
-    ended = len(drawn.matrix.everything) - 1  # one is interrupted
+    ended = len(drawn.matrix.runs) - 1  # one is interrupted
     assert len(runs) == 2
     text = " ".join(checked(drawn).text.split())
     assert (

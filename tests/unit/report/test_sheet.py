@@ -87,18 +87,6 @@ def test_words_for_cells_without_a_number(tmp_path: Path) -> None:
     assert sheet(p).notes[0] == "Test accuracy (%). No finished run."
 
 
-def test_unavailable_runs_are_named(tmp_path: Path, images_only: None) -> None:
-    experiment = {"datasets": ["mrpc"], "architectures": ["deberta-base"], "methods": ["erm"]}
-    p = project(tmp_path, experiment)
-    assert sheet(p).blocks[0].rows[0][1][0].text == "n/a"
-    assert (
-        sheet(p)
-        .notes[-1]
-        .startswith("Not available in this version: 2 runs: mrpc/clean/deberta-base/erm/{seed-0-")
-    )
-    assert "| n/a |" in render_table("table", p.params.tables["table"], p.params, p.matrix, p.layout)["md"]
-
-
 def test_one_seed_has_no_deviation(tmp_path: Path) -> None:
     p = project(tmp_path, {**CLEAN, "seeds": [3]})
     fill(p, erm=(90.0,), sam=(95.0,), lets_sam=(96.0,), asam=(94.0,))

@@ -5,8 +5,8 @@ from tests.golden.factory import Project
 
 
 @pytest.fixture
-def project(tmp_path: Path, images_only: None) -> Project:
-    """Six variants, among them one that this version cannot train; two seeds."""
+def project(tmp_path: Path) -> Project:
+    """Seven variants, two seeds."""
     return Project(
         tmp_path,
         experiments={
@@ -21,12 +21,12 @@ def project(tmp_path: Path, images_only: None) -> Project:
                 "methods": ["sam"],
                 "vary": {"rho": [0.5, 0.05]},
             },
-            "later": {"datasets": ["iwslt14"], "architectures": ["transformer"], "methods": ["erm"]},
+            "texts": {"datasets": ["iwslt14"], "architectures": ["transformer"], "methods": ["erm"]},
         },
         tables={
             "both": {
                 "title": "Both",
-                "experiments": ["clean", "later"],
+                "experiments": ["clean", "texts"],
                 "columns": ["dataset", "architecture"],
             },
             "mixed": {"title": "Mixed", "experiments": ["radius"]},

@@ -5,9 +5,7 @@ from lets.results import read_outcome
 
 
 def outcome(project: Project, seed: int = 0):
-    return read_outcome(
-        project.run(architecture="resnet-small", method="erm", seed=seed), project.matrix, project.layout
-    )
+    return read_outcome(project.run(architecture="resnet-small", method="erm", seed=seed), project.layout)
 
 
 def test_finished(project: Project) -> None:
@@ -62,9 +60,3 @@ def test_metrics_of_another_run_do_not_count(project: Project) -> None:
     project.finish(run, 95.0)
     project.edit_metrics(run, run="digits/clean/resnet-small/erm/seed-9-00000000")
     assert outcome(project).state == "unreadable"
-
-
-def test_unavailable_gives_the_reason_of_the_matrix(project: Project) -> None:
-    found = read_outcome(project.run(dataset="iwslt14", seed=1), project.matrix, project.layout)
-    assert found.state == "unavailable"
-    assert "IWSLT" in found.reason

@@ -26,7 +26,7 @@ def test_the_states_of_a_cell(project: Project) -> None:
     assert (cell.run_ids, cell.diverged, cell.missing) == ([first.id], [second.id], [])
     assert not cell.complete
     assert len(cells["erm", ("digits", "wrn-small")].missing) == 2
-    assert len(cells["erm", ("iwslt14", "transformer")].unavailable) == 2
+    assert len(cells["erm", ("iwslt14", "transformer")].missing) == 2
     assert cells["lets-sam", ("iwslt14", "transformer")].expected == 0
 
 

@@ -19,7 +19,7 @@ def params(**changes: Any) -> Params:
 
 
 def runs(matrix: Matrix, experiment: str) -> list[RunSpec]:
-    return [matrix.everything[run] for run in matrix.experiments[experiment]]
+    return [matrix.runs[run] for run in matrix.experiments[experiment]]
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,7 @@ def test_counts(matrix: Matrix) -> None:
         "clean": 2 * 3 * 2,
         "metric": 3 * 2,
     }
-    assert len(matrix.runs) == len(matrix.everything) == 12 + 6 - 2
-    assert matrix.unavailable == {}
+    assert len(matrix.runs) == 12 + 6 - 2
 
 
 def test_the_last_row_of_table_6_is_a_run_of_table_1(matrix: Matrix) -> None:
@@ -105,22 +104,17 @@ def test_a_method_with_an_own_generator_gets_no_seed_of_its_own() -> None:
     assert {tuple(run.hyperparameters) for run in found} == {("rho", "p", "bn_stats")}
 
 
-def test_what_is_not_built_is_named_not_dropped(images_only: None) -> None:
-    clean = {**CONTENT["experiments"]["clean"], "datasets": ["digits", "iwslt14"]}
-    matrix = expand(params(experiments={"clean": clean}, tables={}, figures={}))
-    assert len(matrix.runs) == len(matrix.unavailable) == 12
-    assert set(matrix.unavailable.values()) == {"IWSLT'14 DE-EN not available in this version"}
-    run = next(iter(matrix.unavailable))
-    with pytest.raises(
-        SpecError, match="DE-EN not available in this version – choose another one: lets status"
-    ):
-        matrix.find(run)
-
-
 def test_select_keeps_what_the_condition_names(matrix: Matrix) -> None:
     shown = matrix.select(params().figures["figure2"])
     assert {run.method for run in shown} == {"sam", "lets-sam"}
     assert len(shown) == 8
+
+
+def test_a_figure_is_made_from_the_records_of_every_run_it_shows(matrix: Matrix) -> None:
+    layout, figure = Layout("test"), params().figures["figure2"]
+    folders = [path.parent for path in layout.sources(matrix, figure)]
+    assert folders == [layout.run(run.id) for run in matrix.select(figure) for _ in range(2)]
+    assert {path.name for path in layout.sources(matrix, figure)} == {"metrics.json", "history.csv"}
 
 
 def test_a_landscape_shows_the_first_seed(matrix: Matrix) -> None:

@@ -29,7 +29,7 @@ def validator() -> Any:
 @pytest.mark.parametrize("path", [*FILES, GOOD], ids=lambda path: path.name)
 def test_accepts_our_files(path: Path) -> None:
     validator().validate(yaml.safe_load(path.read_text()))
-    assert expand(load_params(path)).everything
+    assert expand(load_params(path)).runs
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,10 @@ def test_evaluation_leaves_mode_and_buffers_alone(layout, make_run):
     data = RunData.read(make_run("erm"), layout, CPU)
     model = lets.models.create("resnet-small", 10, (1, 8, 8)).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
+    gradients = list[bool]()
+    model.register_forward_hook(lambda *_: gradients.append(torch.is_grad_enabled()))
     evaluate(model, data.train)
     assert model.training
+    assert set(gradients) == {False}
+    assert torch.is_grad_enabled()
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())

@@ -82,7 +82,7 @@ def test_a_run_in_any_precision_is_reproducible_and_its_weights_vouch_for_it(
     spec = make_run(method, training=given)
     metrics = train_run(spec, layout, "cpu", 1, lambda row: None)
     weights = layout.run_file(spec.id, "weights.safetensors").read_bytes()
-    assert evaluate_weights(spec, layout) == (metrics.test_loss, metrics.test_accuracy)
+    assert evaluate_weights(spec, layout) == (metrics.test_loss, metrics.test_accuracy, None)
     shutil.rmtree(layout.run(spec.id))
     train_run(spec, layout, "cpu", 1, lambda row: None)
     assert layout.run_file(spec.id, "weights.safetensors").read_bytes() == weights

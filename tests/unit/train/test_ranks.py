@@ -17,14 +17,11 @@ from lets.data.folder import find_pictures
 from lets.data.index import write_index
 from lets.errors import SpecError
 from lets.records import RunRecord, Status
-from lets.records.digests import sha256_file
 from lets.spec import Layout, RunSpec
-from lets.spec.paths import RUN_FILES
 from lets.train import run as running
 from lets.train import train_run
 from lets.train import training as loop
 
-DETERMINISTIC = tuple(name for name in RUN_FILES if name != "provenance.json")
 STRETCH = 2  # half of an epoch
 
 
@@ -69,21 +66,14 @@ def torchrun(spec: RunSpec, layout: Layout, pictures: Path, states: int = 0) -> 
 
 
 @pytest.fixture
-def projects(tmp_path, layout, pictures_root, monkeypatch):
+def projects(layout, elsewhere, pictures_root, monkeypatch):
     """Two project folders with the same prepared data."""
     monkeypatch.setitem(catalogue.DATASETS, "imagenette", small("imagenette"))
     write_index(find_pictures("imagenette", pictures_root), layout.prepared("imagenette"))
-    other = Layout("test", tmp_path / "other")
-    other.root.mkdir()
-    (other.root / "data").symlink_to(layout.root / "data")
-    return layout, other
+    return layout, elsewhere
 
 
-def digests(layout, run):
-    return {name: sha256_file(layout.run_file(run, name)) for name in DETERMINISTIC}
-
-
-def test_killed_within_an_epoch_they_end_with_the_same_bytes(projects, make_run, pictures_root):
+def test_killed_within_an_epoch_they_end_with_the_same_bytes(projects, digests, make_run, pictures_root):
     whole, broken = projects
     # 21 pictures are four steps of 5; the last step would be of one picture and is left out
     training = {"ranks": 2, "batch_size": 5, "augmentation": "crop-flip"}

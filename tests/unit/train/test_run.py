@@ -11,40 +11,23 @@ from safetensors.torch import load_file
 
 from lets.errors import DataError, DivergenceError
 from lets.records import RunRecord, Status
-from lets.records.digests import sha256_file
 from lets.spec import Layout
-from lets.spec.paths import RUN_FILES
 from lets.train import train_run
 from lets.train.evaluation import evaluate_weights
-
-DETERMINISTIC = tuple(name for name in RUN_FILES if name != "provenance.json")
 
 
 def train(spec, layout, on_epoch=lambda row: None):
     return train_run(spec, layout, "cpu", 1, on_epoch)
 
 
-def digests(layout: Layout, run: str) -> dict[str, str]:
-    return {name: sha256_file(layout.run_file(run, name)) for name in DETERMINISTIC}
-
-
-def elsewhere(layout: Layout, tmp_path_factory) -> Layout:
-    """Another project folder with the same data."""
-    other = Layout("test", tmp_path_factory.mktemp("other"))
-    (other.root / "data").symlink_to(layout.root / "data")
-    return other
-
-
-def test_a_finished_run_has_all_its_files_and_vouches_for_them(layout, make_run):
+def test_a_finished_run_has_all_its_files_and_vouches_for_them(layout, digests, make_run):
     spec = make_run("lets-sam")
     metrics = train(spec, layout)
     record = RunRecord.at(layout, spec.id)
     assert record.status is Status.FINISHED
     assert record.spec == spec
     assert record.metrics == metrics
-    assert record.provenance.files == {
-        name: sha256_file(layout.run_file(spec.id, name)) for name in RUN_FILES if name != "provenance.json"
-    }
+    assert record.provenance.files == digests(layout, spec.id)
     assert [row.epoch for row in record.history] == [1, 2]
     assert not layout.state(spec.id).exists()
 
@@ -73,14 +56,14 @@ def test_lets_spends_four_passes_or_three_with_reuse(layout, make_run, val_batch
 def test_metrics_are_those_of_the_stored_weights(layout, make_run):
     spec = make_run("asam")
     metrics = train(spec, layout)
-    assert evaluate_weights(spec, layout) == (metrics.test_loss, metrics.test_accuracy)
+    assert evaluate_weights(spec, layout) == (metrics.test_loss, metrics.test_accuracy, None)
 
 
-def test_the_same_run_gives_the_same_bytes(layout, make_run, tmp_path_factory):
-    spec, other = make_run("lets-asam"), elsewhere(layout, tmp_path_factory)
+def test_the_same_run_gives_the_same_bytes(layout, elsewhere, digests, make_run):
+    spec = make_run("lets-asam")
     train(spec, layout)
-    train(spec, other)
-    assert digests(layout, spec.id) == digests(other, spec.id)
+    train(spec, elsewhere)
+    assert digests(layout, spec.id) == digests(elsewhere, spec.id)
 
 
 class Stop(Exception):
@@ -98,15 +81,15 @@ def stop_at_the_second_epoch():
     return on_epoch
 
 
-def test_a_run_stopped_again_and_again_ends_with_the_same_bytes(layout, make_run, tmp_path_factory):
-    spec, other = make_run("lets-sam", epochs=3), elsewhere(layout, tmp_path_factory)
+def test_a_run_stopped_again_and_again_ends_with_the_same_bytes(layout, elsewhere, digests, make_run):
+    spec = make_run("lets-sam", epochs=3)
     train(spec, layout)
     for _ in range(2):  # each attempt gets one epoch further
         with pytest.raises(Stop):
-            train(spec, other, stop_at_the_second_epoch())
-    train(spec, other)
-    assert digests(layout, spec.id) == digests(other, spec.id)
-    assert RunRecord.at(other, spec.id).provenance.resumed == 2
+            train(spec, elsewhere, stop_at_the_second_epoch())
+    train(spec, elsewhere)
+    assert digests(layout, spec.id) == digests(elsewhere, spec.id)
+    assert RunRecord.at(elsewhere, spec.id).provenance.resumed == 2
 
 
 KILLED = """
@@ -125,18 +108,18 @@ train_run(spec, Layout("test", Path(sys.argv[2])), "cpu", 1, kill_soon)
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.13])
-def test_sigkill_in_the_middle_of_an_epoch_changes_no_byte(layout, make_run, tmp_path_factory, delay):
-    spec, other = make_run("lets-sam", epochs=16), elsewhere(layout, tmp_path_factory)
+def test_sigkill_in_the_middle_of_an_epoch_changes_no_byte(layout, elsewhere, digests, make_run, delay):
+    spec = make_run("lets-sam", epochs=16)
     train(spec, layout)
-    path = other.root / "spec.json"
+    path = elsewhere.root / "spec.json"
     path.write_text(spec.model_dump_json())
-    command = [sys.executable, "-c", KILLED, str(path), str(other.root), str(delay)]
+    command = [sys.executable, "-c", KILLED, str(path), str(elsewhere.root), str(delay)]
     assert subprocess.run(command, timeout=120, check=False).returncode == -signal.SIGKILL
-    assert RunRecord.at(other, spec.id).status is Status.MISSING
-    assert other.state(spec.id).exists()
-    train(spec, other)
-    assert digests(layout, spec.id) == digests(other, spec.id)
-    assert RunRecord.at(other, spec.id).provenance.resumed == 1
+    assert RunRecord.at(elsewhere, spec.id).status is Status.MISSING
+    assert elsewhere.state(spec.id).exists()
+    train(spec, elsewhere)
+    assert digests(layout, spec.id) == digests(elsewhere, spec.id)
+    assert RunRecord.at(elsewhere, spec.id).provenance.resumed == 1
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a state", None])
@@ -152,7 +135,7 @@ def test_a_damaged_or_foreign_state_is_not_resumed(layout, make_run, damage):
     assert RunRecord.at(layout, spec.id).provenance.resumed == 0
 
 
-def test_a_half_written_folder_is_made_whole(layout, make_run):
+def test_a_half_written_folder_is_made_whole(layout, digests, make_run):
     spec = make_run("erm")
     train(spec, layout)
     whole = digests(layout, spec.id)

@@ -3,14 +3,9 @@
 import pytest
 
 from lets.records import RunRecord
-from lets.records.digests import sha256_file
-from lets.spec import Layout
-from lets.spec.paths import RUN_FILES
 from lets.train import run as running
 from lets.train import train_run
 from lets.train import training as loop
-
-DETERMINISTIC = tuple(name for name in RUN_FILES if name != "provenance.json")
 
 
 class Killed(Exception):
@@ -22,21 +17,8 @@ def short_stretches(monkeypatch):
     monkeypatch.setattr(loop, "STRETCH", 5)  # an epoch of 12 steps is 5 + 5 + 2
 
 
-@pytest.fixture
-def elsewhere(layout, tmp_path):
-    """Another project folder with the same data."""
-    other = Layout("test", tmp_path / "other")
-    other.root.mkdir()
-    (other.root / "data").symlink_to(layout.root / "data")
-    return other
-
-
 def train(spec, layout):
     return train_run(spec, layout, "cpu", 1, lambda row: None)
-
-
-def digests(layout, run):
-    return {name: sha256_file(layout.run_file(run, name)) for name in DETERMINISTIC}
 
 
 def killed_after_every_state(monkeypatch):
@@ -51,7 +33,7 @@ def killed_after_every_state(monkeypatch):
 
 @pytest.mark.parametrize("val_batches", ["next", "independent"])
 @pytest.mark.parametrize("method", ["lets-sam", "ae-looksam", "rst", "lets-esam", "gsam"])
-def test_killed_after_every_stretch(layout, elsewhere, make_run, monkeypatch, method, val_batches):
+def test_killed_after_every_stretch(layout, elsewhere, digests, make_run, monkeypatch, method, val_batches):
     spec = make_run(method, val_batches=val_batches)
     train(spec, layout)
     with monkeypatch.context() as patch:
@@ -64,7 +46,7 @@ def test_killed_after_every_stretch(layout, elsewhere, make_run, monkeypatch, me
     assert RunRecord.at(elsewhere, spec.id).provenance.resumed == 6
 
 
-def test_dropout_draws_the_same_after_a_kill(layout, elsewhere, make_run, monkeypatch):
+def test_dropout_draws_the_same_after_a_kill(layout, elsewhere, digests, make_run, monkeypatch):
     from dataclasses import replace
 
     from lets.models import catalogue
@@ -82,7 +64,7 @@ def test_dropout_draws_the_same_after_a_kill(layout, elsewhere, make_run, monkey
     assert digests(elsewhere, spec.id) == digests(layout, spec.id)
 
 
-def test_the_length_of_a_stretch_changes_no_weight(layout, elsewhere, make_run, monkeypatch):
+def test_the_length_of_a_stretch_changes_no_weight(layout, elsewhere, digests, make_run, monkeypatch):
     spec = make_run("lets-sam")
     train(spec, layout)
     monkeypatch.setattr(loop, "STRETCH", 500)

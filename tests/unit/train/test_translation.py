@@ -13,7 +13,8 @@ from lets.data.bpe import EOS, PAD, Bpe, learn_merges
 from lets.data.corpus import read_corpus
 from lets.data.detokenise import detokenise
 from lets.data.sentence_pairs import SentencePairs
-from lets.data.translation import Pairs, Sentences
+from lets.data.tokens import Tokens
+from lets.data.translation import Pairs
 from lets.models.transformer import Transformer
 from lets.train.ranks import Ranks
 from lets.train.translation import Decoding, losses, scores, tally, translate
@@ -100,7 +101,7 @@ def spoken(parallel_root: Path) -> tuple[SentencePairs, list[str], Bpe]:
     corpus = read_corpus("iwslt14", parallel_root, partial=True)
     lines = corpus.splits["test"].target[:300]
     bpe = Bpe.of(lines, learn_merges(lines, 2_000), 4_000)
-    side = Sentences.of(bpe.encode(lines))
+    side = Tokens.of(bpe.encode(lines))
     return SentencePairs(Pairs(side, side), batch_size=2_000), lines, bpe
 
 
@@ -157,7 +158,7 @@ class Adding(Ranks):
 def test_ranks_score_the_whole(spoken: tuple[SentencePairs, list[str], Bpe], parallel_root: Path) -> None:
     """Each rank translates its part; added up, their counts are those of the whole."""
     whole, references, bpe = spoken
-    side = Sentences.of(bpe.encode(references))
+    side = Tokens.of(bpe.encode(references))
     parts = [SentencePairs(Pairs(side, side), batch_size=2_000, rank=rank, ranks=2) for rank in (0, 1)]
     recorded = [Recording(), Recording()]
     for part, ranks in zip(parts, recorded, strict=True):

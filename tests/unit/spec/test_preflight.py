@@ -1,0 +1,112 @@
+"""What is refused before the first job, on machines that lack something."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lets.errors import DataError, SpecError
+from lets.spec import Matrix, Params, expand
+from lets.spec.preflight import refuse_without_packages, refuse_without_weights
+
+
+def matrix(dataset: str, architecture: str) -> Matrix:
+    training = {
+        "epochs": 1,
+        "batch_size": 32,
+        "optimizer": {"name": "adam", "lr": 0.001},
+        "schedule": {"name": "cosine"},
+    }
+    experiment = {"datasets": [dataset], "architectures": [architecture], "methods": ["erm", "sam"]}
+    values = {"profile": "p", "seeds": [0, 1], "training": training, "experiments": {"one": experiment}}
+    return expand(Params.model_validate(values))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "architecture", "absent", "message"),
+    [
+        (
+            "sst2",
+            "deberta-small",
+            ["tokenizers", "transformers"],
+            "'sst2' – needs tokenizers, transformers, not",
+        ),
+        ("multi30k", "transformer-small", ["sacrebleu"], "'multi30k' – needs sacrebleu, not installed"),
+        (
+            "emoji",
+            "transformer-small",
+            ["emoji"],
+            "'emoji' – needs emoji, not .*install 'lets-repro.language.'$",
+        ),
+    ],
+)
+def test_texts_need_their_packages(
+    dataset: str, architecture: str, absent: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_without_packages(matrix(dataset, architecture))
+    for package in absent:
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(SpecError, match=message):
+        refuse_without_packages(matrix(dataset, architecture))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "architecture", "absent"),
+    [
+        ("digits", "resnet-small", ["tokenizers", "transformers", "sacrebleu", "emoji"]),
+        ("multi30k", "transformer-small", ["emoji", "huggingface_hub"]),
+    ],
+)
+def test_nobody_needs_the_packages_of_others(
+    dataset: str, architecture: str, absent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in absent:
+        monkeypatch.setitem(sys.modules, package, None)
+    refuse_without_packages(matrix(dataset, architecture))
+
+
+@pytest.mark.parametrize(
+    ("files", "missing"),
+    [
+        ((), "model.safetensors"),
+        (("pytorch_model.bin", "vocab.json", "merges.txt"), "model.safetensors"),
+        (("model.safetensors", "vocab.json"), "merges.txt"),
+        (("model.safetensors", "vocab.json", "merges.txt"), ""),
+    ],
+)
+def test_pretrained_networks_need_their_weights(
+    files: tuple[str, ...], missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pickle is not trained from; the command makes the other file of it without a network."""
+    monkeypatch.setenv("LETS_DATA", str(tmp_path))
+    folder = tmp_path / "microsoft--deberta-base"
+    folder.mkdir()
+    for name in files:
+        (folder / name).touch()
+    if missing:
+        command = "run  lets data weights microsoft/deberta-base --download"
+        with pytest.raises(DataError, match=f"deberta-base/{missing} – missing, .*{command}"):
+            refuse_without_weights(matrix("mrpc", "deberta-base"))
+    else:
+        refuse_without_weights(matrix("mrpc", "deberta-base"))
+
+
+def test_weights_are_looked_for_in_data_raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LETS_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    refuse_without_weights(matrix("mrpc", "deberta-small"))  # starts at random
+    with pytest.raises(DataError, match=r"^data/raw/microsoft--deberta-base/model\.safetensors"):
+        refuse_without_weights(matrix("mrpc", "deberta-base"))
+
+
+def test_looking_imports_none_of_them() -> None:
+    code = (
+        "import sys; from lets.spec import expand, load_params\n"
+        "from lets.spec.preflight import refuse_without_packages\n"
+        "refuse_without_packages(expand(load_params(sys.argv[1])))\n"
+        "sys.exit(str({'torch', 'transformers', 'tokenizers', 'sacrebleu', 'emoji'} & {*sys.modules} or ''))"
+    )
+    params = Path(__file__).parents[3] / "params" / "language.yaml"
+    done = subprocess.run([sys.executable, "-c", code, params], capture_output=True, text=True)
+    assert done.stderr.strip() == ""

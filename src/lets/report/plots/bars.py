@@ -1,5 +1,7 @@
 """A bar per method, a panel per data set (Figures 3 and 4)."""
 
+import math
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -25,8 +27,11 @@ def draw_bars(series: Series, metric: str) -> Figure:
 def _bars(axes: Axes, points: list[Point], decimals: int) -> None:
     means = [point.summary.mean for point in points]
     spreads = [point.summary.sd if point.summary.n > 1 else 0.0 for point in points]
+    whiskers = [
+        spread if point.summary.n > 1 else math.nan for spread, point in zip(spreads, points, strict=True)
+    ]
     titles = [value_title("method", point.method) for point in points]
-    bars = axes.bar(titles, means, yerr=spreads, width=0.66, capsize=2.5, error_kw={"elinewidth": 0.9})
+    bars = axes.bar(titles, means, yerr=whiskers, width=0.66, capsize=2.5, error_kw={"elinewidth": 0.9})
     for bar, point in zip(bars, points, strict=True):
         style = style_of(point.method)
         bar.set(facecolor=style.colour if style.learned else "white", edgecolor=style.colour, linewidth=1.2)

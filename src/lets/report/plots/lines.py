@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from lets.report.labels import field_title, value_title
 from lets.report.plots.canvas import label_left, legend_above, logarithmic, look_of, panels
@@ -43,7 +43,10 @@ def draw_curves(series: Series, metric: str) -> Figure:
         named = f"{field_title(series.panel_field, series.methods)} = " if isinstance(panel, float) else ""
         axes.set_title(named + title)
         axes.set_xlabel("Epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        epochs = set(_places(point for point in series.points if point.panel == panel))
+        axes.xaxis.set_major_locator(
+            FixedLocator([*epochs]) if len(epochs) == 1 else MaxNLocator(5, integer=True)
+        )
     means = [point.summary.mean for point in series.points]
     if means and QUANTITIES[metric].positive and 0 < 10 * min(means) < max(means):
         logarithmic(grid, min(means), max(means))

@@ -99,7 +99,7 @@ def _size(row: dict[str, Any]) -> str:
 
 def _sample(row: dict[str, Any]) -> str:
     """What the operations of an architecture are counted for."""
-    from lets.models.cost import PAIR, TOKENS
+    from lets.models.catalogue import PAIR, TOKENS
 
     if len(row["image"]) > 1:
         return f"{'×'.join(map(str, row['image']))} image"

@@ -7,7 +7,13 @@ from typing import Any
 
 from lets.errors import SpecError
 
-__all__ = ["ARCHITECTURES", "ArchitectureInfo", "describe", "names"]
+__all__ = ["ARCHITECTURES", "PAIR", "TOKENS", "ArchitectureInfo", "describe", "names"]
+
+TOKENS = 128
+"""a text for which the cost is told: about the longest of most tasks of GLUE"""
+
+PAIR = (25, 25)
+"""tokens of the sentence pair for which that of a translation is told: about the mean of IWSLT'14"""
 
 CIFAR = (3, 32, 32)
 DIGITS = (1, 8, 8)

@@ -6,13 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["PAIR", "TOKENS", "Cost", "cost", "costs_text", "kept_costs"]
-
-TOKENS = 128
-"""a text for which the cost is told: about the longest of most tasks of GLUE"""
-
-PAIR = (25, 25)
-"""tokens of the sentence pair for which that of a translation is told: about the mean of IWSLT'14"""
+__all__ = ["Cost", "cost", "costs_text", "kept_costs"]
 
 Shape = tuple[str, int, tuple[int, ...]]
 """(architecture, classes, image)"""
@@ -42,7 +36,7 @@ def cost(name: str, classes: int, image: tuple[int, ...]) -> Cost:
         return kept
     from lets.models.counting import count
 
-    return count(name, classes, image)
+    return Cost(*count(name, classes, image))
 
 
 @cache
@@ -58,8 +52,8 @@ def costs_text(shapes: Iterable[Shape]) -> str:
 
     lines = ["architecture,classes,image,parameters,flops"]
     for name, classes, image in shapes:
-        counted = count(name, classes, image)
-        lines.append(f"{name},{classes},{'x'.join(map(str, image))},{counted.parameters},{counted.flops}")
+        parameters, flops = count(name, classes, image)
+        lines.append(f"{name},{classes},{'x'.join(map(str, image))},{parameters},{flops}")
     return "\n".join(lines) + "\n"
 
 

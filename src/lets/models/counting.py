@@ -4,23 +4,22 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from lets.models.build import create
-from lets.models.catalogue import describe
-from lets.models.cost import PAIR, TOKENS, Cost
+from lets.models.catalogue import PAIR, TOKENS, describe
 
 __all__ = ["count"]
 
 
-def count(name: str, classes: int, image: tuple[int, ...]) -> Cost:
-    """Count one architecture on images or texts of this shape, as `cost` describes it; nothing is allocated.
+def count(name: str, classes: int, image: tuple[int, ...]) -> tuple[int, int]:
+    """Return (parameters, flops) of one architecture on images or texts of this shape; nothing is allocated.
 
-    Raises SpecError like `create`. On torch's meta device attention is made of plain matrix products, which
-    are counted; the fused kernel of a CPU would not be.
+    `lets.models.cost` says what they are. Raises SpecError like `create`. On torch's meta device attention is
+    made of plain matrix products, which are counted; the fused kernel of a CPU would not be.
     """
     with torch.device("meta"):
         network, inputs = create(name, classes, image), _inputs(name, image)
     with FlopCounterMode(display=False) as counter:
         network.eval()(*inputs)
-    return Cost(sum(weight.numel() for weight in network.parameters()), counter.get_total_flops())
+    return sum(weight.numel() for weight in network.parameters()), counter.get_total_flops()
 
 
 def _inputs(name: str, image: tuple[int, ...]) -> tuple[torch.Tensor, ...]:

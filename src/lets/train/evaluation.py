@@ -12,8 +12,9 @@ from lets.spec import Layout, RunSpec
 from lets.spec.training import Precision
 from lets.train.data import RunData
 from lets.train.device import placed
+from lets.train.eval_mode import evaluating
 from lets.train.ranks import ALONE, Ranks
-from lets.train.tasks import CLASSIFICATION, Task, evaluating, in_precision, task_of
+from lets.train.tasks import CLASSIFICATION, Task, in_precision, task_of
 
 BATCH_ON_CPU = 500  # fits the cache
 PIXELS_ON_GPU = 2**22  # 4,096 images of CIFAR, 83 of ImageNet: enough to keep it busy

@@ -4,19 +4,18 @@ Images and sentences are classified, the similarity of two sentences is a regres
 their own.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from lets.data.catalogue import describe
 from lets.spec.training import Precision
 from lets.train.device import autocast
 
-__all__ = ["CLASSIFICATION", "Batch", "Forward", "Task", "evaluating", "in_precision", "task_of"]
+__all__ = ["CLASSIFICATION", "Batch", "Forward", "Task", "in_precision", "task_of"]
 
 Batch = tuple[Tensor, Tensor]
 """inputs and targets; their first dimension is the sample"""
@@ -56,16 +55,6 @@ def in_precision(network: Forward, precision: Precision, device: torch.device) -
         return outputs.float()
 
     return forward
-
-
-@contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
-    """Eval mode and no gradients; afterwards the network is in the mode that it was in."""
-    training = network.training
-    network.eval()
-    with torch.no_grad():
-        yield
-    network.train(training)
 
 
 def _cross_entropies(forward: Forward, batch: Batch, smoothing: float) -> Tensor:

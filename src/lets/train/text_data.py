@@ -18,8 +18,9 @@ from lets.data.tokenizing import encode
 from lets.data.translation import Pairs, Translation
 from lets.spec import Layout, RunSpec, seed_for
 from lets.train.data import Place, RunData
+from lets.train.eval_mode import evaluating
 from lets.train.scores import glue_scores
-from lets.train.tasks import evaluating, in_precision
+from lets.train.tasks import in_precision
 
 
 def read_texts(spec: RunSpec, layout: Layout, place: Place) -> RunData:

@@ -15,8 +15,8 @@ from lets.data.sentence_pairs import SentencePairs
 from lets.spec.training import Precision
 from lets.train.beam import beam_search
 from lets.train.device import autocast
+from lets.train.eval_mode import evaluating
 from lets.train.ranks import ALONE, Ranks
-from lets.train.tasks import evaluating
 
 __all__ = ["Decoding", "losses", "scores", "tally", "translate"]
 

@@ -119,4 +119,4 @@ def test_impossible_images_are_refused_as_by_create() -> None:
 
 
 def test_other_shapes_are_counted_when_asked_for() -> None:
-    assert cost("vit-small", 7, (1, 8, 8)) == count("vit-small", 7, (1, 8, 8))
+    assert cost("vit-small", 7, (1, 8, 8)) == Cost(*count("vit-small", 7, (1, 8, 8)))

@@ -1,7 +1,11 @@
 # The dependencies of the project, pinned by hash. Code and data are the bound working directory: editing
-# them needs no new image. Jobs will run in it with `snakemake --cores all --use-singularity`.
-ARG BASE_IMAGE=python:3.11-slim-bookworm
+# them needs no new image. `make image` makes containers/lets.sif of it; `snakemake --use-singularity` runs there.
+ARG BASE_IMAGE=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 FROM ${BASE_IMAGE}
+
+LABEL org.opencontainers.image.title="LETS-repro" \
+    org.opencontainers.image.description="Dependencies of the LETS reproducibility pipeline; no code, no data" \
+    org.opencontainers.image.licenses="MIT"
 
 COPY requirements.lock /opt/requirements.lock
 RUN python3 -m venv /opt/lets \

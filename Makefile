@@ -4,7 +4,7 @@ PYTHON ?= python3
 ENV := .venv
 ACTIVATE := . $(ENV)/bin/activate
 
-.PHONY: demo test lint format shell report lock clean
+.PHONY: demo test lint format shell report image lock clean
 
 demo: $(ENV)/installed          ## every table and figure on embedded data
 	@$(ACTIVATE) && (snakemake --dry-run 2>/dev/null | grep "Nothing to be done" \
@@ -30,8 +30,11 @@ shell: $(ENV)/installed         ## a shell in which lets, snakemake and dvc work
 report: $(ENV)/installed        ## Snakemake's own report: provenance and run times of every job
 	@$(ACTIVATE) && snakemake --report work/snakemake-report.html
 
+image:                          ## containers/lets.sif, which --use-singularity runs in
+	@containers/build
+
 lock: $(ENV)/installed          ## pin every package by hash; names no registry
-	@$(ACTIVATE) && uv pip compile pyproject.toml --extra dev --extra language --universal --python-version 3.11 --generate-hashes \
+	@$(ACTIVATE) && uv pip compile pyproject.toml --extra dev --extra language --extra cluster --universal --python-version 3.11 --generate-hashes \
 		--custom-compile-command "make lock" --quiet --output-file requirements.lock
 
 clean:                          ## remove what can be made again, data and the environment excepted

@@ -21,11 +21,18 @@ report: "workflow/report/workflow.rst"
 container: str(layout.image)
 
 
+# Not worth a cluster's queue, or in need of a network that its nodes may lack.
 localrules:
     all,
     runs,
     tables,
     figures,
+    arrays,
+    index,
+    labels,
+    table,
+    figure,
+    page,
 
 
 rule runs:

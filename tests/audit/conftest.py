@@ -56,7 +56,12 @@ def write_data(layout: Layout) -> dict[str, dict[str, str]]:
 
 
 def make_run(
-    layout: Layout, spec: RunSpec, data: dict[str, str], diverged: bool = False, code: str | None = None
+    layout: Layout,
+    spec: RunSpec,
+    data: dict[str, str],
+    diverged: bool = False,
+    code: str | None = None,
+    image: str | None = None,
 ) -> None:
     """Write a run folder; its numbers are drawn from its id."""
     draw = random.Random(spec.id)
@@ -96,6 +101,7 @@ def make_run(
         seeds=spec.seeds(),
         packages={"torch": "2"},
         machine={"device": "cpu", "cpu": "invented", "threads": 1},
+        image=image,
         started="2026-01-01T00:00:00+00:00",
         seconds=1.0,
         resumed=0,

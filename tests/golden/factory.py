@@ -65,6 +65,7 @@ class Project:
         divergence: Divergence | None = None,
         seconds: float = 1.5,
         peak_memory_mib: float = 100.0,
+        image: str | None = None,
     ) -> None:
         """Write every file of a run folder."""
         history, folder = list(history), self.layout.run(run.id)
@@ -88,6 +89,7 @@ class Project:
             seeds={},
             packages={"python": "3.11.9", "torch": "2.14.1"},
             machine={"device": "cpu", "cpu": "Example CPU", "threads": 1, "system": "Linux x86_64"},
+            image=image,
             started="2026-01-01T00:00:00+00:00",
             seconds=seconds,
             resumed=0,

@@ -16,6 +16,8 @@ rule analysis:
     threads: 1
     resources:
         gpu=int(params.device == "cuda"),
+        runtime=lambda wildcards: params.asks(matrix.runs[wildcards.run]).minutes,
+        mem_mb=lambda wildcards: params.asks(matrix.runs[wildcards.run]).memory_mb,
     params:
         file=params_file,
         settings=lambda wildcards: matrix.analyses(params, ANALYSES[wildcards.kind])[

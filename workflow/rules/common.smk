@@ -1,9 +1,11 @@
 # What to run and where it lies; the rules take every path from here.
 
 from lets.spec import Layout, expand, load_params
+from lets.spec.gpus import gpu_slots
 from lets.spec.params import ANALYSES
 from lets.spec.preflight import (
     forget_stale_locks,
+    let_into_containers,
     plainly,
     refuse_without_gpu,
     refuse_without_image,
@@ -18,6 +20,11 @@ with plainly():
     layout = Layout(params.profile)
     matrix = expand(params)
     refuse_without_image(layout, workflow.deployment_settings.deployment_method)
+    let_into_containers(workflow.deployment_settings.deployment_method)
+    # One training per place on a GPU of this machine, unless told otherwise; a cluster (nodes) has its own scheduler.
+    if params.device == "cuda" and workflow.resource_settings.nodes is None:
+        if "gpu" not in workflow.global_resources:
+            workflow.register_resource("gpu", max(1, gpu_slots()))
 
 if workflow.is_main_process:
     at_work = forget_stale_locks()

@@ -10,12 +10,21 @@ rule train:
         layout.log("train", "{run}"),
     benchmark:
         layout.benchmark("{run}")
+    retries: 3  # each goes on where the one before was ended
+    # On a cluster several short ones share a job; its profile says how many, and how many of them at a time.
+    group:
+        lambda wildcards: (
+            "short" if params.asks(matrix.runs[wildcards.run]).minutes <= 30 else None
+        )
     # A process for every rank, each with one thread: on another number a CPU sums in another order.
     threads: lambda wildcards: matrix.runs[wildcards.run].training.ranks
     resources:
         gpu=lambda wildcards: (
             matrix.runs[wildcards.run].training.ranks if params.device == "cuda" else 0
         ),
+        runtime=lambda wildcards: params.asks(matrix.runs[wildcards.run]).minutes,
+        mem_mb=lambda wildcards: params.asks(matrix.runs[wildcards.run]).memory_mb,
+        trainings=1,
     params:
         file=params_file,
     shell:

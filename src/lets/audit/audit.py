@@ -12,6 +12,7 @@ from lets.audit.data import check_data
 from lets.audit.digests import check_digests
 from lets.audit.findings import Check, Finding, command
 from lets.audit.hypergradients import check_hypergradients
+from lets.audit.image import check_image
 from lets.audit.landscapes import check_landscapes
 from lets.audit.numbers import check_numbers
 from lets.audit.origin import check_origin
@@ -71,6 +72,6 @@ def perform(params_file: Path, default: Path, weights: int | None = None) -> Aud
     checks += [sample.check, check_landscapes(case, count), check_sharpness(case, count)]
     checks += [check_hypergradients(case)]
     suspects = {finding.run: finding.remove for check in checks for finding in check.failures if finding.run}
-    checks += [check_cells(case, suspects), check_origin(case)]
+    checks += [check_cells(case, suspects), check_origin(case), check_image(case)]
     failures = [finding for check in checks for finding in check.failures]
     return Audit(params.profile, str(params_file), tuple(checks), judge(case, failures, sample.confirmed))

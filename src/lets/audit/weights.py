@@ -86,7 +86,7 @@ def _repeatable(record: RunRecord, spec: RunSpec) -> bool:
 
     Several ranks added up their parts in another order than one process does.
     """
-    from lets.records.provenance import machine, packages
+    from lets.records.provenance import image, machine, packages
     from lets.train.device import compute_deterministically
 
     made = record.provenance
@@ -94,4 +94,5 @@ def _repeatable(record: RunRecord, spec: RunSpec) -> bool:
     compute_deterministically(threads, spec.training.precision)
     here = machine("cpu", threads)
     same_machine = all(made.machine.get(key) == here[key] for key in ("device", "cpu", "threads"))
-    return same_machine and made.packages == packages() and spec.training.ranks == 1
+    same_software = made.packages == packages() and made.image == image()
+    return same_machine and same_software and spec.training.ranks == 1

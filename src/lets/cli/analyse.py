@@ -33,6 +33,7 @@ def sharpness(run: RunId, params: ParamsFile = DEMO, device: Device = "", thread
 
 def _analyse(kind: str, run: str, params: Path, device: str, threads: int) -> None:
     """Compute with the settings of the table or figure that shows the run."""
+    from lets.cli.gpu_locks import take_gpus
     from lets.errors import SpecError
     from lets.spec import Layout, expand, load_params
     from lets.spec.params import ANALYSES
@@ -45,11 +46,15 @@ def _analyse(kind: str, run: str, params: Path, device: str, threads: int) -> No
         where = "`figures:`" if kind == "landscape" else "`tables:` or `figures:`"
         raise SpecError(f"run {spec.id!r} – no {kind} of {params} shows it – add it to one of {where}")
 
+    wanted = device or content.device
+    if wanted == "cuda":
+        take_gpus(1)
+
     from lets.analysis import COMPUTE
     from lets.records.files import write_text
     from lets.train.device import choose_device, compute_deterministically
 
-    place = choose_device(device or content.device)
+    place = choose_device(wanted)
     compute_deterministically(threads)
     layout = Layout(content.profile)
     path = layout.analysis(kind, spec.id)

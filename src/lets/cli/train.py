@@ -32,16 +32,19 @@ def train(
 
     Example: lets train --run digits/clean/resnet-small/lets-sam/seed-0
     """
-    from lets.cli import torchrun
+    from lets.cli import gpu_locks, torchrun
     from lets.errors import DivergenceError
     from lets.records.progress import progress
     from lets.spec import Layout, expand, load_params
 
     chosen = load_params(params)
     matrix, layout = expand(chosen), Layout(chosen.profile)
-    spec = matrix.find(run)
-    if spec.training.ranks > 1 and not torchrun.here():
-        sys.exit(torchrun.start(spec.training.ranks, threads))
+    spec, place = matrix.find(run), device or chosen.device
+    if not torchrun.here():
+        if place == "cuda":
+            gpu_locks.take_gpus(spec.training.ranks)
+        if spec.training.ranks > 1:
+            sys.exit(torchrun.start(spec.training.ranks, threads))
 
     from lets.train import train_run
 
@@ -56,7 +59,7 @@ def train(
             )
 
         try:
-            metrics = train_run(spec, layout, device or chosen.device, threads, show)
+            metrics = train_run(spec, layout, place, threads, show)
         except DivergenceError:
             if _speaks():
                 print(f"{progress(matrix, layout)}  {spec.id}  diverged", flush=True)

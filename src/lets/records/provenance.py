@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from lets.records.digests import code_digest
+from lets.records.digests import code_digest, image_digest
 
 PACKAGES = ("torch", "numpy", "torchvision", "timm", "safetensors")
 
@@ -29,6 +29,8 @@ class Provenance(BaseModel):
     seeds: dict[str, int]
     packages: dict[str, str]
     machine: dict[str, Any]
+    image: str | None = None
+    """sha256 of the container image that the run was made in; none outside of one, and in records of old"""
     started: str
     seconds: float
     """wall-clock time of training, over all resumptions"""
@@ -55,6 +57,12 @@ def machine(device: str, threads: int) -> dict[str, Any]:
     }
 
 
+def image() -> str | None:
+    """Return the sha256 of the image that this process runs in, as `make image` wrote it; None outside."""
+    container = os.environ.get("APPTAINER_CONTAINER") or os.environ.get("SINGULARITY_CONTAINER")
+    return image_digest(Path(container)) if container else None
+
+
 def cpu_name() -> str:
     """Return the processor's model as the system names it."""
     try:
@@ -66,4 +74,4 @@ def cpu_name() -> str:
     )
 
 
-__all__ = ["Provenance", "code_digest", "cpu_name", "machine", "packages"]
+__all__ = ["Provenance", "code_digest", "cpu_name", "image", "machine", "packages"]

@@ -120,9 +120,11 @@ def _cost_line(cost: Cost) -> str:
         return "nothing trained yet"
     runs = f"{cost.runs} run{'' if cost.runs == 1 else 's'}"
     memory = f"at most {cost.peak_memory_mib:.0f} MiB"
-    return (
-        f"{runs}, {_duration(cost.seconds)} of training in all, {memory} each, on {', '.join(cost.devices)}"
-    )
+    places = [
+        *cost.devices,
+        *(f"{count} in image {image[:8]}" for image, count in sorted(cost.images.items())),
+    ]
+    return f"{runs}, {_duration(cost.seconds)} of training in all, {memory} each, on {', '.join(places)}"
 
 
 def _duration(seconds: float) -> str:

@@ -25,6 +25,8 @@ class Cost:
     devices: tuple[str, ...]
     packages: tuple[str, ...]
     """`torch 2.14.1`: more than one line per package where runs differ"""
+    images: Mapping[str, int]
+    """sha256 of a container image → how many runs were made in it; all others were made outside"""
 
 
 def cost_of(runs: Iterable[Outcome], layout: Layout) -> Cost:
@@ -35,7 +37,8 @@ def cost_of(runs: Iterable[Outcome], layout: Layout) -> Cost:
     packages = {f"{name} {version}" for fact in facts for name, version in fact.packages.items()}
     peak = max((fact.peak_memory_mib for fact in facts), default=0.0)
     seconds = sum(fact.seconds for fact in facts)
-    return Cost(len(facts), seconds, peak, tuple(sorted(devices)), tuple(sorted(packages)))
+    images = Counter(fact.image for fact in facts if fact.image)
+    return Cost(len(facts), seconds, peak, tuple(sorted(devices)), tuple(sorted(packages)), images)
 
 
 @dataclass(frozen=True)

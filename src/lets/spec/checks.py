@@ -35,8 +35,9 @@ KNOWN: dict[str, Callable[[str], object]] = {
 def problems(params: Params) -> Iterator[Problem]:
     """Yield every problem of a params file: its place, and *value – why – a line to paste*."""
     yield from _duplicates(("seeds",), params.seeds)
-    for name in params.architectures:
-        yield from _name(("architectures", name), name, lets.models.catalogue.describe)
+    for key in ("architectures", "resources"):
+        for name in getattr(params, key):
+            yield from _name((key, name), name, lets.models.catalogue.describe)
     for method, values in params.methods.items():
         yield from _method(("methods", method), method, {}, values)
     for name, experiment in params.experiments.items():

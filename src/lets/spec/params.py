@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from lets.spec.run import RunSpec
 from lets.spec.strict import Count, Name, Positive, Scalar, Strict
 from lets.spec.training import TrainingOverride, TrainingSpec
 
@@ -190,6 +191,15 @@ Figure = Annotated[
 AnyTable = Annotated[Table | Hypergradient | Sharpness, Field(discriminator="kind"), BeforeValidator(_named)]
 
 
+class Resources(Strict):
+    """What a training asks of a cluster, beside a GPU for each of its ranks; changes no number."""
+
+    minutes: Count = 24 * 60
+    """after which the cluster may end it; the next try goes on from its state. Up to 30: several share a job"""
+    memory_mb: Count = 16_000
+    """of the host, for all its ranks"""
+
+
 class Params(Strict):
     """A params file."""
 
@@ -203,6 +213,8 @@ class Params(Strict):
     """what one architecture changes in the training"""
     methods: dict[str, Hyperparameters] = Field(default={})
     """hyper-parameters by method; defaults: lets list methods"""
+    resources: dict[str, Resources] = Field(default={})
+    """what a training of one architecture asks of a cluster"""
     experiments: Annotated[dict[Name, Experiment], Field(min_length=1)]
     tables: dict[Name, AnyTable] = Field(default={})
     figures: dict[Name, Figure] = Field(default={})
@@ -210,3 +222,7 @@ class Params(Strict):
     """small data sets and architectures → the paper's, to print the paper's numbers beside ours"""
     audit_weights: Annotated[int, Field(ge=0)] = 3
     """how many runs the audit evaluates again from their weights"""
+
+    def asks(self, run: RunSpec) -> Resources:
+        """Return what the training of a run asks of a cluster."""
+        return self.resources.get(run.architecture, Resources())

@@ -26,6 +26,11 @@ SCHEMA = Path("workflow/schemas/params.schema.json")
 COSTS = Path("src/lets/models/costs.csv")
 
 
+def digest_file(image: Path) -> Path:
+    """The file that holds an image's sha256, written when it was built: to hash gigabytes in every job takes long."""
+    return image.with_name(f"{image.name}.sha256")
+
+
 @dataclass(frozen=True)
 class Layout:
     """All paths of one profile (`demo`, `paper`, …), relative to the project folder `root`."""
@@ -66,6 +71,11 @@ class Layout:
     def analysis(self, kind: str, run: str) -> Path:
         """What `lets analyse` computed of one run."""
         return self.root / "results" / self.profile / "analysis" / kind / f"{run}.csv"
+
+    @property
+    def memory(self) -> Path:
+        """Snakemake's records of what made the files of this profile (tracked by DVC)."""
+        return self.root / "results" / self.profile / "snakemake"
 
     def state(self, run: str) -> Path:
         """The state that an interrupted training resumes from (never a declared output)."""
@@ -108,6 +118,10 @@ class Layout:
         noisy = [self.labels(run.dataset, run.noise), self.noise_card(run.dataset, run.noise)]
         return [self.prepared(run.dataset), *noisy]
 
+    def data_folders(self, matrix: "Matrix") -> list[Path]:
+        """The folders of data that the runs of a matrix are trained on (tracked by DVC, shared by profiles)."""
+        return sorted({path.parent for run in matrix.runs.values() for path in self.inputs(run)})
+
     def sources(self, matrix: "Matrix", item: "Selection") -> list[Path]:
         """The run records that a table or figure is made from."""
         runs = matrix.select(item)
@@ -121,8 +135,8 @@ class Layout:
 
     @property
     def image(self) -> Path:
-        """The container image that --use-singularity runs in; a later version builds it from the Dockerfile."""
-        return self.root / "work" / "image" / "lets.sif"
+        """The container image that --use-singularity runs in; `make image` builds it."""
+        return self.root / "containers" / "lets.sif"
 
     def benchmark(self, run: str) -> Path:
         """Time and memory of one training, as Snakemake measured them."""

@@ -1,5 +1,6 @@
 """What a workflow can know before its first job starts: better a sentence now than a failure in an hour."""
 
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from lets.data.root import default_root
 from lets.errors import LetsError, SpecError
 from lets.spec.matrix import Matrix
 from lets.spec.params import Params
-from lets.spec.paths import Layout
+from lets.spec.paths import Layout, digest_file
 
 
 @contextmanager
@@ -89,11 +90,35 @@ def refuse_without_weights(matrix: Matrix) -> None:
             whole_folder(repository, default_root())
 
 
+def in_containers(deployment: Iterable[object]) -> bool:
+    """Whether Snakemake was told to run jobs in containers."""
+    return any(getattr(method, "name", "") == "APPTAINER" for method in deployment)
+
+
 def refuse_without_image(layout: Layout, deployment: Iterable[object]) -> None:
     """Raise SpecError when containers are asked for and the image was not built (Snakemake would fail late)."""
-    containers = any(getattr(method, "name", "") == "APPTAINER" for method in deployment)
-    if containers and not layout.image.is_file():
+    if in_containers(deployment) and not (layout.image.is_file() and digest_file(layout.image).is_file()):
         raise SpecError(
-            f"--use-singularity – there is no image {layout.image}, which this version does not build – "
-            "run without --use-singularity"
+            f"--use-singularity – there is no image {layout.image} – "
+            "build it with  make image,  or run without --use-singularity"
         )
+
+
+def let_into_containers(deployment: Iterable[object]) -> None:
+    """Tell Apptainer the host's variables that jobs read; with --cleanenv it keeps all others out.
+
+    The data root is mounted where it lies. Raises SpecError if it is no folder: what is downloaded to it would be lost.
+    """
+    if not in_containers(deployment):
+        return
+    for name in [one for one in os.environ if one.startswith("LETS_") or one == "CUDA_VISIBLE_DEVICES"]:
+        os.environ[f"APPTAINERENV_{name}"] = os.environ[name]
+    os.environ["PWD"] = str(Path.cwd())  # inside there are no links that led here
+    if os.environ.get("LETS_DATA"):
+        root = default_root().resolve()
+        if not root.is_dir():
+            raise SpecError(
+                f"LETS_DATA={root} – no such folder, containers cannot mount it – mkdir -p {root}"
+            )
+        os.environ["APPTAINERENV_LETS_DATA"] = str(root)
+        os.environ["APPTAINER_BIND"] = ",".join(filter(None, (os.environ.get("APPTAINER_BIND"), str(root))))

@@ -13,7 +13,7 @@ from lets.records import Divergence, Metrics, RunRecord, Status
 from lets.records.digests import code_digest, sha256_bytes
 from lets.records.files import json_text, write_bytes, write_json
 from lets.records.history import HistoryRow, history_text
-from lets.records.provenance import Provenance, machine, packages
+from lets.records.provenance import Provenance, image, machine, packages
 from lets.spec import Layout, RunSpec
 from lets.train.data import RunData
 from lets.train.device import choose_device, compute_deterministically, device_name, peak_memory_mib
@@ -78,6 +78,7 @@ class _Job:
             "torch": str(torch.__version__),
             "device": device_name(self.device),
             "threads": str(self.threads),
+            "image": str(image()),
             **self.data.digests,
         }
 
@@ -128,6 +129,7 @@ class _Job:
             seeds=self.spec.seeds(),
             packages=packages(),
             machine=machine(device_name(self.device), self.threads),
+            image=image(),
             started=self.started.isoformat(timespec="seconds"),
             seconds=round(seconds, 3),
             resumed=self.resumed,

@@ -18,7 +18,7 @@ def save_state(path: Path, identity: dict[str, str], state: dict[str, Any]) -> N
 
 
 def load_state(path: Path, identity: dict[str, str]) -> dict[str, Any] | None:
-    """Return the state, or None when there is none or it was made by another code, torch, device or thread count.
+    """Return the state; None when there is none, or it was made by another code, torch, image, device or thread count.
 
     Going on from such a state would give bytes that no unbroken run gives.
     """

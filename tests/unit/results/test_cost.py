@@ -34,6 +34,14 @@ def test_damaged_provenance_is_not_counted(project: Project) -> None:
     assert cost_of([read_outcome(run, project.layout)], project.layout).runs == 0
 
 
+def test_images_are_counted(project: Project) -> None:
+    runs = project.runs(architecture="resnet-small")[:3]
+    for run, image in zip(runs, ("a" * 64, None, "a" * 64), strict=True):
+        project.write(run, [epoch_row(1, 95.0)], image=image)
+    cost = cost_of([read_outcome(run, project.layout) for run in runs], project.layout)
+    assert (cost.runs, cost.images) == (3, {"a" * 64: 2})
+
+
 def train(project: Project, run: RunSpec, seconds: float, device: str = "cpu") -> None:
     project.write(run, [epoch_row(1, 95.0)], seconds=seconds)
     path = project.layout.run_file(run.id, "provenance.json")

@@ -18,6 +18,7 @@ def test_every_path_lies_below_the_root_and_none_twice() -> None:
         layout.landscape(RUN),
         layout.hypergradient(RUN),
         layout.sharpness(RUN),
+        layout.memory,
         layout.state(RUN),
         layout.log("train", RUN),
         layout.raw,

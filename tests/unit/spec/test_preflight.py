@@ -1,14 +1,25 @@
 """What is refused before the first job, on machines that lack something."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from lets.errors import DataError, SpecError
-from lets.spec import Matrix, Params, expand
-from lets.spec.preflight import refuse_without_packages, refuse_without_weights
+from lets.spec import Layout, Matrix, Params, expand
+from lets.spec.paths import digest_file
+from lets.spec.preflight import (
+    let_into_containers,
+    refuse_without_image,
+    refuse_without_packages,
+    refuse_without_weights,
+)
+
+IN_CONTAINERS = [SimpleNamespace(name="APPTAINER")]
+"""as Snakemake tells the deployment that --use-singularity asks for"""
 
 
 def matrix(dataset: str, architecture: str) -> Matrix:
@@ -110,3 +121,53 @@ def test_looking_imports_none_of_them() -> None:
     params = Path(__file__).parents[3] / "params" / "language.yaml"
     done = subprocess.run([sys.executable, "-c", code, params], capture_output=True, text=True)
     assert done.stderr.strip() == ""
+
+
+def test_an_image_is_there_when_its_digest_is(tmp_path: Path) -> None:
+    layout = Layout("demo", tmp_path)
+    refuse_without_image(layout, [])
+    layout.image.parent.mkdir()
+    for path in (layout.image, digest_file(layout.image)):
+        with pytest.raises(
+            SpecError, match=r"no image .*containers/lets\.sif – build it with  make image,  or"
+        ):
+            refuse_without_image(layout, IN_CONTAINERS)
+        path.touch()
+    refuse_without_image(layout, IN_CONTAINERS)
+
+
+def test_what_of_the_host_gets_into_containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path)
+    monkeypatch.chdir(tmp_path / "link")
+    host = {
+        "LETS_DATA": "data",
+        "LETS_SLOTS_PER_GPU": "2",
+        "CUDA_VISIBLE_DEVICES": "",
+        "APPTAINER_BIND": "/scratch",
+        "PYTHONPATH": "elsewhere",
+        "PWD": str(tmp_path / "link"),
+    }
+    monkeypatch.setattr(os, "environ", dict(host))
+    let_into_containers([])
+    assert os.environ == host
+    let_into_containers(IN_CONTAINERS)
+    assert os.environ == {
+        **host,
+        "PWD": str(tmp_path),
+        "APPTAINERENV_LETS_DATA": str(tmp_path / "data"),
+        "APPTAINERENV_LETS_SLOTS_PER_GPU": "2",
+        "APPTAINERENV_CUDA_VISIBLE_DEVICES": "",
+        "APPTAINER_BIND": f"/scratch,{tmp_path}/data",
+    }
+
+
+def test_a_data_root_that_is_not_there_cannot_be_mounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", {"LETS_DATA": f"{tmp_path}/data"})
+    let_into_containers([])
+    with pytest.raises(
+        SpecError, match=f"LETS_DATA={tmp_path}/data – no such folder.*mkdir -p {tmp_path}/data$"
+    ):
+        let_into_containers(IN_CONTAINERS)

@@ -135,6 +135,17 @@ def test_a_damaged_or_foreign_state_is_not_resumed(layout, make_run, damage):
     assert RunRecord.at(layout, spec.id).provenance.resumed == 0
 
 
+def test_what_was_begun_outside_of_an_image_starts_anew_inside(layout, make_run, monkeypatch, tmp_path):
+    spec = make_run("erm", epochs=3)
+    with pytest.raises(Stop):
+        train(spec, layout, stop_at_the_second_epoch())
+    (tmp_path / "lets.sif.sha256").write_text("abc  lets.sif\n")
+    monkeypatch.setenv("APPTAINER_CONTAINER", str(tmp_path / "lets.sif"))
+    train(spec, layout)
+    provenance = RunRecord.at(layout, spec.id).provenance
+    assert (provenance.resumed, provenance.image) == (0, "abc")
+
+
 def test_a_half_written_folder_is_made_whole(layout, digests, make_run):
     spec = make_run("erm")
     train(spec, layout)

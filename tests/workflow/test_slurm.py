@@ -1,0 +1,79 @@
+"""Trainings through a real SLURM, where this machine has one: the same bytes as without it, after `scancel` too."""
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+
+from lets.spec import Layout, expand, load_params
+
+OPTIONS = "--slurm-init-seconds-before-status-checks 2 --slurm-status-command squeue --latency-wait 5"
+SLURM = f"snakemake --profile profiles/slurm --configfile params/tiny.yaml {OPTIONS}".split()
+
+
+def answer(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout.strip()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def slurm():
+    """Skip where there is no SLURM, or one of machines that do not see our temporary folders."""
+    if shutil.which("sinfo") is None:
+        pytest.skip("no SLURM on this machine: there is no sinfo")
+    nodes = answer("sinfo", "--noheader", "--Node", "--format", "%n")
+    if nodes != socket.gethostname().split(".")[0]:
+        pytest.skip(
+            f"no SLURM of this machine alone: its nodes are {nodes or 'not known, it does not answer'}"
+        )
+
+
+def ask(project, minutes: int, epochs: int = 2) -> None:
+    """Write into the params what the trainings ask of SLURM, and how long they are."""
+    params = project.folder / "params" / "tiny.yaml"
+    text = params.read_text().replace("epochs: 2", f"epochs: {epochs}")
+    params.write_text(f"{text}\nresources: {{resnet-small: {{minutes: {minutes}, memory_mb: 1000}}}}\n")
+
+
+@pytest.mark.slow
+def test_short_trainings_share_a_job_and_their_bytes_are_the_same(project):
+    ask(project, minutes=10)
+    output = project.run(*SLURM, "runs").stderr
+    (job,) = [
+        line.split("jobid ")[1].split()[0] for line in output.splitlines() if "with SLURM jobid" in line
+    ]
+    assert "TimeLimit=01:00:00" in answer(
+        "scontrol", "show", "job", job
+    )  # six of ten minutes, one after another
+    through_slurm = project.metrics()
+    assert len(through_slurm) == 6
+    shutil.rmtree(project.folder / "results")
+    project.snakemake("runs")
+    assert project.metrics() == through_slurm
+
+
+@pytest.mark.slow
+def test_a_cancelled_training_is_sent_again_and_goes_on(project):
+    ask(project, minutes=60, epochs=60)
+    run = next(iter(expand(load_params(project.folder / "params" / "tiny.yaml")).runs))
+    layout = Layout("tiny", project.folder)
+    weights = layout.run_file(run, "weights.safetensors")
+    target = str(weights.relative_to(project.folder))
+    project.snakemake(target)
+    undisturbed = weights.read_bytes()
+    shutil.rmtree(layout.run(run))
+
+    workflow = subprocess.Popen([*SLURM, target], cwd=project.folder, env=project.env, stdout=-3, stderr=-3)
+    deadline = time.monotonic() + 120
+    while not layout.state(run).exists():
+        assert time.monotonic() < deadline
+        assert workflow.poll() is None
+        time.sleep(0.05)
+    jobs = [line.split() for line in answer("squeue", "--noheader", "--format", "%i %Z").splitlines()]
+    (job,) = [number for number, folder in jobs if folder == str(project.folder)]
+    answer("scancel", job)
+    assert workflow.wait(timeout=240) == 0
+    assert weights.read_bytes() == undisturbed
+    assert json.loads(layout.run_file(run, "provenance.json").read_text())["resumed"] == 1

@@ -157,7 +157,8 @@ def test_what_texts_need_is_asked_for_before_the_first_job(project, monkeypatch)
 def test_containers_without_an_image_are_refused_at_once(project):
     result = project.snakemake("--use-singularity", check=False)
     assert result.returncode == 2
-    assert "run without --use-singularity" in result.stderr
+    assert "no image containers/lets.sif – build it with  make image,  or" in result.stderr
+    assert not (project.folder / "data").exists()
 
 
 def test_values_beside_the_params_file_are_refused(project):

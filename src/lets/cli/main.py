@@ -13,8 +13,10 @@ from lets.cli.audit import audit
 from lets.cli.data import data
 from lets.cli.list import list_
 from lets.cli.plan import plan
+from lets.cli.pull import pull
 from lets.cli.report import report
 from lets.cli.status import status
+from lets.cli.track import track
 from lets.cli.train import train
 from lets.cli.why import why
 from lets.errors import DivergenceError, LetsError
@@ -28,7 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(data, name="data")
 app.add_typer(analyse, name="analyse")
-for verb in (train, status, plan, why, report, audit):
+for verb in (train, status, plan, why, report, audit, track, pull):
     app.command()(verb)
 app.command("list")(list_)
 

@@ -27,7 +27,7 @@ class Archive:
 
 @dataclass(frozen=True)
 class File:
-    """One unpacked file below the source's folder; `split` is train, test or classes (the class names)."""
+    """One unpacked file below the source's folder; `split` is train, valid, test, classes (the class names) or all."""
 
     name: str
     split: str

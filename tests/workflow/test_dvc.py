@@ -120,6 +120,15 @@ def test_a_bare_clone_knows_that_nothing_has_to_be_made(clone):
     assert "Running stage" not in output
 
 
+def test_dvc_lock_is_about_the_params_and_the_code_of_its_commit(tmp_path):
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout: there is no commit to look at")
+    clone = clone_of(Project(ROOT), tmp_path / "clone")
+    dry = clone.run("dvc", "repro", "--dry", "--allow-missing", check=False)
+    advice = "dvc.lock is of another commit:  snakemake --cores all && lets track,  and commit it\n"
+    assert dry.stdout.count("didn't change, skipping") == 4, advice + dry.stdout + dry.stderr
+
+
 def test_a_pipeline_that_was_never_recorded_would_run(project):
     with_dvc(project)
     assert project.run("dvc", "stage", "list", "--name-only").stdout.split() == [

@@ -43,6 +43,16 @@ def test_new_time_stamps_alone_trigger_nothing(finished):
     assert "Nothing to be done" in finished.snakemake("-n").stdout
 
 
+def test_nor_do_those_of_large_files(project):
+    (project.folder / "Snakefile").write_text(
+        'rule small:\n    input: "large"\n    output: "small"\n    shell: "cp {input} {output}"\n'
+        'rule large:\n    output: "large"\n    shell: "head --bytes 2000000 /dev/zero > {output}"\n'
+    )
+    project.run("snakemake", "--cores", "1", "small")
+    os.utime(project.folder / "large")  # Snakemake by itself compares bytes up to one million
+    assert "Nothing to be done" in project.run("snakemake", "-n", "small").stdout
+
+
 def test_a_deleted_run_is_made_again_with_what_depends_on_it(finished):
     before, (first, *_) = finished.metrics(), run_ids(finished)
     assert "/clean/" in first

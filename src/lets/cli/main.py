@@ -11,6 +11,7 @@ import typer
 from lets.cli.analyse import analyse
 from lets.cli.audit import audit
 from lets.cli.data import data
+from lets.cli.export import export
 from lets.cli.list import list_
 from lets.cli.plan import plan
 from lets.cli.pull import pull
@@ -30,7 +31,7 @@ app = typer.Typer(
 )
 app.add_typer(data, name="data")
 app.add_typer(analyse, name="analyse")
-for verb in (train, status, plan, why, report, audit, track, pull):
+for verb in (train, status, plan, why, report, audit, track, pull, export):
     app.command()(verb)
 app.command("list")(list_)
 

@@ -189,6 +189,11 @@ class Layout:
         return self.reports / "audit" / "audit.md"
 
     @property
+    def crate(self) -> Path:
+        """The archive that `lets export` writes."""
+        return self.root / "work" / f"{self.profile}.crate.zip"
+
+    @property
     def published(self) -> Path:
         """Every number the paper prints."""
         return self.root / "params" / "published.csv"

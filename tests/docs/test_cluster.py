@@ -33,6 +33,16 @@ def test_the_default_profile_overrides_nothing_of_the_slurm_profile():
     assert not PROFILE.keys() & yaml.safe_load((ROOT / "profiles/default/config.yaml").read_text()).keys()
 
 
+def test_the_default_profile_overrides_nothing_of_the_kubernetes_profile_and_the_page_names_what_it_sets():
+    profile = yaml.safe_load((ROOT / "profiles/kubernetes/config.yaml").read_text())
+    assert not profile.keys() & yaml.safe_load((ROOT / "profiles/default/config.yaml").read_text()).keys()
+    (volume,) = profile["kubernetes-persistent-volumes"]
+    assert f"metadata: {{name: {volume.split(':')[0]}}}" in PAGE
+    assert f"{profile['default-storage-prefix']} ." in PAGE
+    assert f"--tag {profile['container-image']} ." in PAGE
+    assert 'gpu_manufacturer="nvidia"' in profile["default-resources"]
+
+
 def test_numbers():
     usual = Resources()
     assert f"others get {usual.minutes // 60} hours and {usual.memory_mb // 1000} GB" in PAGE

@@ -1,10 +1,12 @@
 # What to run and where it lies; the rules take every path from here.
 
 from lets.spec import Layout, expand, load_params
+from lets.spec.claims import claim_sources as sources_of_claims, read_claims
 from lets.spec.gpus import gpu_slots
 from lets.spec.params import ANALYSES
 from lets.spec.preflight import (
     forget_stale_locks,
+    keep_copies_in_place,
     let_into_containers,
     plainly,
     refuse_without_gpu,
@@ -19,6 +21,10 @@ with plainly():
     params = load_params(params_file)
     layout = Layout(params.profile)
     matrix = expand(params)
+    claim_sources = sources_of_claims(
+        read_claims(layout.paper_claims), params, matrix, layout
+    )
+    keep_copies_in_place(layout, workflow.storage_settings)
     refuse_without_image(layout, workflow.deployment_settings.deployment_method)
     let_into_containers(workflow.deployment_settings.deployment_method)
     # One training per place on a GPU of this machine, unless told otherwise; a cluster (nodes) has its own scheduler.

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
 
 import yaml
 from filelock import FileLock, Timeout
@@ -122,3 +124,31 @@ def let_into_containers(deployment: Iterable[object]) -> None:
             )
         os.environ["APPTAINERENV_LETS_DATA"] = str(root)
         os.environ["APPTAINER_BIND"] = ",".join(filter(None, (os.environ.get("APPTAINER_BIND"), str(root))))
+
+
+class StorageSettings(Protocol):
+    """What Snakemake was told about object storage."""
+
+    default_storage_provider: str | None
+    default_storage_prefix: str | None
+    local_storage_prefix: Path
+
+
+def keep_copies_in_place(layout: Layout, storage: StorageSettings) -> None:
+    """Let Snakemake's copies of files in object storage lie where `lets` looks for them: in the project folder.
+
+    Raises SpecError when runs lie there that were made without the storage: Snakemake would delete them.
+    """
+    if not storage.default_storage_provider:
+        return
+    bucket = urlsplit(storage.default_storage_prefix or "")
+    copies = storage.local_storage_prefix / storage.default_storage_provider / (bucket.netloc + bucket.path)
+    if copies.is_symlink():
+        return
+    if any(layout.runs.rglob("run.json")):
+        raise SpecError(
+            f"{storage.default_storage_prefix} – {layout.runs} holds runs that were made without this storage, and "
+            "Snakemake would delete those that it lacks – work in a fresh clone, see docs/cluster.md"
+        )
+    copies.parent.mkdir(parents=True, exist_ok=True)
+    copies.symlink_to(Path.cwd())

@@ -15,7 +15,7 @@ demo: $(ENV)/installed          ## every table and figure on embedded data
 	@echo "          reports/demo/audit/audit.md       every number back to bytes; again: lets audit"
 
 test: $(ENV)/installed          ## the whole test suite
-	@$(ACTIVATE) && pytest -n auto --dist loadfile
+	@$(ACTIVATE) && OMP_NUM_THREADS=1 pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(ENV)/installed          ## formatting, types, workflow and Dockerfile
 	@$(ACTIVATE) && ruff format --check . && ruff check . && mypy && snakefmt --check Snakefile workflow \

@@ -2,16 +2,26 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.workflow.slurm import answer
+
+from lets.spec import Layout
+from lets.spec.paths import digest_file
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "dvc.yaml", "params", "profiles", "workflow", "src")
 TINY = "tests/workflow/tiny.yaml"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with these, which take longest: with `--no-loadscope-reorder` no worker is left alone with them."""
+    items.sort(key=lambda item: "tests/workflow/" not in item.nodeid)
 
 
 @dataclass(frozen=True)
@@ -80,3 +90,34 @@ def finished(built: Project, tmp_path: Path) -> Project:
     folder = tmp_path / "finished"
     shutil.copytree(built.folder, folder, symlinks=True)
     return Project(folder)
+
+
+@pytest.fixture(scope="session")
+def real_image() -> Path:
+    """The image of this checkout, where there is one."""
+    there = Layout("any", ROOT).image
+    if shutil.which("apptainer") is None:
+        pytest.skip("jobs run in apptainer, which is not installed")
+    if not there.is_file():
+        pytest.skip("there is no containers/lets.sif: make image")
+    return there
+
+
+def put_image(project: Project, image: Path) -> None:
+    """Put the image where the workflow of this project looks for it."""
+    there = Layout("any", project.folder).image
+    there.parent.mkdir()
+    there.symlink_to(image)
+    shutil.copy(digest_file(image), digest_file(there))
+
+
+@pytest.fixture(scope="session")
+def slurm() -> None:
+    """Skip where there is no SLURM, or one of machines that do not see our temporary folders."""
+    if shutil.which("sinfo") is None:
+        pytest.skip("no SLURM on this machine: there is no sinfo")
+    nodes = answer("sinfo", "--noheader", "--Node", "--format", "%n")
+    if nodes != socket.gethostname().split(".")[0]:
+        pytest.skip(
+            f"no SLURM of this machine alone: its nodes are {nodes or 'not known, it does not answer'}"
+        )

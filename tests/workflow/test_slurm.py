@@ -2,32 +2,16 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 
 import pytest
+from tests.workflow.slurm import PROFILE, answer, cancel_the_job_of
 
 from lets.spec import Layout, expand, load_params
 
-OPTIONS = "--slurm-init-seconds-before-status-checks 2 --slurm-status-command squeue --latency-wait 5"
-SLURM = f"snakemake --profile profiles/slurm --configfile params/tiny.yaml {OPTIONS}".split()
-
-
-def answer(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout.strip()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def slurm():
-    """Skip where there is no SLURM, or one of machines that do not see our temporary folders."""
-    if shutil.which("sinfo") is None:
-        pytest.skip("no SLURM on this machine: there is no sinfo")
-    nodes = answer("sinfo", "--noheader", "--Node", "--format", "%n")
-    if nodes != socket.gethostname().split(".")[0]:
-        pytest.skip(
-            f"no SLURM of this machine alone: its nodes are {nodes or 'not known, it does not answer'}"
-        )
+SLURM = ["snakemake", "--configfile", "params/tiny.yaml", *PROFILE]  # in this order: a target may follow
+pytestmark = pytest.mark.usefixtures("slurm")
 
 
 def ask(project, minutes: int, epochs: int = 2) -> None:
@@ -71,9 +55,7 @@ def test_a_cancelled_training_is_sent_again_and_goes_on(project):
         assert time.monotonic() < deadline
         assert workflow.poll() is None
         time.sleep(0.05)
-    jobs = [line.split() for line in answer("squeue", "--noheader", "--format", "%i %Z").splitlines()]
-    (job,) = [number for number, folder in jobs if folder == str(project.folder)]
-    answer("scancel", job)
+    cancel_the_job_of(project.folder)
     assert workflow.wait(timeout=240) == 0
     assert weights.read_bytes() == undisturbed
     assert json.loads(layout.run_file(run, "provenance.json").read_text())["resumed"] == 1

@@ -1,0 +1,57 @@
+"""Which runs are compared with which: those of two methods in one setting."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lets.spec.params import Comparison
+from lets.spec.run import RunSpec
+
+SETTING = ("dataset", "noise", "architecture")
+Setting = tuple[str, str, str]
+"""data set, noise, architecture: what methods are compared in"""
+
+
+@dataclass(frozen=True)
+class Match:
+    """`method` against another one in one setting: the runs of both, all seeds."""
+
+    method: str
+    against: str
+    setting: Setting
+    first: tuple[RunSpec, ...]
+    second: tuple[RunSpec, ...]
+
+    @property
+    def runs(self) -> tuple[RunSpec, ...]:
+        """The runs of both."""
+        return (*self.first, *self.second)
+
+
+def by_setting(runs: Sequence[RunSpec]) -> dict[Setting, list[RunSpec]]:
+    """Return the runs of each setting, in the order of the params file."""
+    found: dict[Setting, list[RunSpec]] = {}
+    for run in runs:
+        found.setdefault((run.dataset, run.noise, run.architecture), []).append(run)
+    return found
+
+
+def pairs_of(item: Comparison, runs: Sequence[RunSpec]) -> list[tuple[str, str]]:
+    """Return the pairs that a table compares: those it names, or every lets-X with its X."""
+    if item.pairs:
+        return [(first, second) for first, second in item.pairs]
+    methods = dict.fromkeys(run.method for run in runs)
+    learned = [method for method in methods if method.startswith("lets-")]
+    return [(method, base) for method in learned if (base := method.removeprefix("lets-")) in methods]
+
+
+def matches(item: Comparison, runs: Sequence[RunSpec]) -> list[Match]:
+    """Return every pair in every setting that was run with both, pair by pair."""
+    settings = by_setting(runs)
+    found = []
+    for method, against in pairs_of(item, runs):
+        for setting, group in settings.items():
+            first = tuple(run for run in group if run.method == method)
+            second = tuple(run for run in group if run.method == against)
+            if first and second:
+                found.append(Match(method, against, setting, first, second))
+    return found

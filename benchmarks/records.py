@@ -1,7 +1,8 @@
 """How long the engines think about a thousand finished runs: `python -m benchmarks.records`.
 
 The records are generated, without weights: history, trace, metrics and provenance of every run. What is timed is
-what a user types who has them all: a dry run of Snakemake, `dvc status`, `lets status`, `lets plan`.
+what a user types who has them all: a dry run of Snakemake, `dvc status`, `lets status`, `lets plan`, and the audit
+of all layers but the evidence, which needs weights.
 """
 
 import argparse
@@ -19,6 +20,8 @@ import torch
 import yaml
 from safetensors.numpy import save_file
 
+from lets.data.digest import arrays_sha256
+from lets.data.processed import read_processed
 from lets.records import Metrics
 from lets.records.digests import sha256_file
 from lets.records.files import write_json, write_text
@@ -42,6 +45,7 @@ COMMANDS = {
     "dvc status runs": ["dvc", "status", "runs"],
     "lets status": ["lets", "status"],
     "lets plan": ["lets", "plan"],
+    "lets audit": ["lets", "audit", "--weights", "0"],
 }
 
 
@@ -65,23 +69,25 @@ def project(folder: Path, runs: int) -> Matrix:
     return expand(load_params(folder / FILE))
 
 
-def write_run(run: RunSpec, layout: Layout) -> None:
-    """Write a finished run; its numbers are made up."""
+def write_run(run: RunSpec, layout: Layout, data: dict[str, str]) -> None:
+    """Write a finished run; its numbers are made up, but agree with each other as the audit wants it."""
+    draw = np.random.default_rng(run.seeds()["order"])
+    losses = draw.uniform(size=EPOCHS * STEPS)
     history = [
-        HistoryRow(n, STEPS, 2 * STEPS, STEPS, 0.1, 0.05, 1 / n, 1 / n, 90.0, 1 / n, 90.0)
-        for n in range(1, EPOCHS + 1)
+        HistoryRow(n, STEPS, 2 * STEPS, STEPS, 0.1, 0.05, float(mean), 1 / n, 90.0, 1 / n, 90.0)
+        for n, mean in enumerate(losses.reshape(EPOCHS, STEPS).mean(axis=1), start=1)
     ]
-    folder, steps = layout.run(run.id), np.linspace(1, 0, EPOCHS * STEPS)
+    folder = layout.run(run.id)
     write_json(folder / "run.json", run.model_dump(mode="json"))
     write_text(folder / "history.csv", history_text(history))
-    save_file({"loss": steps, "rho": steps}, folder / "trace.safetensors")
-    (folder / "weights.safetensors").touch()
+    save_file({"loss": losses, "rho": np.full_like(losses, 0.05)}, folder / "trace.safetensors")
+    (folder / "weights.safetensors").write_text(run.id)
     write_json(folder / "metrics.json", Metrics.of(run.id, history).model_dump(mode="json"))
     provenance = Provenance(
         run=run.id,
         files={path.name: sha256_file(path) for path in sorted(folder.iterdir())},
         code="0" * 64,
-        data={},
+        data=data,
         seeds=run.seeds(),
         packages=packages(),
         machine=machine("cpu", 1),
@@ -109,11 +115,15 @@ def prepare(folder: Path, runs: int) -> int:
     """Fill the project, and let both engines know what is in it; return the number of runs."""
     matrix = project(folder, runs)
     seconds(["lets", "data", "prepare", "digits"], folder)
+    layout = Layout("demo", folder)
+    digits = read_processed(layout.arrays("digits"))
+    labels = arrays_sha256({"labels": digits.train.labels})
     for run in matrix.runs.values():
-        write_run(run, Layout("demo", folder))
+        write_run(run, layout, {"arrays": arrays_sha256(digits.arrays), "training_labels": labels})
     for command in ("git init -q", "dvc init -q", "snakemake runs --cores 2 --touch --quiet"):
         seconds(command.split(), folder)
     seconds(["dvc", "commit", "--force", "--quiet", "runs"], folder)
+    seconds(["lets", "report"], folder)
     return len(matrix.runs)
 
 

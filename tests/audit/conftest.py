@@ -7,13 +7,14 @@ import shutil
 from collections.abc import Callable
 from contextlib import chdir
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
 from safetensors.numpy import save
 
 import lets.data
-from lets.audit import Audit, perform
+from lets.audit import Audit, Draw, perform
 from lets.data.digest import arrays_sha256
 from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
 from lets.data.processed import write_processed
@@ -22,12 +23,14 @@ from lets.records.digests import code_digest, sha256_file
 from lets.records.files import write_bytes, write_json, write_text
 from lets.records.history import HistoryRow, history_text
 from lets.records.provenance import Provenance
-from lets.report import write_figure, write_page, write_runs, write_summary, write_table
+from lets.report import write_claims, write_figure, write_page, write_runs, write_summary, write_table
 from lets.spec import Layout, RunSpec, expand, load_params, seed_for
 from lets.spec.paths import RUN_FILES
 
 PARAMS = Path(__file__).parent / "params.yaml"
-PUBLISHED = Path(__file__).parents[2] / "params" / "published.csv"
+PAPER = [
+    Path(__file__).parents[2] / "params" / name for name in ("published.csv", "claims.yaml", "quoted.yaml")
+]
 STEPS = 12
 
 
@@ -65,7 +68,7 @@ def make_run(
 ) -> None:
     """Write a run folder; its numbers are drawn from its id."""
     draw = random.Random(spec.id)
-    losses = numpy.array([draw.uniform(0.1, 2) for _ in range(2 * STEPS)])
+    losses = numpy.array([_first_loss(spec), *(draw.uniform(0.1, 2) for _ in range(2 * STEPS - 1))])
     rows = [
         HistoryRow(
             epoch=epoch + 1,
@@ -109,6 +112,12 @@ def make_run(
         peak_memory_mib=1.0,
     )
     write_json(file("provenance.json"), provenance.model_dump(mode="json"))
+
+
+def _first_loss(spec: RunSpec) -> float:
+    """All methods of a seed start from the same weights."""
+    start = spec.model_copy(update={"method": "", "hyperparameters": {}})
+    return random.Random(start.canonical()).uniform(1, 2)
 
 
 class Project:
@@ -158,12 +167,13 @@ class Project:
     def report(self) -> None:
         """Write everything that is printed."""
         self.draw()
+        write_claims(self.params, self.matrix, self.layout)
         write_page(self.params, self.matrix, self.layout)
         write_summary(self.matrix, self.layout)
         write_runs(self.matrix, self.layout)
 
-    def audit(self, weights: int = 0) -> Audit:
-        return perform(self.file, Path("params/demo.yaml"), weights)
+    def audit(self, weights: int = 0, **how: Any) -> Audit:
+        return perform(self.file, Path("params/demo.yaml"), Draw(weights, **how))
 
 
 @pytest.fixture(scope="session")
@@ -175,7 +185,8 @@ def make_project(
     def make(params: str, fill: Callable[[Project], None]) -> Path:
         root = tmp_path_factory.mktemp("project")
         (root / "params").mkdir()
-        shutil.copy(PUBLISHED, root / "params")
+        for file in PAPER:
+            shutil.copy(file, root / "params")
         (root / "params" / "test.yaml").write_text(params)
         with chdir(root):
             fill(Project())
@@ -224,3 +235,9 @@ def edit() -> Callable[[Path, str, str], None]:
 def write_run() -> Callable[..., None]:
     """Write one run folder anew."""
     return make_run
+
+
+@pytest.fixture(scope="session")
+def prepare() -> Callable[[Layout], Any]:
+    """Write data and noisy labels of the digits."""
+    return write_data

@@ -6,6 +6,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
+from lets.audit.errors import BytesAuditError
 from lets.cli.main import app
 
 ARGUMENTS = ["audit", "--params", "params/test.yaml", "--weights", "0"]
@@ -22,7 +23,7 @@ def test_fail(project: Any) -> None:
     path = project.path(project.run("sam"), "weights.safetensors")
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     done = CliRunner().invoke(app, ARGUMENTS)
-    assert done.exit_code == 1
+    assert isinstance(done.exception, BytesAuditError)  # 10, as `main` ends with it
     assert "FAIL" in done.stdout
     assert json.loads(project.layout.audit.read_text())["passed"] is False
 
@@ -32,7 +33,7 @@ def test_json(project: Any) -> None:
     assert done.stdout == project.layout.audit.read_text()
     content = json.loads(done.stdout)
     assert content["next"] == "nothing to do"
-    assert content["verdicts"] == {"verified": 14}
+    assert content["verdicts"] == {"executed but unverified": 14}
 
 
 def test_status_counts_a_diverged_run_among_those_asked_for(project: Any, write_run: Any) -> None:
@@ -72,3 +73,10 @@ def test_status_and_why_and_plan(project: Any) -> None:
     assert "in all     18 runs, 2 shared by experiments\n" in plan
     # two epochs of 12 steps: 4 ERM runs of 1 pass a step, 4+2+2 SAM runs of 2, 4+2 LETS-SAM runs of 4
     assert "to train   18 runs, 432 steps\n           about 1,056 forward-backward passes\n" in plan
+
+
+def test_a_run_to_train_again_needs_deep(project: Any) -> None:
+    done = CliRunner().invoke(app, [*ARGUMENTS, "--run", "digits"])
+    assert str(done.exception) == (
+        "--run digits – names the run to train again – write  lets audit --deep --run digits"
+    )

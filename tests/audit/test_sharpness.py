@@ -63,7 +63,7 @@ def test_untouched(project: Any) -> None:
     result = project.audit(weights=2)
     assert result.failures == ()
     assert verdicts(result) == dict.fromkeys(
-        ["sharp: ERM", "sharp: SAM", "drawn: ERM", "drawn: SAM"], "verified-by-weights"
+        ["sharp: ERM", "sharp: SAM", "drawn: ERM", "drawn: SAM"], "verified"
     )
     assert {check.name: check.examined for check in result.checks}["sharpness"] == 2
 
@@ -82,9 +82,9 @@ def test_any_edited_number(project: Any, place: int, field: str) -> None:
     assert reason.endswith(f"{one.quantity}{f' {one.at:g}' if one.at else ''}, the weights give {number}")
     assert result.next == f"rm -r {csv()} && snakemake --cores all --configfile params/test.yaml"
     assert verdicts(result) == {
-        "sharp: ERM": "verified-by-weights",
+        "sharp: ERM": "verified",
         "sharp: SAM": "mismatch",
-        "drawn: ERM": "verified-by-weights",
+        "drawn: ERM": "verified",
         "drawn: SAM": "mismatch",
     }
 
@@ -124,7 +124,7 @@ def test_other_params_are_noticed_without_computing(
 
 def test_missing(project: Any) -> None:
     csv().unlink()
-    assert reasons(project.audit(weights=2))["sharpness"] == ["not computed yet"]
+    assert reasons(project.audit(weights=2))["matrix"] == ["not computed yet"]
 
 
 def test_unreadable(project: Any) -> None:

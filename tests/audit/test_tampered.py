@@ -67,7 +67,7 @@ def test_metrics_edited_with_the_same_size_and_time(project: Any, edit: Edit) ->
     assert all(CELL in one.cells for one in printed if "table1" in one.subject)
     assert {one.command for one in printed} == {audit.next}
     assert verdict(audit, CELL) == "mismatch"
-    assert verdict(audit, "table1: ERM × WideResNet (small)") == "verified"
+    assert verdict(audit, "table1: ERM × WideResNet (small)") == "executed but unverified"
     text = audit_text(audit)
     assert text.startswith("# Audit of test: FAIL\n")
     assert f"- **{run}**: metrics.json is not the file" in text
@@ -177,7 +177,7 @@ def test_deleted_run(project: Any) -> None:
     assert (missing.run, missing.reason, missing.command) == (run, "not trained yet", MAKE)
     assert missing.cells[0] == CELL
     assert audit.next == MAKE
-    assert verdict(audit, CELL) == "incomplete"
+    assert verdict(audit, CELL) == "missing"
 
 
 def test_half_a_folder(project: Any) -> None:
@@ -321,6 +321,8 @@ def test_edited_table_outside_its_cells(project: Any, change: Callable[[str], st
     assert failed(audit) == {"cells"}
     assert failures(audit, "cells")[0].reason.startswith(reason)
     assert audit.next == f"rm -r {path} && {MAKE}"
+    assert audit.judgement.items["table4"] == "mismatch"
+    assert audit.judgement.items["table1"] == "executed but unverified"
 
 
 def test_edited_numbers_of_a_figure(project: Any) -> None:
@@ -428,7 +430,7 @@ def test_an_extra_seed_in_the_params(project: Any) -> None:
     assert len(missing) == 9
     assert {one.reason for one in missing} == {"not trained yet"}
     assert project.run("sam", 2) in {one.run for one in missing}
-    assert {str(one.verdict) for one in audit.judged} == {"incomplete"}
+    assert {str(one.verdict) for one in audit.judged} == {"missing"}
     assert audit.next == MAKE
 
 
@@ -469,10 +471,10 @@ def test_everything_at_once_is_one_command_that_a_shell_can_run(project: Any) ->
 
 
 def test_the_default_params_need_no_configfile(project: Any) -> None:
-    from lets.audit import perform
+    from lets.audit import Draw, perform
 
     shutil.rmtree(project.layout.run(project.run("sam", 0)))
-    assert perform(project.file, project.file, 0).next == "snakemake --cores all"
+    assert perform(project.file, project.file, Draw()).next == "snakemake --cores all"
 
 
 def test_nothing_made_yet(project: Any) -> None:
@@ -480,7 +482,7 @@ def test_nothing_made_yet(project: Any) -> None:
         shutil.rmtree(folder)
     audit = project.audit()
     assert failed(audit) == {"matrix", "data", "cells"}
-    assert {str(one.verdict) for one in audit.judged} == {"incomplete"}
+    assert {str(one.verdict) for one in audit.judged} == {"missing"}
     assert audit.next == f"lets data prepare digits && {MAKE}"
 
 

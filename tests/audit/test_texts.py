@@ -49,7 +49,7 @@ def master(make_project: Callable[..., Path]) -> Path:
 def test_untouched(project: Any) -> None:
     result = project.audit(weights=1)
     assert result.failures == ()
-    assert [*verdicts(result).values()] == ["verified-by-weights"]
+    assert [*verdicts(result).values()] == ["verified"]
 
 
 @pytest.mark.parametrize("forged", [{"matthews": 77.0}, None])

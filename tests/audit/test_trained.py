@@ -51,7 +51,7 @@ def landscape() -> Path:
 def test_untouched(project: Any) -> None:
     result = project.audit(weights=1)
     assert result.failures == ()
-    assert set(verdicts(result).values()) == {"verified-by-weights"}
+    assert set(verdicts(result).values()) == {"verified"}
 
 
 def test_one_weight_moved_and_its_digest_forged(project: Any) -> None:
@@ -63,7 +63,7 @@ def test_one_weight_moved_and_its_digest_forged(project: Any) -> None:
     save_file(tensors, weights)
     project.reseal(run)
     found = reasons(project.audit(weights=1))
-    assert found["weights"][0].startswith("its weights give test loss ")
+    assert found["weights"][0].startswith("its weights give test_loss ")
     assert "bytes" not in found
 
 
@@ -75,7 +75,7 @@ def test_missing_data_condemns_no_run(project: Any) -> None:
     assert "weights" not in found
     assert "missing" in found["data"][0]
     assert result.next == "lets data prepare digits"
-    assert "verified-by-weights" not in verdicts(result).values()
+    assert "verified" not in verdicts(result).values()
 
 
 @pytest.mark.parametrize("line", [1, 13])
@@ -92,14 +92,14 @@ def test_an_edited_landscape(project: Any, line: int) -> None:
     assert f"at ({float(a):g}, {float(b):g}), the weights give " in reason
     assert result.next == f"rm -r {path} && snakemake --cores all --configfile params/test.yaml"
     assert verdicts(result) == {
-        "table1: SAM × ResNet (small)": "verified-by-weights",
+        "table1: SAM × ResNet (small)": "verified",
         "figure5: SAM": "mismatch",
     }
 
 
 def test_a_missing_landscape(project: Any) -> None:
     landscape().unlink()
-    assert reasons(project.audit(weights=1))["landscapes"] == ["not computed yet"]
+    assert reasons(project.audit(weights=1))["matrix"] == ["not computed yet"]
 
 
 def test_a_landscape_that_is_none(project: Any) -> None:

@@ -1,13 +1,17 @@
 """The audit passes what is whole, says what it looked at, and says it the same way each time."""
 
 import json
+import re
 import time
+from hashlib import sha256
 from typing import Any
 
 import pytest
-from tests.audit.found import verdicts
+from tests.audit.found import reasons, verdicts
 
 from lets.audit import audit_text, receipt, write_receipt
+from lets.audit.findings import Check
+from lets.spec.paths import RUN_FILES
 
 
 def test_it_passes(project: Any) -> None:
@@ -17,19 +21,26 @@ def test_it_passes(project: Any) -> None:
     assert audit.passed
     assert audit.next == "nothing to do"
     assert {check.name: check.examined for check in audit.checks} == {
-        "matrix": 18,  # 12 clean, 4 noisy, and 2 of the 4 radii: the other two are in table1 already
         "bytes": 18 * 5,
-        "numbers": 18,
         "data": 2,
+        "matrix": 18,  # 12 clean, 4 noisy, and 2 of the 4 radii: the other two are in table1 already
+        "numbers": 18,
+        "seeds": 18,
+        "terms": 18,
+        "cells": 6 + 2 + 2 + 4,
         "weights": 0,
+        "starts": 0,
         "landscapes": 0,
         "sharpness": 0,
         "hypergradients": 0,
-        "cells": 6 + 2 + 2 + 4,
         "origin": 18,
+        "packages": 18,
+        "machines": 18,
         "image": 0,  # all were made outside of one
     }
-    assert {str(verdict): count for verdict, count in audit.verdicts.items()} == {"verified": 14}
+    assert {str(verdict): count for verdict, count in audit.verdicts.items()} == {
+        "executed but unverified": 14
+    }
 
 
 def test_the_receipt_has_no_date_and_does_not_change(project: Any) -> None:
@@ -41,7 +52,7 @@ def test_the_receipt_has_no_date_and_does_not_change(project: Any) -> None:
     assert content["passed"] is True
     assert content["cells"][0] == {
         "cell": "table1: ERM × ResNet (small)",
-        "verdict": "verified",
+        "verdict": "executed but unverified",
         "runs": [project.run("erm", 0), project.run("erm", 1)],
     }
 
@@ -51,8 +62,10 @@ def test_the_text_is_for_people(project: Any) -> None:
     text = project.layout.audit_text.read_text()
     assert text == audit_text(project.audit())
     assert text.startswith("# Audit of test: PASS\n")
-    assert "| bytes          | sha256 of run files " in text
-    assert "Printed places: 14 verified.\n" in text
+    assert re.search(r"^\| bytes +\| bytes +\| sha256 of run files +\| +90 \| +0 \|$", text, re.M)
+    assert "Printed places: 14 executed but unverified. Tables, figures and documents:\n" in text
+    items = "table1, table4, figure1, figure2, claims.md, claims.csv, index.html, summary.json, runs.csv"
+    assert f"\n- executed but unverified: {items}\n" in text
     assert text.endswith("Next: nothing to do\n")
 
 
@@ -63,20 +76,20 @@ def test_it_is_quick(project: Any) -> None:
     assert time.perf_counter() - start < 5
 
 
-def test_a_diverged_run_is_no_failure_but_its_cell_is_incomplete(project: Any, write_run: Any) -> None:
+def test_a_diverged_run_is_no_failure(project: Any, write_run: Any) -> None:
     run = project.run("erm", 1)
     write_run(project.layout, project.matrix.runs[run], project.data("clean"), diverged=True)
     project.report()
     audit = project.audit()
     assert audit.failures == ()
     found = verdicts(audit)
-    assert found["table1: ERM × ResNet (small)"] == "incomplete"
-    assert found["table1: SAM × ResNet (small)"] == "verified"
+    assert set(found.values()) == {"executed but unverified"}  # what diverged cannot be computed again
 
 
 def test_other_code_is_a_warning(project: Any, write_run: Any) -> None:
     run = project.run("erm", 1)
     write_run(project.layout, project.matrix.runs[run], project.data("clean"), code="f" * 64)
+    project.report()
     audit = project.audit()
     assert audit.passed
     assert audit.warnings == (
@@ -88,46 +101,99 @@ def test_other_code_is_a_warning(project: Any, write_run: Any) -> None:
     assert "## Warnings" in audit_text(audit)
 
 
-@pytest.mark.parametrize("exact", [True, False])
-def test_weights(project: Any, monkeypatch: pytest.MonkeyPatch, exact: bool) -> None:
-    """What the weights give must be what metrics.json says: to the bit where the run can be repeated."""
-    import lets.audit.weights
-    import lets.train.evaluation
-
+@pytest.fixture
+def again(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let invented weights give what metrics.json says, but for rounding; returns the runs asked for."""
     seen: list[str] = []
 
-    def evaluate(spec: Any, layout: Any, device: str) -> tuple[float, float, None]:
+    def evaluated(spec: Any, layout: Any, device: str) -> dict[str, float]:
         seen.append(spec.id)
         metrics = json.loads(layout.run_file(spec.id, "metrics.json").read_text())
-        return metrics["test_loss"] * (1 + 1e-6), metrics["test_accuracy"], None
+        names = ("test_accuracy", "train_loss", "train_accuracy")
+        return {"test_loss": metrics["test_loss"] * (1 + 1e-6), **{name: metrics[name] for name in names}}
 
-    monkeypatch.setattr(lets.train.evaluation, "evaluate_weights", evaluate)
-    monkeypatch.setattr(lets.audit.weights, "_repeatable", lambda record, spec: exact)
+    monkeypatch.setattr("lets.audit.weights.evaluated", evaluated)
+    monkeypatch.setattr("lets.audit.layers.check_starts", lambda case: Check("starts", "", 0))
+    return seen
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_weights(project: Any, again: list[str], monkeypatch: pytest.MonkeyPatch, exact: bool) -> None:
+    """What the weights give must be what metrics.json says: to the bit where the run can be repeated."""
+    monkeypatch.setattr("lets.audit.weights.repeatable", lambda record, spec: exact)
     audit = project.audit(weights=3)
-    assert len(seen) == len(set(seen)) == 3
+    assert len(again) == len(set(again)) == 3
     assert audit.passed is not exact
     if exact:
-        assert {finding.run for finding in audit.failures} == set(seen)
-        assert "its weights give test loss" in audit.failures[0].reason
-    else:
-        assert {str(verdict) for verdict in audit.verdicts} == {"verified", "verified-by-weights"}
-    first = list(seen)
+        assert {finding.run for finding in audit.failures} == set(again)
+        assert "its weights give test_loss" in audit.failures[0].reason
+    (check,) = (check for check in audit.checks if check.name == "weights")
+    assert check.confirmed == (frozenset() if exact else set(again))
+    first = list(again)
     project.audit(weights=3)
-    assert seen[3:] == first
+    assert again[3:] == first
 
 
-def test_weights_of_another_run(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    import lets.train.evaluation
+def test_a_table_is_verified_when_all_its_runs_are(
+    project: Any, again: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lets.audit.weights.repeatable", lambda record, spec: False)
+    every = project.audit(weights=18)
+    assert set(every.judgement.items.values()) == {"verified"}
+    most = project.audit(weights=17)
+    assert set(most.judgement.items.values()) == {"verified", "executed but unverified"}
+    assert set(verdicts(most).values()) == {"verified", "executed but unverified"}
 
-    monkeypatch.setattr(lets.train.evaluation, "evaluate_weights", lambda *asked: (0.7, 84.0, None))
+
+def test_the_draw_follows_from_the_content_of_all_runs(project: Any, again: list[str]) -> None:
+    """By hand: the order of sha256(content/salt/run), content being sha256 over lines like those of sha256sum."""
+    lines = [
+        f"{sha256(path.read_bytes()).hexdigest()}  {run}/{path.name}\n"
+        for run in sorted(project.matrix.runs)
+        for path in (project.path(run, name) for name in RUN_FILES if name != "provenance.json")
+    ]
+    content = sha256("".join(lines).encode()).hexdigest()
+
+    def drawn(salt: str) -> list[str]:
+        def key(run: str) -> str:
+            return sha256(f"{content}/{salt}/{run}".encode()).hexdigest()
+
+        return sorted(project.matrix.runs, key=key)[:4]
+
+    audit = project.audit(weights=4)
+    assert (audit.content, again) == (content, drawn(""))
+    again.clear()
+    project.audit(weights=4, salt="dice")
+    assert again == drawn("dice") != drawn("")
+
+
+def test_the_draw_changes_with_any_run_and_not_with_the_time_it_was_made(
+    project: Any, again: list[str], edit: Any
+) -> None:
+    path = project.path(project.run("erm"), "provenance.json")
+    first = project.audit().content
+    edit(path, "2026-01-01", "2026-02-02")
+    assert project.audit().content == first
+    path = project.path(project.run("erm"), "history.csv")
+    path.write_text(path.read_text() + " ")
+    assert project.audit().content != first
+
+
+def test_weights_of_another_run(project: Any, again: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "lets.audit.weights.evaluated", lambda *asked: {"test_loss": 0.4, "train_accuracy": 84.0}
+    )
     audit = project.audit(weights=1)
     (failure,) = audit.failures
-    assert failure.reason.startswith("its weights give test loss 0.7 and accuracy 84.0, metrics.json says 0.")
+    assert re.match(
+        r"its weights give test_loss 0\.4, metrics.json says 0\.\d+; train_accuracy 84\.0, metrics.json says 9",
+        failure.reason,
+    )
     assert failure.command.startswith(f"rm -r results/test/runs/{failure.run} && snakemake")
     assert failure.cells
 
 
 def test_weights_that_do_not_fit_the_network(project: Any) -> None:
     """The invented weights are those of no network: evaluated for real, they are refused and named."""
-    (failure,) = project.audit(weights=1).failures
-    assert failure.reason.startswith("its weights cannot be evaluated: ")
+    (reason,) = reasons(project.audit(weights=1))["weights"]
+    assert reason.startswith("its weights cannot be evaluated: ")

@@ -1,34 +1,26 @@
 """What the checks of all analyses share: which are there, computing one again, and reporting one that is wrong."""
 
-import random
 from typing import Any, TypeVar
 
 from lets.audit.case import Case
 from lets.audit.findings import Finding
 from lets.records import Status
-from lets.spec import seed_for
 from lets.spec.params import Analysis
 
 Kind = TypeVar("Kind", bound=Analysis)
 
 
-def analyses(case: Case, kind: type[Kind]) -> tuple[dict[str, Kind], list[Finding]]:
-    """Return the analyses of finished runs that are there, by run in order, and a finding for each that is not."""
+def analyses(case: Case, kind: type[Kind]) -> dict[str, Kind]:
+    """Return the analyses of finished runs that are there, by run in order."""
+    return {
+        run: item for run, item in asked(case, kind).items() if case.layout.analysis(item.kind, run).is_file()
+    }
+
+
+def asked(case: Case, kind: type[Kind]) -> dict[str, Kind]:
+    """Return the analyses that the params ask for, as far as their runs are finished."""
     wanted = sorted(case.matrix.analyses(case.params, kind).items())
-    finished = {run: item for run, item in wanted if case.states[run] is Status.FINISHED}
-    there = {run: item for run, item in finished.items() if case.layout.analysis(item.kind, run).is_file()}
-    missing = [
-        wrong(case, run, item, "not computed yet", remove=False)
-        for run, item in finished.items()
-        if run not in there
-    ]
-    return there, missing
-
-
-def sample(case: Case, there: dict[str, Kind], count: int) -> dict[str, Kind]:
-    """Return `count` of the analyses; the profile seeds the draw, so two audits draw the same."""
-    draw = random.Random(seed_for("audit", case.params.profile))
-    return {run: there[run] for run in draw.sample(list(there), min(count, len(there)))}
+    return {run: item for run, item in wanted if case.states[run] is Status.FINISHED}
 
 
 def computed_again(case: Case, run: str, item: Analysis, **instead: Any) -> str:

@@ -1,4 +1,4 @@
-"""The audit: all checks, in the order in which a damage shows first."""
+"""The audit: every layer of checks, and a verdict for everything printed."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -7,35 +7,35 @@ from itertools import chain
 from pathlib import Path
 
 from lets.audit.case import Case
-from lets.audit.cells import check_cells
-from lets.audit.data import check_data
-from lets.audit.digests import check_digests
+from lets.audit.draw import Draw
+from lets.audit.errors import AuditError
 from lets.audit.findings import Check, Finding, command
-from lets.audit.hypergradients import check_hypergradients
-from lets.audit.image import check_image
-from lets.audit.landscapes import check_landscapes
-from lets.audit.numbers import check_numbers
-from lets.audit.origin import check_origin
-from lets.audit.sharpness import check_sharpness
-from lets.audit.tree import check_tree
-from lets.audit.verdicts import Judged, Verdict, judge
-from lets.audit.weights import check_weights
+from lets.audit.layers import Layer, examine
+from lets.audit.verdicts import Judged, Judgement, Verdict, judge
 from lets.spec import Layout, expand, load_params
 
 
 @dataclass(frozen=True)
 class Audit:
-    """Every check, and a verdict for every printed place; no date, so that equal trees give equal audits."""
+    """Every layer of checks and every verdict; no date, so that equal trees give equal audits."""
 
     profile: str
     params: str
-    checks: tuple[Check, ...]
-    judged: tuple[Judged, ...]
+    content: str
+    """the digest of all that was audited, which decided what was computed again"""
+    draw: Draw
+    layers: tuple[Layer, ...]
+    judgement: Judgement
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """The checks of all layers."""
+        return tuple(chain.from_iterable(layer.checks for layer in self.layers))
 
     @cached_property
     def failures(self) -> tuple[Finding, ...]:
         """Everything that is wrong."""
-        return tuple(chain.from_iterable(check.failures for check in self.checks))
+        return tuple(chain.from_iterable(layer.failures for layer in self.layers))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -48,6 +48,11 @@ class Audit:
         return not self.failures
 
     @property
+    def judged(self) -> tuple[Judged, ...]:
+        """Every printed place with its verdict."""
+        return self.judgement.places
+
+    @property
     def verdicts(self) -> Counter[Verdict]:
         """How many printed places have which verdict."""
         return Counter(one.verdict for one in self.judged)
@@ -57,21 +62,29 @@ class Audit:
         """The one command to run next."""
         return command(list(self.failures))
 
+    @property
+    def error(self) -> AuditError | None:
+        """The error of the first layer that fails, to be raised: it names the layers and the next command."""
+        failed = [layer for layer in self.layers if layer.failures]
+        if not failed:
+            return None
+        counts = ", ".join(f"{layer.name} {len(layer.failures)}" for layer in failed)
+        return failed[0].error(
+            f"audit of {self.profile} – failed, by layer: {counts} – run next:  {self.next}"
+        )
 
-def perform(params_file: Path, default: Path, weights: int | None = None) -> Audit:
-    """Audit the profile of a params file; `weights` overrides how many runs are evaluated again.
+
+def perform(params_file: Path, default: Path, draw: Draw | None = None) -> Audit:
+    """Audit the profile of a params file; `draw` overrides how much is computed again.
 
     `default` is the params file that the workflow takes by itself.
     """
     params = load_params(params_file)
     make = "snakemake --cores all" + ("" if params_file == default else f" --configfile {params_file}")
-    case = Case(params, expand(params), Layout(params.profile), make)
-    checks = [check_tree(case), check_digests(case), check_numbers(case), check_data(case)]
-    count = params.audit_weights if weights is None else weights
-    sample = check_weights(case, count)
-    checks += [sample.check, check_landscapes(case, count), check_sharpness(case, count)]
-    checks += [check_hypergradients(case)]
-    suspects = {finding.run: finding.remove for check in checks for finding in check.failures if finding.run}
-    checks += [check_cells(case, suspects), check_origin(case), check_image(case)]
-    failures = [finding for check in checks for finding in check.failures]
-    return Audit(params.profile, str(params_file), tuple(checks), judge(case, failures, sample.confirmed))
+    draw = draw or Draw(params.audit_weights)
+    case = Case(params, expand(params), Layout(params.profile), make, draw)
+    layers = examine(case)
+    failures = [*chain.from_iterable(layer.failures for layer in layers)]
+    confirmed = {check.name: check.confirmed for layer in layers for check in layer.checks}
+    judgement = judge(case, failures, confirmed)
+    return Audit(params.profile, str(params_file), case.content, draw, layers, judgement)

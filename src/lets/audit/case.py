@@ -1,12 +1,16 @@
 """What is audited: a params file, its matrix, the tree of runs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from lets.audit.draw import NOTHING, Draw
 from lets.audit.printed import Printed, printed
 from lets.errors import RecordError
 from lets.records import RunRecord, Status
+from lets.records.digests import sha256_bytes, sha256_file
 from lets.spec import Layout, Matrix, Params
+from lets.spec.paths import RUN_FILES
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class Case:
     matrix: Matrix
     layout: Layout
     make: str
+    draw: Draw = NOTHING
 
     @cached_property
     def records(self) -> dict[str, RunRecord]:
@@ -35,6 +40,29 @@ class Case:
         """Return the records of the runs whose folder is whole: finished or diverged."""
         whole = (Status.FINISHED, Status.DIVERGED)
         return [record for run, record in self.records.items() if self.states[run] in whole]
+
+    @cached_property
+    def digests(self) -> dict[str, dict[str, str]]:
+        """The sha256 of every file of every whole run folder but provenance.json, which holds the same."""
+        names = [name for name in RUN_FILES if name != "provenance.json"]
+        return {
+            record.id: {name: sha256_file(record.folder / name) for name in names}
+            for record in self.complete()
+        }
+
+    @cached_property
+    def content(self) -> str:
+        """One digest over all files of all runs but provenance.json: equal trainings at other times have the same."""
+        lines = [
+            f"{digest}  {run}/{name}\n"
+            for run, files in sorted(self.digests.items())
+            for name, digest in files.items()
+        ]
+        return sha256_bytes("".join(lines).encode())
+
+    def drawn(self, runs: Iterable[str]) -> list[str]:
+        """Return those of the runs that are to be computed again."""
+        return self.draw.order(self.content, runs)[: self.draw.count]
 
     @cached_property
     def device(self) -> str:

@@ -1,6 +1,6 @@
 """Check: every table and every figure's numbers, derived anew from the run records, byte for byte."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from lets.audit.case import Case
@@ -8,8 +8,9 @@ from lets.audit.differences import differences
 from lets.audit.findings import Check, Finding
 from lets.audit.places import Places, figure_places, table_places
 from lets.errors import LetsError
+from lets.report.claims import claims_texts
 from lets.report.figures import figure_data
-from lets.report.page import render_page
+from lets.report.page import accepted_pages
 from lets.report.runs import runs_text
 from lets.report.tables import render_table
 from lets.report.variants import summary_text
@@ -56,17 +57,26 @@ def _figure(case: Case, name: str, figure: Figure, suspects: Suspects) -> Iterat
             yield Finding(str(picture), "not drawn yet", make=case.make)
 
 
-def _summaries(case: Case) -> dict[Path, Callable[[], str]]:
+def _summaries(case: Case) -> dict[Path, Callable[[], Sequence[str]]]:
+    """What each of them may be."""
     return {
-        case.layout.page: lambda: render_page(case.params, case.matrix, case.layout),
-        case.layout.summary: lambda: summary_text(case.matrix, case.layout),
-        case.layout.long_table: lambda: runs_text(case.matrix, case.layout),
+        case.layout.page: lambda: accepted_pages(case.params, case.matrix, case.layout),
+        case.layout.claims: lambda: (_claims(case)[case.layout.claims],),
+        case.layout.claims_csv: lambda: (_claims(case)[case.layout.claims_csv],),
+        case.layout.summary: lambda: (summary_text(case.matrix, case.layout),),
+        case.layout.long_table: lambda: (runs_text(case.matrix, case.layout),),
     }
 
 
-def _summary(case: Case, path: Path, derive: Callable[[], str], suspects: Suspects) -> Iterator[Finding]:
+def _claims(case: Case) -> dict[Path, str]:
+    return claims_texts(case.params, case.matrix, case.layout)
+
+
+def _summary(
+    case: Case, path: Path, derive: Callable[[], Sequence[str]], suspects: Suspects
+) -> Iterator[Finding]:
     """The page and the tables of all runs repeat what tables and figures print; they need not have been made."""
-    if path.is_file() and path.read_bytes() != derive().encode():
+    if path.is_file() and path.read_bytes() not in [text.encode() for text in derive()]:
         remove = _remove(path, set(case.matrix.runs), suspects)
         yield Finding(str(path), "is not what the run records give", remove=remove, make=case.make)
 

@@ -36,6 +36,8 @@ class Check:
     examined: int
     failures: tuple[Finding, ...] = ()
     warnings: tuple[str, ...] = ()
+    confirmed: frozenset[str] = frozenset()
+    """the runs whose numbers were computed again, and came out the same"""
 
 
 def damaged(case: Case, run: str, reason: str) -> Finding:

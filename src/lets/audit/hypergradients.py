@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from lets.audit.analyses import analyses, wrong
 from lets.audit.case import Case
-from lets.audit.findings import Check
+from lets.audit.findings import Check, Finding
 from lets.errors import RecordError
 from lets.records.probes import Probe, probes_of, read_probes
 from lets.spec import RunSpec
@@ -25,8 +25,9 @@ FIRST = 1e-2
 
 
 def check_hypergradients(case: Case) -> Check:
-    """Every analysis is there, follows its run's trace, and its ratios and signs follow from its hyper-gradients."""
-    there, failures = analyses(case, Hypergradient)
+    """Every analysis follows its run's trace, and its ratios and signs follow from its hyper-gradients."""
+    there = analyses(case, Hypergradient)
+    failures: list[Finding] = []
     warnings: list[str] = []
     for run, item in there.items():
         try:

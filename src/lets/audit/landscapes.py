@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from lets.audit.analyses import analyses, computed_again, sample, wrong
+from lets.audit.analyses import analyses, computed_again, wrong
 from lets.audit.case import Case
 from lets.audit.findings import Check
 from lets.errors import DataError, LetsError
@@ -15,13 +15,15 @@ LOSS = 1e-4
 """Relative; the machine that computed a landscape is not recorded, and another one rounds otherwise."""
 
 
-def check_landscapes(case: Case, count: int) -> Check:
-    """Every landscape is there; `count` of them have the losses that the weights give now."""
-    there, failures = analyses(case, Landscape)
-    chosen = sample(case, there, count)
-    for run, figure in chosen.items():
-        failures += [wrong(case, run, figure, reason) for reason in _reasons(case, run, figure)]
-    return Check("landscapes", "loss landscapes computed again at nine points", len(chosen), tuple(failures))
+def check_landscapes(case: Case) -> Check:
+    """The landscapes that are drawn have the losses that the weights give now."""
+    there = analyses(case, Landscape)
+    chosen = case.drawn(there)
+    found = {run: [*_reasons(case, run, there[run])] for run in chosen}
+    failures = [wrong(case, run, there[run], reason) for run in chosen for reason in found[run]]
+    confirmed = frozenset(run for run in chosen if not found[run])
+    about = "loss landscapes computed again at nine points"
+    return Check("landscapes", about, len(chosen), tuple(failures), confirmed=confirmed)
 
 
 def _reasons(case: Case, run: str, figure: Landscape) -> Iterator[str]:

@@ -55,6 +55,9 @@ def _epochs(record: RunRecord) -> Iterator[str]:
 
 
 def _trace(record: RunRecord, trace: dict[str, Any]) -> Iterator[str]:
+    if absent := {"loss", "rho"} - trace.keys():
+        yield f"trace.safetensors has no {' and no '.join(sorted(absent))}"
+        return
     steps, finished = record.metrics.steps, record.metrics.divergence is None
     for name, column in trace.items():
         if len(column) < steps or (finished and len(column) != steps):

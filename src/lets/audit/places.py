@@ -5,21 +5,34 @@ from dataclasses import dataclass, field
 
 from lets.audit.case import Case
 from lets.audit.differences import Difference, split
-from lets.audit.printed import Printed, fields, place
-from lets.report.labels import value_title
+from lets.audit.printed import Printed, compared, corrected, fields, place
+from lets.report import published_sheet, ranking_sheet, sharpness_sheet
+from lets.report.comparison_sheet import COLUMNS, CORRECTED, CORRECTED_FIELDS, pair_title
+from lets.report.labels import setting_title, value_title
 from lets.report.latex import escape
-from lets.report.sharpness_sheet import heads
 from lets.report.ways import hypergradient_ways
 from lets.report.ways_sheet import blocks_of
 from lets.results import pivot
-from lets.spec.params import AnyTable, Figure, Hypergradient, Sharpness, Table
+from lets.results.against_paper import beside_paper
+from lets.spec.matches import matches
+from lets.spec.params import (
+    AgainstPaper,
+    AnyTable,
+    Comparison,
+    Figure,
+    Hypergradient,
+    Ranking,
+    Sharpness,
+    Table,
+)
 
 
 @dataclass(frozen=True)
 class Places:
     """The printed places of one item.
 
-    `by_values` finds a place by what csv files hold, the values of `fields`; `by_title` by what Markdown and
+    `by_values` finds a place by what csv files hold, the values of `fields`, and where a line holds several
+    places by the title of a column after them; `by_title` by what Markdown and
     LaTeX hold: the title of the block of rows (empty where there is one), of the row, the number of the column.
     """
 
@@ -41,13 +54,19 @@ class Places:
     def of(self, difference: Difference, suffix: str, derived: str) -> tuple[str, ...]:
         """Return the place that a difference touches: one name, or none for a title or a note."""
         lines = derived.split("\n")[: difference.line]
-        found = self._csv(lines) if suffix == ".csv" else self._titled(lines, difference.field, suffix)
+        found = (
+            self._csv(lines, difference.field)
+            if suffix == ".csv"
+            else self._titled(lines, difference.field, suffix)
+        )
         return (found,) if found else ()
 
-    def _csv(self, lines: list[str]) -> str | None:
-        named = zip(split(lines[0], ".csv"), split(lines[-1], ".csv"), strict=False)
+    def _csv(self, lines: list[str], number: int) -> str | None:
+        titles = split(lines[0], ".csv")
+        named = zip(titles, split(lines[-1], ".csv"), strict=False)
         values = {name.rpartition(".")[2]: value for name, value in named if "." in name or name == "method"}
-        return self.by_values.get(tuple(values.get(name, "") for name in self.fields))
+        key = tuple(values.get(name, "") for name in self.fields)
+        return self.by_values.get((*key, titles[number]), self.by_values.get(key))
 
     def _titled(self, lines: list[str], number: int, suffix: str) -> str | None:
         blocks = {block for block, _, _ in self.by_title}
@@ -67,7 +86,11 @@ def figure_places(name: str, figure: Figure | AnyTable, case: Case) -> Places:
     for run in case.matrix.select(figure):
         key = tuple("" if (value := run.variant.get(one)) is None else str(value) for one in names)
         values[key] = f"{name}: {place(names, run)}"
-    return Places(tuple(one for one in case.printed if one.item == name), names, values)
+    return Places(_of(name, case), names, values)
+
+
+def _of(name: str, case: Case) -> tuple[Printed, ...]:
+    return tuple(one for one in case.printed if one.item == name)
 
 
 def table_places(name: str, table: AnyTable, case: Case) -> Places:
@@ -76,16 +99,45 @@ def table_places(name: str, table: AnyTable, case: Case) -> Places:
         case Hypergradient():
             return _ways(name, table, case)
         case Sharpness():
-            return _sharpness(name, table, case)
+            return _by_method(name, table, case, len(list(sharpness_sheet.heads(table))))
+        case Ranking():
+            return _by_method(name, table, case, len(list(ranking_sheet.heads(table))))
+        case Comparison():
+            return _comparison(name, table, case)
+        case AgainstPaper():
+            return _beside_paper(name, table, case)
     return _pivot(name, table, case)
 
 
-def _sharpness(name: str, table: Sharpness, case: Case) -> Places:
-    """The row of a run is one place: it rests on one analysis."""
+def _by_method(name: str, table: Sharpness | Ranking, case: Case, columns: int) -> Places:
+    """The row of a method is one place: all its cells rest on the same runs."""
     places = figure_places(name, table, case)
     for run in case.matrix.select(table):
         title, where = value_title("method", run.method), f"{name}: {place(fields(table), run)}"
-        _print(places, "", title, range(1, 1 + len(list(heads(table)))), where)
+        _print(places, "", title, range(1, 1 + columns), where)
+    return places
+
+
+def _comparison(name: str, table: Comparison, case: Case) -> Places:
+    """A row is two places: what rests on its own runs, and what the correction over all rows makes of it."""
+    places = Places(_of(name, case), fields(table), {})
+    for match in matches(table, case.matrix.select(table)):
+        where, key = f"{name}: {compared(match)}", (match.method, match.against, *match.setting)
+        places.by_values[key] = where
+        places.by_values.update({(*key, column): corrected(where) for column in CORRECTED_FIELDS})
+        title = setting_title(*match.setting)
+        _print(places, pair_title(match), title, range(1, CORRECTED), where)
+        _print(places, pair_title(match), title, range(CORRECTED, 1 + len(COLUMNS)), corrected(where))
+    return places
+
+
+def _beside_paper(name: str, table: AgainstPaper, case: Case) -> Places:
+    """The rows of a method in a setting are one place, whatever radius it starts from."""
+    places = figure_places(name, table, case)
+    for one in beside_paper(table, case.params, case.matrix, case.layout):
+        where = f"{name}: {place(fields(table), one.cell.runs[0].spec)}"
+        block, title = published_sheet.block_title(one), published_sheet.row_title(one)
+        _print(places, block, title, range(1, 1 + len(published_sheet.COLUMNS)), where)
     return places
 
 

@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from lets.report.labels import value_title
 from lets.spec import Matrix, Params, RunSpec
 from lets.spec.checks import RUN_FIELDS
-from lets.spec.params import Analysis, Bars, Curves, Selection, Sensitivity, Table
+from lets.spec.matches import SETTING, Match, matches
+from lets.spec.params import (
+    AgainstPaper,
+    Analysis,
+    Bars,
+    Comparison,
+    Cost,
+    Curves,
+    Ranking,
+    Selection,
+    Sensitivity,
+    Table,
+)
 
 
 @dataclass(frozen=True)
@@ -36,8 +48,12 @@ def fields(item: Selection) -> tuple[str, ...]:
             return (item.rows, *item.columns)
         case Sensitivity():
             return ("method", item.x)
-        case Curves() | Bars():
+        case Curves() | Bars() | Cost():
             return ("method", item.panels)
+        case Comparison():
+            return ("method", "against", *SETTING)
+        case AgainstPaper():
+            return ("method", *SETTING)
     return ("method",)
 
 
@@ -50,7 +66,38 @@ def place(names: tuple[str, ...], run: RunSpec) -> str:
     return " × ".join(parts)
 
 
+def compared(match: Match) -> str:
+    """Return the place of a comparison: `LETS-SAM against SAM × Digits × clean labels × ResNet (small)`."""
+    methods = (value_title("method", method) for method in (match.method, match.against))
+    setting = zip(SETTING, match.setting, strict=True)
+    return " × ".join([" against ".join(methods), *(value_title(field, value) for field, value in setting)])
+
+
+def corrected(where: str) -> str:
+    """Return the place of what Holm's correction makes of a comparison: it rests on all runs of the table."""
+    return f"{where} × Holm"
+
+
 def _places(name: str, item: Selection, matrix: Matrix) -> Iterator[Printed]:
+    match item:
+        case Comparison():
+            yield from _comparisons(name, matches(item, matrix.select(item)))
+        case Ranking():
+            runs = matrix.select(item)
+            for where in dict.fromkeys(place(fields(item), run) for run in runs):
+                yield Printed(name, where, tuple(run.id for run in runs))
+        case _:
+            yield from _by_fields(name, item, matrix)
+
+
+def _comparisons(name: str, found: list[Match]) -> Iterator[Printed]:
+    every = tuple(dict.fromkeys(run.id for match in found for run in match.runs))
+    for match in found:
+        yield Printed(name, compared(match), tuple(run.id for run in match.runs))
+        yield Printed(name, corrected(compared(match)), every)
+
+
+def _by_fields(name: str, item: Selection, matrix: Matrix) -> Iterator[Printed]:
     groups: dict[str, list[str]] = {}
     for run in matrix.analysed(item) if isinstance(item, Analysis) else matrix.select(item):
         groups.setdefault(place(fields(item), run), []).append(run.id)

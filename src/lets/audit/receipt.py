@@ -4,6 +4,7 @@ from typing import Any
 
 from lets.audit.audit import Audit
 from lets.audit.findings import Finding
+from lets.audit.layers import Layer
 from lets.audit.text import audit_text
 from lets.records.files import json_text, write_text
 from lets.spec import Layout
@@ -15,19 +16,17 @@ def receipt(audit: Audit) -> str:
         "profile": audit.profile,
         "params": audit.params,
         "passed": audit.passed,
+        "exit_code": audit.error.exit_code if audit.error else 0,
         "next": audit.next,
         "verdicts": {verdict.value: count for verdict, count in sorted(audit.verdicts.items())},
-        "checks": [
-            {
-                "name": check.name,
-                "about": check.about,
-                "examined": check.examined,
-                "failed": len(check.failures),
-            }
-            for check in audit.checks
-        ],
+        "items": {name: verdict.value for name, verdict in audit.judgement.items.items()},
+        "drawn_from": {"content": audit.content, "salt": audit.draw.salt},
+        "layers": [_layer(layer) for layer in audit.layers],
         "failures": [
-            {"check": check.name, **_finding(one)} for check in audit.checks for one in check.failures
+            {"layer": layer.name, "check": check.name, **_finding(one)}
+            for layer in audit.layers
+            for check in layer.checks
+            for one in check.failures
         ],
         "warnings": list(audit.warnings),
         "cells": [
@@ -42,6 +41,25 @@ def write_receipt(audit: Audit, layout: Layout) -> None:
     """Write audit.json and audit.md."""
     write_text(layout.audit, receipt(audit))
     write_text(layout.audit_text, audit_text(audit))
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "exit_code": layer.error.exit_code,
+        "proves": layer.error.proves,
+        "passed": not layer.failures,
+        "checks": [
+            {
+                "name": check.name,
+                "about": check.about,
+                "examined": check.examined,
+                "failed": len(check.failures),
+                "confirmed": sorted(check.confirmed),
+            }
+            for check in layer.checks
+        ],
+    }
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from lets.audit.analyses import analyses, computed_again, sample, wrong
+from lets.audit.analyses import analyses, computed_again, wrong
 from lets.audit.case import Case
 from lets.audit.findings import Check
 from lets.errors import DataError, LetsError
@@ -19,13 +19,15 @@ ERROR = 0.1, 1e-5
 """Relative and absolute: standard errors are as exact as values, a residual may be nothing but rounding."""
 
 
-def check_sharpness(case: Case, count: int) -> Check:
-    """Every analysis is there and whole; `count` of them give their numbers again."""
-    there, failures = analyses(case, Sharpness)
-    chosen = sample(case, there, count)
-    for run, item in there.items():
-        failures += [wrong(case, run, item, reason) for reason in _reasons(case, run, item, run in chosen)]
-    return Check("sharpness", "sharpness computed again from weights and data", len(chosen), tuple(failures))
+def check_sharpness(case: Case) -> Check:
+    """Every analysis is whole; those that are drawn give their numbers again."""
+    there = analyses(case, Sharpness)
+    chosen = case.drawn(there)
+    found = {run: [*_reasons(case, run, item, run in chosen)] for run, item in there.items()}
+    failures = [wrong(case, run, item, reason) for run, item in there.items() for reason in found[run]]
+    confirmed = frozenset(run for run in chosen if not found[run])
+    about = "sharpness computed again from weights and data"
+    return Check("sharpness", about, len(chosen), tuple(failures), confirmed=confirmed)
 
 
 def _reasons(case: Case, run: str, item: Sharpness, again: bool) -> Iterator[str]:

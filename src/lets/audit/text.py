@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from lets.audit.audit import Audit
 from lets.audit.findings import Check, Finding
+from lets.audit.layers import Layer
 from lets.audit.verdicts import Verdict
 
 SHOWN = 30  # failures printed per check; audit.json has them all
@@ -13,38 +14,51 @@ CELLS = 4  # cells named per failure
 def audit_text(audit: Audit) -> str:
     """Return headline, checks, verdicts, failures and the one command to run next."""
     lines = [f"# Audit of {audit.profile}: {'PASS' if audit.passed else 'FAIL'}", "", *_checks(audit), ""]
-    lines += [f"Printed places: {_verdicts(audit)}.", ""]
-    for check in audit.checks:
-        lines += _failures(check)
+    lines += [*verdict_lines(audit), "", drawn_line(audit), ""]
+    for layer in audit.layers:
+        for check in layer.checks:
+            lines += _failures(layer, check)
     if audit.warnings:
         lines += ["## Warnings", "", *(f"- {warning}" for warning in audit.warnings), ""]
     lines += [f"Next: `{audit.next}`" if not audit.passed else f"Next: {audit.next}"]
     return "\n".join(lines) + "\n"
 
 
+def verdict_lines(audit: Audit) -> Iterator[str]:
+    """Yield the printed places by verdict, then the tables, figures and documents of each verdict."""
+    counts = audit.verdicts
+    places = ", ".join(f"{counts[verdict]} {verdict}" for verdict in reversed(Verdict) if counts[verdict])
+    yield from (f"Printed places: {places or 'none'}. Tables, figures and documents:", "")
+    for verdict in reversed(Verdict):
+        if names := [name for name, found in audit.judgement.items.items() if found is verdict]:
+            yield f"- {verdict}: {', '.join(names)}"
+
+
+def drawn_line(audit: Audit) -> str:
+    """Return what the draw depended on."""
+    salt = f" and the salt `{audit.draw.salt}`" if audit.draw.salt else ""
+    return f"What was computed again was drawn from the content of all runs, `{audit.content[:16]}`{salt}."
+
+
 def _checks(audit: Audit) -> Iterator[str]:
-    rows = [
-        (check.name, check.about, str(check.examined), str(len(check.failures))) for check in audit.checks
-    ]
-    rows.insert(0, ("check", "what is compared", "examined", "failed"))
+    rows = [("layer", "check", "what is compared", "examined", "failed")]
+    for layer in audit.layers:
+        for check in layer.checks:
+            rows.append((layer.name, check.name, check.about, str(check.examined), str(len(check.failures))))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for index, (name, about, *counts) in enumerate(rows):
-        numbers = [count.rjust(width) for count, width in zip(counts, widths[2:], strict=True)]
-        yield f"| {' | '.join([name.ljust(widths[0]), about.ljust(widths[1]), *numbers])} |"
+    for index, row in enumerate(rows):
+        cells = [cell.ljust(width) for cell, width in zip(row[:3], widths[:3], strict=True)]
+        cells += [cell.rjust(width) for cell, width in zip(row[3:], widths[3:], strict=True)]
+        yield f"| {' | '.join(cells)} |"
         if index == 0:
-            rules = ["-" * widths[0], "-" * widths[1], *("-" * (width - 1) + ":" for width in widths[2:])]
+            rules = ["-" * width for width in widths[:3]] + ["-" * (width - 1) + ":" for width in widths[3:]]
             yield f"| {' | '.join(rules)} |"
 
 
-def _verdicts(audit: Audit) -> str:
-    counts = audit.verdicts
-    return ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict]) or "none"
-
-
-def _failures(check: Check) -> Iterator[str]:
+def _failures(layer: Layer, check: Check) -> Iterator[str]:
     if not check.failures:
         return
-    yield from (f"## {check.name}: {len(check.failures)} failed", "")
+    yield from (f"## {layer.name}, {check.name}: {len(check.failures)} failed", "")
     for finding in check.failures[:SHOWN]:
         yield from _failure(finding)
     if len(check.failures) > SHOWN:

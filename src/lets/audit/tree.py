@@ -1,21 +1,28 @@
-"""Check: the matrix of the params file against the tree of run folders."""
+"""Check: the matrix of the params file against the tree of run folders and analyses."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from lets.audit.analyses import asked, wrong
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding, damaged
 from lets.errors import RecordError
 from lets.records import RunRecord, Status
+from lets.spec.params import Analysis, Hypergradient, Landscape, Sharpness
 from lets.spec.paths import RUN_FILES
+
+ANALYSES: tuple[type[Analysis], ...] = (Landscape, Sharpness, Hypergradient)
 
 
 def check_tree(case: Case) -> Check:
     """Every run that is asked for is there and is what its id says; nothing else is there."""
     failures = [finding for record in case.records.values() for finding in _run(case, record)]
     failures += _extra(case)
-    return Check("matrix", "runs asked for against run folders", len(case.records), tuple(failures))
+    failures += [finding for kind in ANALYSES for finding in _not_computed(case, kind)]
+    return Check(
+        "matrix", "runs and analyses asked for against what is there", len(case.records), tuple(failures)
+    )
 
 
 def _run(case: Case, record: RunRecord) -> Iterator[Finding]:
@@ -41,6 +48,12 @@ def _identity(case: Case, record: RunRecord) -> Iterator[Finding]:
                 yield damaged(case, record.id, f"{name} is of another run, {run}")
     except RecordError as error:
         yield damaged(case, record.id, f"unreadable: {error}")
+
+
+def _not_computed(case: Case, kind: type[Analysis]) -> Iterator[Finding]:
+    for run, item in asked(case, kind).items():
+        if not case.layout.analysis(item.kind, run).is_file():
+            yield wrong(case, run, item, "not computed yet", remove=False)
 
 
 def _extra(case: Case) -> Iterator[Finding]:

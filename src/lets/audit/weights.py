@@ -1,14 +1,12 @@
-"""Check: a sample of runs evaluated again from their weights."""
+"""Check: runs evaluated again from their weights, all of them or those that are drawn."""
 
 import math
-import random
-from dataclasses import dataclass
 
 from lets.audit.case import Case
 from lets.audit.findings import Check, damaged
 from lets.errors import DataError, LetsError, RecordError
 from lets.records import RunRecord, Status
-from lets.spec import RunSpec, seed_for
+from lets.spec import Layout, RunSpec
 from lets.spec.training import Precision
 
 TOLERANCE: dict[Precision, tuple[float, float]] = {
@@ -26,19 +24,10 @@ SCORES = 10
 """How much more than accuracy a score may move: one other word moves BLEU, one sentence Matthews' correlation."""
 
 
-@dataclass(frozen=True)
-class Sample:
-    """The check, and the runs whose weights gave their numbers again."""
-
-    check: Check
-    confirmed: frozenset[str]
-
-
-def check_weights(case: Case, count: int) -> Sample:
-    """Evaluate `count` finished runs again; the profile seeds the sample, so two audits draw the same."""
-    finished = sorted(run for run, state in case.states.items() if state is Status.FINISHED)
-    draw = random.Random(seed_for("audit", case.params.profile))
-    chosen = draw.sample(finished, min(count, len(finished)))
+def check_weights(case: Case) -> Check:
+    """The finished runs that are drawn give their numbers again."""
+    finished = [run for run, state in case.states.items() if state is Status.FINISHED]
+    chosen = case.drawn(finished)
     failures, confirmed = [], set[str]()
     for run in chosen:
         try:
@@ -50,38 +39,60 @@ def check_weights(case: Case, count: int) -> Sample:
         else:
             confirmed.add(run)
     about = "runs evaluated again from weights and data"
-    return Sample(Check("weights", about, len(chosen), tuple(failures)), frozenset(confirmed))
+    return Check("weights", about, len(chosen), tuple(failures), confirmed=frozenset(confirmed))
 
 
 def _reason(case: Case, record: RunRecord) -> str:
     """Why the weights of a run cannot have given its numbers; nothing if they do."""
-    from lets.train.evaluation import evaluate_weights
-
-    spec, said = case.matrix.runs[record.id], record.metrics
-    exact = _repeatable(record, spec) and case.device == "cpu"
+    spec, said = case.matrix.runs[record.id], record.metrics.model_dump()
+    exact = repeatable(record, spec) and case.device == "cpu"
     try:
-        loss, accuracy, scores = evaluate_weights(spec, case.layout, case.device)
+        now = evaluated(spec, case.layout, case.device)
     except (DataError, RecordError):
         raise
     except (LetsError, RuntimeError, OSError, ValueError) as error:
         return f"its weights cannot be evaluated: {error}"
-    if said.test_loss is None or said.test_accuracy is None:
-        return ""  # named by the check of the numbers
-    of_loss, of_accuracy = (0.0, 0.0) if exact else TOLERANCE[spec.training.precision]
-    same_loss = math.isclose(loss, said.test_loss, rel_tol=of_loss)
-    for name, value in (scores or {}).items():
-        told = (said.scores or {}).get(name, math.nan)
-        if not abs(value - told) <= of_accuracy * SCORES:
-            return f"its weights give {name} {value}, metrics.json says {told}"
-    if same_loss and abs(accuracy - said.test_accuracy) <= of_accuracy:
-        return ""
-    return (
-        f"its weights give test loss {loss} and accuracy {accuracy}, "
-        f"metrics.json says {said.test_loss} and {said.test_accuracy}"
+    told = {**said, **(said["scores"] or {})}
+    wrong = [
+        f"{name} {value}, metrics.json says {told.get(name)}"
+        for name, value in now.items()
+        if not _agree(name, value, told.get(name), exact, spec.training.precision)
+    ]
+    return f"its weights give {'; '.join(wrong)}" if wrong else ""
+
+
+def evaluated(spec: RunSpec, layout: Layout, device: str) -> dict[str, float]:
+    """Return every number of metrics.json that weights and data alone decide."""
+    import torch
+
+    from lets.train.data import RunData
+    from lets.train.evaluation import evaluate, restored_model
+    from lets.train.tasks import task_of
+
+    data, task = RunData.read(spec, layout, torch.device(device)), task_of(spec.dataset)
+    model = restored_model(spec, layout, data)
+    test, train = (
+        evaluate(model, batches, spec.training.precision, task=task) for batches in (data.test, data.measured)
     )
+    return {
+        "test_loss": test.loss,
+        "test_accuracy": test.accuracy,
+        "train_loss": train.loss,
+        "train_accuracy": train.accuracy,
+        **(data.scores(model) if data.scores else {}),
+    }
 
 
-def _repeatable(record: RunRecord, spec: RunSpec) -> bool:
+def _agree(name: str, now: float, said: float | None, exact: bool, precision: Precision) -> bool:
+    if said is None or exact:
+        return now == said
+    of_loss, of_accuracy = TOLERANCE[precision]
+    if name.endswith("_loss"):
+        return math.isclose(now, said, rel_tol=of_loss)
+    return abs(now - said) <= of_accuracy * (1 if name.endswith("_accuracy") else SCORES)
+
+
+def repeatable(record: RunRecord, spec: RunSpec) -> bool:
     """Whether a CPU can repeat the run's sums bit for bit here; if so, it computes with as many threads.
 
     Several ranks added up their parts in another order than one process does.

@@ -1,6 +1,7 @@
 """`lets`: the verbs, and how errors end.
 
-Exit codes: 0 fine · 1 a check failed · 2 bad input · 3 a training diverged (recorded) · 130 interrupted.
+Exit codes: 0 fine · 2 bad input · 3 a training diverged (recorded) · 130 interrupted;
+10 to 15 an audit failed: bytes, matrix, records, cells, evidence, environment.
 """
 
 import os

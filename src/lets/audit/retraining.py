@@ -1,0 +1,82 @@
+"""Check: one run trained again, in a folder of its own: `lets audit --deep`."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from lets.audit.case import Case
+from lets.audit.findings import Check, damaged
+from lets.audit.weights import repeatable
+from lets.errors import DivergenceError, LetsError, SpecError
+from lets.records import RunRecord, Status
+from lets.records.digests import code_digest, sha256_file
+from lets.spec import Layout
+from lets.spec.paths import RUN_FILES
+
+LOSS = 0.02
+"""Relative, of the first epoch's mean loss. Rounded otherwise, a training goes its own way, at first slowly."""
+ACCURACY = 3.0
+"""Points of final test accuracy: two seeds of the demo's networks differ by one or two."""
+
+
+def check_retraining(case: Case) -> Check:
+    """One run, drawn or named, comes again: to the byte on a like machine, else nearly."""
+    run = _chosen(case)
+    if not run:
+        about = "runs trained again: none is finished that this machine can train"
+        return Check("retraining", about, 0)
+    with TemporaryDirectory() as folder:
+        reasons, how = _compared(case, run, Path(folder))
+    failures = tuple(damaged(case, run, reason) for reason in reasons)
+    confirmed = frozenset() if failures else frozenset([run])
+    return Check("retraining", f"{run} trained again, compared {how}", 1, failures, confirmed=confirmed)
+
+
+def _chosen(case: Case) -> str:
+    finished = [run for run, state in case.states.items() if state is Status.FINISHED]
+    if case.draw.run:
+        run = case.matrix.find(case.draw.run).id
+        if run not in finished:
+            raise SpecError(
+                f"run {run!r} – is not finished, so there is nothing to compare – run  {case.make}"
+            )
+        return run
+    alone = [run for run in finished if case.matrix.runs[run].training.ranks == 1]
+    return next(iter(case.draw.order(case.content, alone)), "")
+
+
+def _compared(case: Case, run: str, folder: Path) -> tuple[list[str], str]:
+    """Train the run below `folder`; return what differs, and how it was compared."""
+    from lets.train import train_run
+    from lets.train.device import compute_deterministically
+
+    spec, said = case.matrix.runs[run], case.records[run]
+    (folder / "data").symlink_to((case.layout.root / "data").absolute())
+    layout = Layout(case.layout.profile, folder)
+    threads = int(said.provenance.machine.get("threads", 1))
+    exact = repeatable(said, spec) and case.device == "cpu" and said.provenance.code == code_digest()
+    try:
+        train_run(spec, layout, case.device, threads, lambda row: None)
+    except (LetsError, DivergenceError) as error:
+        return [f"cannot be trained again: {error}"], "with nothing"
+    finally:
+        compute_deterministically(threads)
+    now = RunRecord.at(layout, run)
+    return ([*_bytes(case, now)], "to the byte") if exact else ([*_numbers(said, now)], "within tolerances")
+
+
+def _bytes(case: Case, now: RunRecord) -> Iterator[str]:
+    for name in RUN_FILES:
+        if name != "provenance.json" and sha256_file(now.folder / name) != case.digests[now.id][name]:
+            yield f"trained again on a like machine, its {name} is another"
+
+
+def _numbers(said: RunRecord, now: RunRecord) -> Iterator[str]:
+    """Code, packages, image or machine are not those of the run: bytes may differ, the course may not."""
+    losses = said.history[0].loss, now.history[0].loss
+    if not math.isclose(*losses, rel_tol=LOSS):
+        yield f"says a mean loss of {losses[0]} in its first epoch, trained again it is {losses[1]}"
+    accuracies = said.history[-1].test_accuracy, now.history[-1].test_accuracy
+    if not abs(accuracies[0] - accuracies[1]) <= ACCURACY:
+        yield f"says a test accuracy of {accuracies[0]}, trained again it reaches {accuracies[1]}"

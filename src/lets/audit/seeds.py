@@ -1,0 +1,82 @@
+"""Check: runs that differ only in their seed are different trainings, each from the seeds that its id gives."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
+
+import numpy
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from lets.audit.case import Case
+from lets.audit.findings import Check, Finding, damaged
+from lets.errors import RecordError
+from lets.records import RunRecord
+
+STEPS = 100
+"""compared at the beginning of two trainings"""
+SAME = 1e-3
+"""Relative: the losses of one training on two machines differ by 1e-4 and less at first, those of two by 1e-1."""
+COPIED = "weights.safetensors", "history.csv", "trace.safetensors"
+
+
+def check_seeds(case: Case) -> Check:
+    """No run is a copy of another seed's run, not even a slightly changed one."""
+    failures = [finding for record in case.complete() for finding in _recorded(case, record)]
+    for runs in _repetitions(case).values():
+        traces = {run: trace for run in runs if (trace := _beginning(case.records[run])) is not None}
+        for one, other in combinations(runs, 2):
+            failures += _pair(case, one, other, traces)
+    examined = len(case.complete())
+    return Check("seeds", "trainings that differ only in their seed", examined, tuple(failures))
+
+
+def _recorded(case: Case, record: RunRecord) -> Iterator[Finding]:
+    try:
+        said, given = record.provenance.seeds, case.matrix.runs[record.id].seeds()
+    except RecordError:
+        return  # named by the check of the matrix
+    if said != given:
+        wrong = ", ".join(sorted(name for name in given if said.get(name) != given[name])) or "others besides"
+        yield damaged(case, record.id, f"provenance.json has other seeds than its id gives: {wrong}")
+
+
+def _repetitions(case: Case) -> dict[str, list[str]]:
+    """Runs by everything but their seed; those that say themselves whose copy they are, the matrix names."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for record in filter(_itself, case.complete()):
+        found[case.matrix.runs[record.id].model_copy(update={"seed": 0}).canonical()].append(record.id)
+    return found
+
+
+def _itself(record: RunRecord) -> bool:
+    try:
+        return {record.spec.id, record.metrics.run, record.provenance.run} == {record.id}
+    except RecordError:
+        return False
+
+
+def _beginning(record: RunRecord) -> Any:
+    """The first losses of a run; None where there are none, which the check of the numbers names."""
+    try:
+        return load_file(record.folder / "trace.safetensors")["loss"][:STEPS]
+    except (SafetensorError, OSError, KeyError):
+        return None
+
+
+def _pair(case: Case, one: str, other: str, traces: dict[str, Any]) -> Iterator[Finding]:
+    """Which of the two is the copy, nobody knows: both are to be made again."""
+    names = [name for name in COPIED if case.digests[one][name] == case.digests[other][name]]
+    if not names and one in traces and other in traces and _alike(traces[one], traces[other]):
+        names = ["almost the trace.safetensors"]
+    if names:
+        what = " and ".join(names)
+        yield damaged(case, one, f"has the {what} of another seed: {other}")
+        yield damaged(case, other, f"has the {what} of another seed: {one}")
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether most steps of two trainings have the same loss."""
+    steps = min(len(one), len(other))
+    return bool(steps and numpy.isclose(one[:steps], other[:steps], rtol=SAME, atol=0).mean() > 0.5)

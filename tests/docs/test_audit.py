@@ -1,0 +1,48 @@
+"""docs/audit.md: its commands exist, its codes, words and numbers are those of the code."""
+
+import re
+
+import pytest
+from scipy.stats import hypergeom
+from tests.docs.pages import ROOT, commands, links, parses
+
+from lets.audit.errors import AuditError
+from lets.audit.retraining import ACCURACY, LOSS
+from lets.audit.verdicts import Verdict
+from lets.spec import expand, load_params
+
+PAGE = (ROOT / "docs/audit.md").read_text()
+
+
+@pytest.mark.parametrize("command", commands(PAGE))
+def test_commands_parse(command):
+    assert parses(command)
+
+
+def test_links_lead_somewhere():
+    assert all(link.startswith("https://") for link in links(PAGE))
+
+
+def test_every_layer_has_its_row_in_order():
+    rows = re.findall(r"^\| (\d+) \| (\w+) \|", PAGE, re.M)
+    assert rows == [(str(layer.exit_code), layer.layer) for layer in AuditError.__subclasses__()]
+
+
+def test_every_verdict_is_explained():
+    assert set(re.findall(r"^- \*\*(.+)\*\*:", PAGE, re.M)) == {str(verdict) for verdict in Verdict}
+
+
+def test_tolerances():
+    assert f"within {100 * LOSS:g} %, the final accuracy within {ACCURACY:g} points" in PAGE
+
+
+def test_what_a_sample_finds():
+    words = re.search(r"of (\d+) runs\s+with (\d+) forged, (\d+) draws find one with (\d+) %", PAGE)
+    assert words
+    runs, forged, draws, percent = map(int, words.groups())
+    assert round(100 * hypergeom.sf(0, runs, forged, draws)) == percent
+
+
+def test_the_demo_computes_every_run_again():
+    params = load_params(ROOT / "params/demo.yaml")
+    assert params.audit_weights >= len(expand(params).runs)

@@ -32,7 +32,8 @@ localrules:
     labels,
     table,
     figure,
-    page,
+    claims,
+    summary,
 
 
 rule runs:
@@ -57,6 +58,8 @@ rule all:
         rules.runs.input,
         rules.tables.input,
         rules.figures.input,
+        layout.claims,
+        layout.claims_csv,
         layout.page,
         layout.summary,
         layout.long_table,

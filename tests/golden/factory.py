@@ -18,7 +18,10 @@ from lets.records.sharpness import EIGENVALUE, M_SHARPNESS, TRACE, Measure, meas
 from lets.spec import Layout, Matrix, Params, RunSpec, expand, load_params
 from lets.spec.params import Sharpness
 
-PUBLISHED = Path(__file__).parents[2] / "params" / "published.csv"
+PARAMS = Path(__file__).parents[2] / "params"
+PUBLISHED = PARAMS / "published.csv"
+FACTS = ("published.csv", "quoted.yaml", "claims.yaml")
+"""what is known of the paper: the same for every params file"""
 
 TRAINING = {
     "epochs": 2,
@@ -37,7 +40,8 @@ class Project:
         (root / "params").mkdir(parents=True, exist_ok=True)
         self.file = root / "params" / "golden.yaml"
         self.file.write_text(yaml.safe_dump(text, sort_keys=False, allow_unicode=True))
-        (root / "params" / "published.csv").write_bytes(PUBLISHED.read_bytes())
+        for name in FACTS:
+            (root / "params" / name).write_bytes((PARAMS / name).read_bytes())
         self.params: Params = load_params(self.file)
         self.matrix: Matrix = expand(self.params)
         self.layout = Layout(self.params.profile, root)

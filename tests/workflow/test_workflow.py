@@ -72,7 +72,7 @@ def test_a_new_title_renders_one_table_and_trains_nothing(finished):
         params.read_text().replace("title: Test accuracy\n", "title: Accuracy on the test set\n")
     )
     planned = jobs(finished.snakemake("-n").stdout)
-    assert planned == {"table": 1, "page": 1, "audit": 1, "all": 1}
+    assert planned == {"table": 1, "claims": 1, "summary": 1, "audit": 1, "all": 1}
 
 
 def test_kill_nine_in_the_middle_and_again_gives_the_same_bytes(built, project):

@@ -1,4 +1,4 @@
-# Every printed number back to bytes.
+# Every printed number back to bytes, and the page, which shows the verdicts.
 
 
 rule audit:
@@ -6,13 +6,24 @@ rule audit:
         rules.runs.input,
         rules.tables.input,
         rules.figures.input,
-        layout.page,
+        layout.claims,
+        layout.claims_csv,
+        layout.summary,
+        layout.long_table,
+        [path for run in matrix.runs.values() for path in layout.inputs(run)],
+        [
+            layout.analysis(kind, run)
+            for kind in ANALYSES
+            for run in matrix.analyses(params, ANALYSES[kind])
+        ],
     output:
         layout.audit,
         report(layout.audit_text, caption="../report/audit.rst", category="Audit"),
+        report(layout.page, caption="../report/page.rst", category="Page"),
     log:
-        layout.log("audit", "audit"),
+        text=layout.log("audit", "audit"),
+        receipt=layout.log("audit", "receipt").with_suffix(".md"),
     params:
         file=params_file,
     shell:
-        "lets audit --params {params.file} > {log} || (cat {log}; exit 1)"
+        "lets audit --params {params.file} --receipt {log.receipt} > {log.text} || (cat {log.text}; exit 1)"

@@ -1,11 +1,12 @@
-# Run records to tables, figures and one page.
+# Run records to tables and figures.
 
 
 rule table:
     input:
         lambda wildcards: layout.sources(matrix, params.tables[wildcards.table]),
         lambda wildcards: layout.analyses(matrix, params.tables[wildcards.table]),
-        layout.published,
+        local(layout.published),
+        local(layout.quoted),
     output:
         layout.table("{table}", "csv"),
         report(
@@ -20,6 +21,7 @@ rule table:
     params:
         file=params_file,
         table=lambda wildcards: params.tables[wildcards.table].model_dump_json(),
+        scale=[params.stand_ins, params.reduced],
     shell:
         "lets report --params {params.file} --table {wildcards.table} > {log}"
 
@@ -46,18 +48,33 @@ rule figure:
         "lets report --params {params.file} --figure {wildcards.figure} > {log}"
 
 
-rule page:
+# The page that a reviewer reads first; its inputs are the runs and analyses that some claim is tested on.
+rule claims:
     input:
-        rules.tables.input,
-        rules.figures.input,
-        params_file,
+        claim_sources,
+        local(params_file),
+        local(layout.paper_claims),
     output:
-        report(layout.page, caption="../report/page.rst", category="Page"),
-        layout.summary,
-        layout.long_table,
+        report(layout.claims, caption="../report/claims.rst", category="Claims"),
+        layout.claims_csv,
     log:
-        layout.log("report", "page"),
+        layout.log("report", "claims"),
     params:
         file=params_file,
     shell:
-        "lets report --params {params.file} --page > {log}"
+        "lets report --params {params.file} --claims > {log}"
+
+
+rule summary:
+    input:
+        rules.runs.input,
+        local(params_file),
+    output:
+        layout.summary,
+        layout.long_table,
+    log:
+        layout.log("report", "summary"),
+    params:
+        file=params_file,
+    shell:
+        "lets report --params {params.file} --summary > {log}"

@@ -4,6 +4,7 @@
 Nothing here imports torch; matplotlib and seaborn are imported when a figure is drawn.
 """
 
+from lets.report.claims import claims_texts, write_claims
 from lets.report.figures import figure_data, write_figure
 from lets.report.page import render_page, write_page
 from lets.report.runs import runs_text, write_runs
@@ -11,11 +12,13 @@ from lets.report.tables import render_table, write_table
 from lets.report.variants import summary_text, write_summary
 
 __all__ = [
+    "claims_texts",
     "figure_data",
     "render_page",
     "render_table",
     "runs_text",
     "summary_text",
+    "write_claims",
     "write_figure",
     "write_page",
     "write_runs",

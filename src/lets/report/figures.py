@@ -8,11 +8,21 @@ from lets.records.files import write_bytes, write_text
 from lets.records.landscape import Point, read_points
 from lets.report.analysed import Analyses, read_analyses
 from lets.report.notes import absent_counts, seeds_note
-from lets.report.series import Series, bar_series, curve_series, sensitivity_series
+from lets.report.series import Series, bar_series, cost_series, curve_series, sensitivity_series
 from lets.report.sharpness import sharpness_measures
 from lets.report.ways import hypergradient_ways
 from lets.spec import Layout, Matrix, Params
-from lets.spec.params import Analysis, Bars, Curves, Figure, Hypergradient, Landscape, Sensitivity, Sharpness
+from lets.spec.params import (
+    Analysis,
+    Bars,
+    Cost,
+    Curves,
+    Figure,
+    Hypergradient,
+    Landscape,
+    Sensitivity,
+    Sharpness,
+)
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -29,6 +39,8 @@ def figure_numbers(figure: Figure, matrix: Matrix, layout: Layout) -> Numbers:
             return curve_series(figure, matrix, layout)
         case Bars():
             return bar_series(figure, matrix, layout)
+        case Cost():
+            return cost_series(figure, matrix, layout)
         case Landscape():
             return read_analyses(figure, matrix, layout, Point, read_points)
         case Hypergradient():
@@ -61,13 +73,17 @@ def caption(figure: Figure, numbers: Numbers) -> str:
                 f"First seed of each method; {figure.samples} training images, m = {figure.m}; "
                 f"trace ± standard error over {figure.probes} random vectors"
             )
-        case Sensitivity() | Curves() | Bars():
+        case Sensitivity() | Curves() | Bars() | Cost():
             assert isinstance(numbers, Series)
             band = " (band)" if isinstance(figure, Curves) else ""
             counts = (point.summary.n for point in numbers.points)
             text = seeds_note(counts, f"± 1 sample standard deviation{band}")
     if isinstance(figure, Bars):
         text += "; vertical axes do not start at zero"
+    if isinstance(figure, Cost):
+        text += (
+            "; marks of equal cost stand side by side; grey stairs: no other method is as cheap and better"
+        )
     return "; ".join(part for part in (text, absent_counts(numbers.runs)) if part)
 
 
@@ -88,6 +104,7 @@ def write_figure(name: str, figure: Figure, params: Params, matrix: Matrix, layo
 
 def _draw(figure: Figure, numbers: Numbers) -> "matplotlib.figure.Figure":
     from lets.report.plots.bars import draw_bars
+    from lets.report.plots.cost import draw_cost
     from lets.report.plots.hypergradient import draw_hypergradient
     from lets.report.plots.landscape import draw_landscape
     from lets.report.plots.lines import draw_curves, draw_sensitivity
@@ -95,7 +112,9 @@ def _draw(figure: Figure, numbers: Numbers) -> "matplotlib.figure.Figure":
 
     if isinstance(numbers, Series):
         assert not isinstance(figure, Analysis)
-        draw = {Sensitivity: draw_sensitivity, Curves: draw_curves, Bars: draw_bars}[type(figure)]
+        draw = {Sensitivity: draw_sensitivity, Curves: draw_curves, Bars: draw_bars, Cost: draw_cost}[
+            type(figure)
+        ]
         return draw(numbers, figure.metric)
     drawings: dict[type[Any], Callable[[Analyses[Any]], Any]] = {
         Landscape: draw_landscape,

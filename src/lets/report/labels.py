@@ -41,6 +41,12 @@ def value_title(field: str, value: object) -> str:
     return naming(str(value)) if naming else str(value)
 
 
+def setting_title(dataset: str, noise: str, architecture: str) -> str:
+    """Return where methods are compared: `ResNet-18 on CIFAR-10, 40 % noise`."""
+    title = f"{value_title('architecture', architecture)} on {value_title('dataset', dataset)}"
+    return title if noise == "clean" else f"{title}, {value_title('noise', noise)}"
+
+
 def _noise_title(name: str) -> str:
     noise = Noise.parse(name)
     if not noise.rate:

@@ -1,10 +1,13 @@
-"""A sheet as LaTeX: a floating table in booktabs style that compiles as it stands.
+"""A sheet as LaTeX: a table in booktabs style that compiles as it stands.
 
-The document needs `\\usepackage{booktabs}` and UTF-8 input, the default since 2018.
+The document needs `\\usepackage{booktabs}`, for tables of more than a page also longtable, and UTF-8 input, the default
+since 2018.
 """
 
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
+from math import inf
 
 from lets.report.sheet import Block, Entry, Sheet
 
@@ -14,6 +17,7 @@ _SPECIAL = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "<": r"$<$",
+    "|": r"$|$",
     ">": r"$>$",
     "±": r"$\pm$",
     "—": "---",
@@ -31,6 +35,7 @@ _SPECIAL = {
     "γ": r"$\gamma$",
     "δ": r"$\delta$",
     "ξ": r"$\xi$",
+    "χ": r"$\chi$",
     "→": r"$\to$",
     "≤": r"$\le$",
     "≥": r"$\ge$",
@@ -38,30 +43,77 @@ _SPECIAL = {
     "½": r"$\frac12$",
 }
 
+PAGE = 45
+"""rows that one page has room for"""
+
+_SIZES = (
+    (72, r"\small\setlength{\tabcolsep}{4pt}"),
+    (82, r"\footnotesize\setlength{\tabcolsep}{3pt}"),
+    (94, r"\scriptsize\setlength{\tabcolsep}{3pt}"),
+    (inf, r"\scriptsize\setlength{\tabcolsep}{2pt}\leftskip=0pt plus 1fil minus 40pt\rightskip=\leftskip"),
+)
+"""letters of a row, two more for every column's space, that a line of 345 pt has room for → size of type;
+what is wider still reaches into both margins alike"""
+
 
 def escape(text: str) -> str:
-    """Return text that LaTeX prints as it is."""
-    return "".join(_SPECIAL.get(character, character) for character in text)
+    """Return text that LaTeX prints as it is; a hyphen that is a minus becomes one."""
+    text = "".join(_SPECIAL.get(character, character) for character in text)
+    return re.sub(r"(?<![\w}])-(?=[\d\s])", "$-$", text)
 
 
 def latex(sheet: Sheet) -> str:
-    """Return the floating table, its caption above and its notes below."""
-    lines = [
-        r"% needs \usepackage{booktabs}",
-        r"\begin{table}[tbp]",
-        r"\centering\small\setlength{\tabcolsep}{4pt}",
-        rf"\caption{{{escape(sheet.title)}}}",
-        rf"\label{{tab:{sheet.name}}}",
-        rf"\begin{{tabular}}{{l{'r' * len(sheet.columns)}}}",
-        r"\toprule",
-        _line([escape(sheet.corner), *map(escape, sheet.columns)]),
-    ]
+    """Return the table, its caption above and its notes below: one that floats, or one that runs over pages."""
+    rows = sum(len(block.rows) for block in sheet.blocks)
+    return "\n".join(_long(sheet) if rows > PAGE else _float(sheet)) + "\n"
+
+
+def _float(sheet: Sheet) -> Iterator[str]:
+    yield r"% needs \usepackage{booktabs}"
+    yield r"\begin{table}[tbp]"
+    yield r"\centering\setlength{\abovecaptionskip}{0pt}\setlength{\belowcaptionskip}{5pt}"
+    yield rf"\caption{{{escape(sheet.title)}}}"
+    yield rf"\label{{tab:{sheet.name}}}"
+    yield _size(sheet)
+    yield rf"\begin{{tabular}}{{l{'r' * len(sheet.columns)}}}"
+    yield from (r"\toprule", _head(sheet))
     for block in sheet.blocks:
-        lines += _block(block, sheet)
-    lines += [r"\bottomrule", r"\end{tabular}"]
-    lines += [r"\par\smallskip\begin{minipage}{\linewidth}\footnotesize\raggedright"]
-    lines += [rf"{_breakable(escape(note))}\par" for note in sheet.notes]
-    return "\n".join([*lines, r"\end{minipage}", r"\end{table}"]) + "\n"
+        yield from _block(block, sheet)
+    yield from (r"\bottomrule", r"\end{tabular}")
+    yield r"\par\smallskip\begin{minipage}{\linewidth}\footnotesize\raggedright"
+    yield from _notes(sheet)
+    yield from (r"\end{minipage}", r"\end{table}")
+
+
+def _long(sheet: Sheet) -> Iterator[str]:
+    yield r"% needs \usepackage{booktabs,longtable}"
+    yield rf"\begingroup{_size(sheet)}"
+    yield rf"\begin{{longtable}}{{l{'r' * len(sheet.columns)}}}"
+    yield rf"\caption{{{escape(sheet.title)}}}\label{{tab:{sheet.name}}}\\"
+    yield from (r"\toprule", _head(sheet), r"\endfirsthead")
+    yield from (r"\toprule", _head(sheet), r"\midrule", r"\endhead")
+    yield from (r"\bottomrule", r"\endfoot")
+    for block in sheet.blocks:
+        yield from _block(block, sheet)
+    yield from (r"\end{longtable}", r"\footnotesize\raggedright\noindent")
+    yield from _notes(sheet)
+    yield r"\endgroup"
+
+
+def _head(sheet: Sheet) -> str:
+    return _line([escape(sheet.corner), *map(escape, sheet.columns)])
+
+
+def _notes(sheet: Sheet) -> Iterator[str]:
+    yield from (rf"{_breakable(escape(note))}\par" for note in sheet.notes)
+
+
+def _size(sheet: Sheet) -> str:
+    """The largest type in which the widest row fits between the margins of a plain article."""
+    rows = [[sheet.corner, *sheet.columns]]
+    rows += [[title, *(e.text for e in entries)] for block in sheet.blocks for title, entries in block.rows]
+    letters = sum(max(map(len, column)) for column in zip_longest(*rows, fillvalue=""))
+    return next(size for most, size in _SIZES if letters + 2 * len(sheet.columns) <= most)
 
 
 def _block(block: Block, sheet: Sheet) -> Iterator[str]:

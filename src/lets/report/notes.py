@@ -5,6 +5,7 @@ from itertools import groupby
 
 from lets.report.labels import value_title
 from lets.results.outcomes import STATES, Outcome, State
+from lets.spec import Params, RunSpec
 
 NAMED = 12
 _WORDS: dict[State, str] = {
@@ -50,12 +51,7 @@ def seeds_note(counts: Iterable[int], spread: str) -> str:
 
 def stand_in_note(runs: Iterable[Outcome], stand_ins: Mapping[str, str]) -> str:
     """Say which small data sets and architectures stand in for the paper's; empty if none does."""
-    runs = list(runs)
-    pairs = []
-    for field in ("dataset", "architecture"):
-        for name in dict.fromkeys(str(run.field(field)) for run in runs):
-            if name in stand_ins:
-                pairs.append(f"{value_title(field, name)} for {value_title(field, stand_ins[name])}")
+    pairs = stand_ins_of((run.spec for run in runs), stand_ins)
     return (
         f"Stand-ins: {', '.join(pairs)}: the paper's numbers are for orientation, not comparable."
         if pairs
@@ -63,11 +59,33 @@ def stand_in_note(runs: Iterable[Outcome], stand_ins: Mapping[str, str]) -> str:
     )
 
 
+def stand_ins_of(runs: Iterable[RunSpec], stand_ins: Mapping[str, str]) -> list[str]:
+    """Return what stands for what: `Digits for CIFAR-10`."""
+    runs = list(runs)
+    return [
+        f"{value_title(field, name)} for {value_title(field, stand_ins[name])}"
+        for field in ("dataset", "architecture")
+        for name in dict.fromkeys(str(run.variant[field]) for run in runs)
+        if name in stand_ins
+    ]
+
+
+def scale(runs: Iterable[Outcome], params: Params) -> str:
+    """Return how runs differ from the paper's experiments, in words; empty if they are its own."""
+    stands = stand_ins_of((run.spec for run in runs), params.stand_ins)
+    return "; ".join([*stands, *[params.reduced] * bool(params.reduced)])
+
+
 def _names(runs: list[Outcome]) -> str:
-    """The ids, folded by folder: `digits/clean/resnet-small/sam/{seed-0-…, seed-1-…}`."""
+    """The ids of up to NAMED runs."""
+    rest = len(runs) - NAMED
+    return folded(runs[:NAMED]) + (f"; and {rest} more (lets status --runs)" if rest > 0 else "")
+
+
+def folded(runs: Iterable[Outcome]) -> str:
+    """Return the ids, folded by folder: `digits/clean/resnet-small/sam/{seed-0-…, seed-1-…}`."""
     parts = []
-    for folder, ids in groupby((run.id for run in runs[:NAMED]), key=lambda id: id.rpartition("/")[0]):
+    for folder, ids in groupby((run.id for run in runs), key=lambda id: id.rpartition("/")[0]):
         names = [id.rpartition("/")[2] for id in ids]
         parts.append(f"{folder}/{names[0]}" if len(names) == 1 else f"{folder}/{{{', '.join(names)}}}")
-    rest = len(runs) - NAMED
-    return "; ".join(parts) + (f"; and {rest} more (lets status --runs)" if rest > 0 else "")
+    return "; ".join(parts)

@@ -1,7 +1,7 @@
 """The report as one HTML file that needs nothing else: tables, figures, what ran, how to check it."""
 
 import re
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,21 @@ import jinja2
 from markupsafe import Markup, escape
 
 from lets.errors import RecordError
-from lets.records.files import write_text
+from lets.records.files import read_json, write_text
+from lets.report.claims_sheet import claims_sheet, scale_note
+from lets.report.evidence import evidence
 from lets.report.figures import figure_numbers
 from lets.report.labels import value_title
 from lets.report.notes import absent, absent_notes, count
 from lets.report.sheet import Sheet
 from lets.report.tables import laid_out
+from lets.report.verdicts import UNAUDITED, embedded, with_verdicts
 from lets.results import Outcome, read_outcome
+from lets.results.claims import judge
 from lets.results.cost import Cost, cost_of
 from lets.results.repeats import in_order
 from lets.spec import Layout, Matrix, Params
+from lets.spec.claims import read_claims
 
 
 @dataclass(frozen=True)
@@ -27,13 +32,15 @@ class _Status:
     """The run grid: done and asked for, by method and by what it was trained on."""
 
     columns: list[str]
-    rows: list[tuple[str, list[tuple[str, str]]]]
-    """method, and per column the count and its state in a word"""
+    rows: list[tuple[str, list[tuple[str, str, list[str]]]]]
+    """method, and per column the count, its state in a word and the runs counted"""
 
 
 def render_page(params: Params, matrix: Matrix, layout: Layout) -> str:
-    """Return the page; the drawn figures (svg) must exist, everything else comes from the run records."""
+    """Return the page, unaudited; the drawn figures (svg) must exist, the rest comes from the run records."""
     outcomes = [read_outcome(spec, layout) for spec in matrix.runs.values()]
+    places = {outcome.id: place for place, outcome in enumerate(outcomes)}
+    judged = judge(read_claims(layout.paper_claims), params, matrix, layout)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("lets", "report"),
         autoescape=True,
@@ -46,19 +53,38 @@ def render_page(params: Params, matrix: Matrix, layout: Layout) -> str:
         finished=sum(outcome.state == "finished" for outcome in outcomes),
         total=len(outcomes),
         states=[f"{count(runs)} {state}" for state, runs in absent(outcomes).items()],
+        claims=claims_sheet(judged, params),
+        scaled=scale_note(judged, params),
         tables=_tables(params, matrix, layout),
         figures=_figures(params, matrix, layout),
         status=_status(outcomes),
         absent=absent_notes(outcomes),
         cost=_cost_line(cost := cost_of(outcomes, layout)),
         packages=", ".join(cost.packages),
+        behind=lambda ids: _behind(ids, places),
+        evidence=embedded({"params": f"params/{params.profile}.yaml", **evidence(outcomes, layout)}),
+        unaudited=UNAUDITED,
     )
 
 
-def write_page(params: Params, matrix: Matrix, layout: Layout) -> Path:
-    """Write the page and return its path."""
-    write_text(layout.page, render_page(params, matrix, layout))
+def write_page(params: Params, matrix: Matrix, layout: Layout, audit: dict[str, Any] | None = None) -> Path:
+    """Write the page and return its path; `audit` is the content of audit.json, if it is of these records."""
+    page = render_page(params, matrix, layout)
+    write_text(layout.page, with_verdicts(page, audit) if audit else page)
     return layout.page
+
+
+def accepted_pages(params: Params, matrix: Matrix, layout: Layout) -> tuple[str, ...]:
+    """Return what the page may be: unaudited, or with the verdicts of the receipt that lies there."""
+    page = render_page(params, matrix, layout)
+    if not layout.audit.is_file():
+        return (page,)
+    return page, with_verdicts(page, read_json(layout.audit))
+
+
+def _behind(ids: Sequence[str], places: dict[str, int]) -> Markup:
+    """The attribute that says which runs are behind a number, by their place among all."""
+    return Markup(f' data-runs="{" ".join(str(places[id]) for id in ids)}"' if ids else "")
 
 
 def _tables(params: Params, matrix: Matrix, layout: Layout) -> list[tuple[Sheet, str]]:
@@ -70,8 +96,11 @@ def _figures(params: Params, matrix: Matrix, layout: Layout) -> list[dict[str, A
     figures = []
     for name, figure in params.figures.items():
         svg = _inline(layout.figure(name, "svg"), name, figure.title)
-        notes = absent_notes(figure_numbers(figure, matrix, layout).runs)
-        figures.append({"name": name, "title": figure.title, "svg": svg, "notes": notes})
+        runs = figure_numbers(figure, matrix, layout).runs
+        ids = list(dict.fromkeys(run.id for run in runs))
+        figures.append(
+            {"name": name, "title": figure.title, "svg": svg, "notes": absent_notes(runs), "runs": ids}
+        )
     return figures
 
 
@@ -92,27 +121,26 @@ def _inline(path: Path, name: str, title: str) -> Markup:
 
 def _status(outcomes: list[Outcome]) -> _Status:
     fields = ("dataset", "noise", "architecture")
-    asked: Counter[tuple[Any, ...]] = Counter()
-    ended: Counter[tuple[Any, ...]] = Counter()
+    cells: dict[tuple[Any, ...], list[Outcome]] = {}
     for outcome in outcomes:
-        key = (outcome.spec.method, *map(outcome.field, fields))
-        asked[key] += 1
-        ended[key] += outcome.state == "finished"
-    columns = in_order(key[1:] for key in asked)
+        cells.setdefault((outcome.spec.method, *map(outcome.field, fields)), []).append(outcome)
+    columns = in_order(key[1:] for key in cells)
     titles = [
         " · ".join(value_title(f, v) for f, v in zip(fields, column, strict=True)) for column in columns
     ]
     rows = []
-    for method in dict.fromkeys(key[0] for key in asked):
-        keys = [(method, *column) for column in columns]
-        rows.append((value_title("method", method), [_progress(ended[key], asked[key]) for key in keys]))
+    for method in dict.fromkeys(key[0] for key in cells):
+        found = [cells.get((method, *column), []) for column in columns]
+        rows.append((value_title("method", method), [_progress(runs) for runs in found]))
     return _Status(titles, rows)
 
 
-def _progress(ended: int, asked: int) -> tuple[str, str]:
-    if not asked:
-        return "", "unasked"
-    return f"{ended}/{asked}", "done" if ended == asked else "some" if ended else "none"
+def _progress(runs: list[Outcome]) -> tuple[str, str, list[str]]:
+    if not runs:
+        return "", "unasked", []
+    ended = sum(run.state == "finished" for run in runs)
+    state = "done" if ended == len(runs) else "some" if ended else "none"
+    return f"{ended}/{len(runs)}", state, [run.id for run in runs]
 
 
 def _cost_line(cost: Cost) -> str:

@@ -1,6 +1,7 @@
-"""The numbers of sensitivity, curve and bar figures: means over seeds, a point at a time."""
+"""The numbers of sensitivity, curve, bar and cost figures: means over seeds, a point at a time."""
 
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 from lets.errors import RecordError, SpecError
 from lets.records import RunRecord
@@ -9,7 +10,7 @@ from lets.report.tidy import csv_text
 from lets.results import Outcome, Summary, read_outcome
 from lets.results.repeats import in_order, repeats
 from lets.spec import Layout, Matrix
-from lets.spec.params import Bars, Curves, Sensitivity
+from lets.spec.params import Bars, Cost, Curves, Sensitivity
 
 History = tuple[Outcome, list[HistoryRow]]
 
@@ -80,7 +81,7 @@ def sensitivity_series(figure: Sensitivity, matrix: Matrix, layout: Layout) -> S
     return Series("", figure.x, _drawn(points), tuple(outcomes))
 
 
-def bar_series(figure: Bars, matrix: Matrix, layout: Layout) -> Series:
+def bar_series(figure: Bars | Cost, matrix: Matrix, layout: Layout) -> Series:
     """Return the metric of every method in every panel."""
     outcomes = [read_outcome(spec, layout) for spec in matrix.select(figure)]
     groups = repeats(outcomes, (figure.panels, "method"))
@@ -89,6 +90,19 @@ def bar_series(figure: Bars, matrix: Matrix, layout: Layout) -> Series:
         for panel, method in in_order(groups)
     ]
     return Series(figure.panels, "", _drawn(points), tuple(outcomes))
+
+
+def cost_series(figure: Cost, matrix: Matrix, layout: Layout) -> Series:
+    """Return the metric of every method in every panel over the passes of a step, both means over seeds."""
+    bars = bar_series(figure, matrix, layout)
+    groups = repeats(bars.runs, (figure.panels, "method"))
+    points = [replace(one, x=_passes_per_step(groups[one.panel, one.method])) for one in bars.points]
+    return replace(bars, x="passes_per_step", points=tuple(points))
+
+
+def _passes_per_step(runs: list[Outcome]) -> float:
+    finished = [run.metrics for run in runs if run.state == "finished" and run.metrics]
+    return fmean(metrics.passes / metrics.steps for metrics in finished)
 
 
 def curve_series(figure: Curves, matrix: Matrix, layout: Layout) -> Series:

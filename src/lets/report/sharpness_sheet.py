@@ -46,7 +46,8 @@ def eigenvalue_title(rank: int) -> str:
 def _row(one: Analysed[Measure], width: int) -> Row:
     absent = ["diverged" if one.run.state == "diverged" else "—"] * width
     texts = _texts(Minimum.of(one.rows)) if one.rows else iter(absent)
-    return value_title("method", one.run.spec.method), tuple(Entry(text, hover=one.run.id) for text in texts)
+    entries = tuple(Entry(text, hover=one.run.id, runs=(one.run.id,)) for text in texts)
+    return value_title("method", one.run.spec.method), entries
 
 
 def _texts(minimum: Minimum) -> Iterator[str]:

@@ -23,6 +23,8 @@ class Entry:
     best_of_group: bool = False
     """of its comparison group (underlined)"""
     hover: str = ""
+    runs: tuple[str, ...] = ()
+    """ids of the runs behind it, those that are missing too"""
 
 
 Row = tuple[str, tuple[Entry, ...]]
@@ -108,9 +110,9 @@ def _entry(cell: Cell, quantity: Quantity, best: bool, best_of_group: bool) -> E
     if not cell.expected:
         return Entry("")
     paper = f"{cell.published.mean:.2f} ± {cell.published.sd:.2f}" if cell.published else ""
-    return Entry(
-        measured(cell, quantity), _count_note(cell), paper, best, best_of_group, _hover(cell, quantity)
-    )
+    runs = tuple(run.id for run in cell.runs)
+    words = measured(cell, quantity), _count_note(cell), paper
+    return Entry(*words, best, best_of_group, _hover(cell, quantity), runs)
 
 
 def _count_note(cell: Cell) -> str:

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lets.records.files import write_text
+from lets.report.comparison_sheet import comparison_csv, comparison_sheet
 from lets.report.latex import latex
 from lets.report.markdown import markdown
+from lets.report.published_sheet import published_csv, published_sheet
+from lets.report.ranking_sheet import ranking_csv, ranking_sheet
 from lets.report.sharpness import sharpness_measures
 from lets.report.sharpness_sheet import sharpness_csv, sharpness_sheet
 from lets.report.sheet import Sheet, lay_out
@@ -13,14 +16,27 @@ from lets.report.tidy import table_csv
 from lets.report.ways import hypergradient_ways
 from lets.report.ways_sheet import ways_csv, ways_sheet
 from lets.results import Outcome, pivot
+from lets.results.against_paper import beside_paper
+from lets.results.comparison import compare
+from lets.results.ranking import rank
 from lets.spec import Layout, Matrix, Params
-from lets.spec.params import AnyTable, Hypergradient, Sharpness
+from lets.spec.params import AgainstPaper, AnyTable, Comparison, Hypergradient, Ranking, Sharpness
 
 
 def laid_out(
     name: str, table: AnyTable, params: Params, matrix: Matrix, layout: Layout
 ) -> tuple[Sheet, str, Sequence[Outcome]]:
     """Return a table in words and as csv, and the runs it was asked to show."""
+    if isinstance(table, Comparison):
+        compared = compare(table, matrix, layout)
+        return comparison_sheet(name, compared), comparison_csv(name, compared), compared.runs
+    if isinstance(table, Ranking):
+        ranked = rank(table, matrix, layout)
+        return ranking_sheet(name, ranked), ranking_csv(name, ranked), ranked.runs
+    if isinstance(table, AgainstPaper):
+        numbers = beside_paper(table, params, matrix, layout)
+        runs = [run for one in numbers for run in one.cell.runs]
+        return published_sheet(name, table, numbers, params), published_csv(name, numbers), runs
     if isinstance(table, Hypergradient):
         ways = hypergradient_ways(table, matrix, layout)
         return ways_sheet(name, table, ways), ways_csv(name, ways), ways.runs

@@ -16,6 +16,11 @@ def csv_text(header: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
     return buffer.getvalue()
 
 
+def computed(value: float | None) -> float | None:
+    """Return six digits of a quantile or a p: its last ones depend on the mathematics library of a machine."""
+    return None if value is None else float(f"{value:.6g}")
+
+
 def table_csv(name: str, grid: Grid) -> str:
     """Return one line per cell of a grid; run ids are separated by blanks."""
     columns = [f"column.{field}" for field in grid.table.columns]

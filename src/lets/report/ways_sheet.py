@@ -65,8 +65,8 @@ def blocks_of(one: Analysed[Probe]) -> Iterator[Block]:
 
 def _row(run: str, way: Typical) -> Row:
     texts = (f"{way.ratio:.3g}", f"{way.cosine:.2f}")
-    sign = Entry(f"{way.share:.0f} %", f"{way.agreeing} of {way.n}", hover=run)
-    return way_title(way.way), (*(Entry(text, hover=run) for text in texts), sign)
+    sign = Entry(f"{way.share:.0f} %", f"{way.agreeing} of {way.n}", hover=run, runs=(run,))
+    return way_title(way.way), (*(Entry(text, hover=run, runs=(run,)) for text in texts), sign)
 
 
 def _notes(item: Hypergradient, ways: Analyses[Probe]) -> Iterator[str]:

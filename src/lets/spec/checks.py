@@ -7,20 +7,24 @@ import lets.models.catalogue
 from lets.optim.catalogue import METHODS, resolve
 from lets.spec.conflicts import conflicts
 from lets.spec.effort import measured_size
+from lets.spec.matches import SETTING, Setting, by_setting, matches
 from lets.spec.matrix import Matrix, expand
 from lets.spec.messages import Location, Problem, as_number, read_as_text
 from lets.spec.noise import Noise
 from lets.spec.params import (
     Analysis,
+    Comparison,
     Experiment,
     Hypergradient,
     Hyperparameters,
     Landscape,
     Params,
+    Ranking,
     Selection,
     Sharpness,
     Table,
 )
+from lets.spec.run import RunSpec
 from lets.spec.strict import Scalar
 
 RUN_FIELDS = ("dataset", "noise", "architecture", "method")
@@ -60,13 +64,17 @@ def contradictions(params: Params) -> Iterator[Problem]:
         return
     yield from _conflicts(matrix)
     for at, item in _items(params):
-        if not matrix.select(item):
+        if not (runs := matrix.chosen(item)):
             reason = f"no run of {', '.join(item.experiments)} is like this"
             yield (*at, "where"), f"{item.where} – {reason} – delete a condition"
         elif isinstance(item, Hypergradient):
             yield from _not_followed((*at, "where"), item, matrix)
         elif isinstance(item, Landscape | Sharpness):
             yield from _samples((*at, "samples"), item, matrix)
+        elif isinstance(item, Comparison):
+            yield from _compared(at, item, runs)
+        elif isinstance(item, Ranking):
+            yield from _ranked(at, item, runs)
     yield from _analyses(params, matrix)
 
 
@@ -114,6 +122,46 @@ def _samples(at: Location, item: Landscape | Sharpness, matrix: Matrix) -> Itera
         elif item.samples > (there := measured_size(name)):
             reason = f"{lets.data.catalogue.describe(name).title} is measured on {there} training images"
             yield at, f"{item.samples} – {reason} – write  samples: {there // m * m}"
+
+
+def _compared(at: Location, item: Comparison, runs: list[RunSpec]) -> Iterator[Problem]:
+    """Every pair has been run in one setting at least, and its two methods were trained alike."""
+    found = matches(item, runs)
+    missing = "no data set, noise and architecture was run with both – choose other experiments"
+    for index, pair in enumerate(item.pairs):
+        if not any([one.method, one.against] == pair for one in found):
+            yield (*at, "pairs", index), f"{pair} – {missing}, or delete the pair"
+    if not found and not item.pairs:
+        methods = ", ".join(dict.fromkeys(run.method for run in runs))
+        yield at, f"without a row – there is no lets-X beside its X among {methods} – name  pairs: [[a, b]]"
+    for one in found:
+        yield from _trained_alike(at, one.setting, one.runs)
+
+
+def _ranked(at: Location, item: Ranking, runs: list[RunSpec]) -> Iterator[Problem]:
+    """There is something to rank, the reference is among it, and a setting has one training."""
+    methods = list(dict.fromkeys(run.method for run in runs))
+    if len(methods) < 2:
+        yield at, f"of {methods[0]} alone – one method has no rank – choose other experiments"
+    elif item.reference not in methods:
+        names = ", ".join(methods)
+        reason = f"it is not ranked, {names} are"
+        yield (*at, "reference"), f"{item.reference!r} – {reason} – write  reference: {methods[0]}"
+    for setting, group in by_setting(runs).items():
+        yield from _trained_alike(at, setting, group)
+
+
+def _trained_alike(at: Location, setting: Setting, runs: Sequence[RunSpec]) -> Iterator[Problem]:
+    first = runs[0]
+    other = next((run for run in runs if run.training != first.training), None)
+    if other is not None:
+        where = ", ".join(f"{field} {value}" for field, value in zip(SETTING, setting, strict=True))
+        key = next(name for name, value in first.training if value != getattr(other.training, name))
+        reason = f"{first.method} and {other.method} of {where} differ in the {key} of their training too"
+        yield (
+            (*at, "experiments"),
+            f"made of runs that cannot be compared – {reason} – select fewer experiments",
+        )
 
 
 def _analyses(params: Params, matrix: Matrix) -> Iterator[Problem]:

@@ -1,11 +1,11 @@
 """Read a params file; say exactly what is wrong with one that cannot be read."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from lets.errors import SpecError
 from lets.spec.checks import contradictions, problems
@@ -13,21 +13,35 @@ from lets.spec.messages import Location, Problem, explain
 from lets.spec.params import Params
 
 SHOWN = 8  # problems printed at once
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def load_params(path: str | Path) -> Params:
     """Return the validated params of a YAML file; raises SpecError that names file, line and remedy."""
-    path = Path(path)
+    return read_yaml(
+        Path(path), Params, lambda params: list(problems(params)) or list(contradictions(params))
+    )
+
+
+def read_yaml(path: Path, model: type[Model], problems_of: Callable[[Model], list[Problem]]) -> Model:
+    """Return a YAML file as `model`, if nothing is wrong with it; raises SpecError as `load_params` does."""
     root, content = _parse(path)
     try:
-        params = Params.model_validate(content)
+        read = model.model_validate(content)
     except ValidationError as error:
         found = list(explain(error, content))
     else:
-        found = list(problems(params)) or list(contradictions(params))
+        found = problems_of(read)
         if not found:
-            return params
+            return read
     raise SpecError("\n".join(_lines(path, root, found)))
+
+
+def read_facts(path: Path, model: type[Model], problems_of: Callable[[Model], list[Problem]]) -> Model:
+    """Return a YAML file of what is known of the paper, which comes with the project."""
+    if not path.is_file():
+        raise SpecError(f"{path} – is not there – restore it:  git checkout {path}")
+    return read_yaml(path, model, problems_of)
 
 
 def _parse(path: Path) -> tuple[yaml.MappingNode, Any]:

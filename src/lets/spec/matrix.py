@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from lets.errors import SpecError
 from lets.optim.catalogue import resolve
-from lets.spec.params import Analysis, Experiment, Params, Selection
+from lets.spec.matches import matches
+from lets.spec.params import Analysis, Comparison, Experiment, Params, Selection
 from lets.spec.run import RunSpec
 from lets.spec.strict import Scalar
 
@@ -23,6 +24,14 @@ class Matrix:
 
     def select(self, item: Selection) -> list[RunSpec]:
         """Return the runs that a table or figure shows, in the order of the params file."""
+        runs = self.chosen(item)
+        if not isinstance(item, Comparison):
+            return runs
+        shown = {run.id for match in matches(item, runs) for run in match.runs}
+        return [run for run in runs if run.id in shown]
+
+    def chosen(self, item: Selection) -> list[RunSpec]:
+        """Return the runs of its experiments that meet its conditions; a comparison shows only those with a partner."""
         ids = dict.fromkeys(run for name in item.experiments for run in self.experiments[name])
         return [run for run in map(self.runs.__getitem__, ids) if _matches(run, item.where)]
 

@@ -34,6 +34,8 @@ Seed = Annotated[int, Field(ge=0)]
 Hyperparameters = dict[str, Scalar]
 NonEmpty = Annotated[list[str], Field(min_length=1)]
 Where = dict[str, list[Scalar]]
+Section = Annotated[str, Field(pattern=r"^§[1-9](\.[1-9])?$")]
+"""of the paper: §4.1"""
 
 
 class Experiment(Strict):
@@ -52,6 +54,8 @@ class Experiment(Strict):
     """by method, on top of `methods` of the file"""
     vary: dict[str, Annotated[list[Scalar], Field(min_length=1)]] = Field(default={})
     """hyper-parameters that become axes of the grid"""
+    section: Section | None = None
+    """the section of the paper whose experiment this is: its claims are tested on these runs"""
 
 
 class Selection(Strict):
@@ -74,6 +78,30 @@ class Table(Selection):
     """rows compared with one another: the best of each group is underlined, the best of all is bold"""
     paper: Count | None = None
     """the number of this table in the paper; its values are printed beside ours"""
+
+
+class Comparison(Selection):
+    """Two methods at a time, seed by seed, in every data set, noise and architecture that was run with both."""
+
+    kind: Literal["comparison"]
+    metric: RunMetric = "test_accuracy"
+    pairs: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = Field(default=[])
+    """[a, b] compares a with b; without any, every lets-X is compared with its X"""
+
+
+class Ranking(Selection):
+    """Methods ranked over the data sets, noises and architectures in which all of them have all their runs."""
+
+    kind: Literal["ranking"]
+    metric: RunMetric = "test_accuracy"
+    reference: str = "sam"
+    """the method that every other one is asked to improve on"""
+
+
+class AgainstPaper(Selection):
+    """Every number that the tables of this file print beside one of the paper, and how far the two are apart."""
+
+    kind: Literal["published"]
 
 
 class Sensitivity(Selection):
@@ -134,6 +162,14 @@ class Bars(Selection):
     panels: str = "dataset"
 
 
+class Cost(Selection):
+    """A metric over the passes that a step takes, a mark per method, a panel per value of one field."""
+
+    kind: Literal["cost"]
+    metric: RunMetric = "test_accuracy"
+    panels: str = "architecture"
+
+
 class Hypergradient(Analysis):
     """How far LETS's surrogates are from the true hyper-gradient along a training.
 
@@ -186,9 +222,13 @@ def _named(table: Any) -> Any:
 
 
 Figure = Annotated[
-    Sensitivity | Curves | Landscape | Bars | Hypergradient | Sharpness, Field(discriminator="kind")
+    Sensitivity | Curves | Landscape | Bars | Cost | Hypergradient | Sharpness, Field(discriminator="kind")
 ]
-AnyTable = Annotated[Table | Hypergradient | Sharpness, Field(discriminator="kind"), BeforeValidator(_named)]
+AnyTable = Annotated[
+    Table | Comparison | Ranking | AgainstPaper | Hypergradient | Sharpness,
+    Field(discriminator="kind"),
+    BeforeValidator(_named),
+]
 
 
 class Resources(Strict):
@@ -220,6 +260,8 @@ class Params(Strict):
     figures: dict[Name, Figure] = Field(default={})
     stand_ins: dict[str, str] = Field(default={})
     """small data sets and architectures → the paper's, to print the paper's numbers beside ours"""
+    reduced: str = ""
+    """in words, what makes the trainings smaller than the paper's; then its numbers are not comparable"""
     audit_weights: Annotated[int, Field(ge=0)] = 3
     """how many runs the audit evaluates again from their weights"""
 

@@ -123,9 +123,8 @@ class Layout:
         return sorted({path.parent for run in matrix.runs.values() for path in self.inputs(run)})
 
     def sources(self, matrix: "Matrix", item: "Selection") -> list[Path]:
-        """The run records that a table or figure is made from."""
-        runs = matrix.select(item)
-        return [self.run_file(run.id, name) for run in runs for name in ("metrics.json", "history.csv")]
+        """The runs that a table or figure is made from: all of their files, for it leaves a run out that lacks one."""
+        return [path for run in matrix.select(item) for path in self.run_files(run.id)]
 
     def analyses(self, matrix: "Matrix", item: "Selection") -> list[Path]:
         """The analyses that a table or figure shows; most kinds show none."""
@@ -164,6 +163,16 @@ class Layout:
         return [self.figure(name, suffix) for suffix in FIGURE_SUFFIXES]
 
     @property
+    def claims(self) -> Path:
+        """The claims of the paper and their verdicts: what a reviewer reads first."""
+        return self.reports / "claims.md"
+
+    @property
+    def claims_csv(self) -> Path:
+        """The same for machines."""
+        return self.reports / "claims.csv"
+
+    @property
     def page(self) -> Path:
         """The self-contained HTML report."""
         return self.reports / "index.html"
@@ -197,3 +206,13 @@ class Layout:
     def published(self) -> Path:
         """Every number the paper prints."""
         return self.root / "params" / "published.csv"
+
+    @property
+    def quoted(self) -> Path:
+        """Which of these are likely those of other papers."""
+        return self.root / "params" / "quoted.yaml"
+
+    @property
+    def paper_claims(self) -> Path:
+        """Every claim of the paper, and how it is tested."""
+        return self.root / "params" / "claims.yaml"

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from tests.golden.factory import Project, epoch_row
 
+from lets.records.files import write_text
 from lets.spec import RunSpec
 
 FOUR = ["sam", "lets-sam", "asam", "lets-asam"]
@@ -11,9 +12,33 @@ FOUR = ["sam", "lets-sam", "asam", "lets-asam"]
 
 @pytest.fixture
 def figures(tmp_path: Path) -> Project:
+    return figures_in(tmp_path)
+
+
+@pytest.fixture
+def drawn(figures: Project) -> Project:
+    return stubbed(figures)
+
+
+def stubbed(project: Project) -> Project:
+    """Figures whose svg is a few lines long."""
+    for name in project.params.figures:
+        write_text(project.layout.figure(name, "svg"), DRAWING)
+    return project
+
+
+DRAWING = """<?xml version="1.0"?>
+<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="9" height="9">
+<defs><clipPath id="clip"><path id="glyph" d="M 0 0 H 9"/></clipPath></defs>
+<g id="figure_1"><use xlink:href="#glyph" clip-path="url(#clip)"/></g>
+</svg>
+"""
+
+
+def figures_in(root: Path, **tables: object) -> Project:
     """Every kind of figure over runs of three epochs; one run missing, one diverged, one of each analysis missing."""
     project = Project(
-        tmp_path,
+        root,
         experiments={
             "clean": {
                 "datasets": ["digits"],
@@ -32,7 +57,7 @@ def figures(tmp_path: Path) -> Project:
                 "vary": {"rho": [0.5, 0.05]},
             },
         },
-        tables={"table": {"title": "A < B & C", "experiments": ["clean"]}},
+        tables={"table": {"title": "A < B & C", "experiments": ["clean"]}, **tables},
         figures={
             "sensitivity": {
                 "kind": "sensitivity",
@@ -47,6 +72,7 @@ def figures(tmp_path: Path) -> Project:
                 "metric": "generalization_gap",
             },
             "bars": {"kind": "bars", "title": "B", "experiments": ["clean"], "panels": "architecture"},
+            "cost": {"kind": "cost", "title": "P", "experiments": ["clean"]},
             "landscape": {
                 "kind": "landscape",
                 "title": "L",

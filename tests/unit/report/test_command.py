@@ -19,7 +19,9 @@ def test_everything(figures: Project, monkeypatch, capsys) -> None:
     wanted += [
         f"{folder}/figures/{name}.{s}" for name in figures.params.figures for s in ("csv", "svg", "png")
     ]
-    wanted += [f"{folder}/{name}" for name in ("index.html", "summary.json", "runs.csv")]
+    wanted += [
+        f"{folder}/{name}" for name in ("claims.md", "claims.csv", "index.html", "summary.json", "runs.csv")
+    ]
     assert printed.out.split() == wanted
     assert all((figures.root / path).is_file() for path in printed.out.split())
     interrupted = figures.run(architecture="vit-small", method="sam", seed=1)

@@ -1,8 +1,10 @@
 """What is drawn, and that it is the same bytes each time."""
 
+import math
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +18,12 @@ from lets.optim.catalogue import METHODS
 from lets.report import write_figure
 from lets.report.figures import _draw, figure_numbers
 from lets.report.plots.canvas import theme
+from lets.report.plots.cost import front, side_by_side
+from lets.report.series import Point
 from lets.report.styles import style_of
+from lets.results import Summary
 
-KINDS = ["sensitivity", "curves", "bars", "landscape", "hypergradient", "sharpness"]
+KINDS = ["sensitivity", "curves", "bars", "cost", "landscape", "hypergradient", "sharpness"]
 
 
 def write(project: Project, name: str) -> list[Path]:
@@ -128,6 +133,65 @@ def test_a_curve_of_one_epoch_has_one_tick(tmp_path: Path) -> None:
     (axes,) = drawn(project, "curves").axes
     axes.figure.canvas.draw()
     assert [label.get_text() for label in axes.get_xticklabels()] == ["1"]
+
+
+def test_cost_has_a_mark_per_method_at_its_passes(figures: Project) -> None:
+    """Every run took 20 passes in 10 steps; four marks of equal cost stand side by side around 2."""
+    resnet, _ = drawn(figures, "cost").axes
+    marks = {bars.get_label(): bars.lines[0] for bars in resnet.containers}
+    assert list(marks) == ["SAM", "LETS-SAM", "ASAM", "LETS-ASAM"]
+    places = [float(mark.get_xdata()[0]) for mark in marks.values()]
+    assert places == sorted(places)
+    assert sum(places) / 4 == pytest.approx(2)
+    assert [float(mark.get_ydata()[0]) for mark in marks.values()] == pytest.approx(
+        [91 + math.log10(0.05)] * 2 + [91 + math.log10(0.5), 91]
+    )
+    assert resnet.get_xlabel() == "Passes per step"
+
+
+def test_marks_that_would_lie_on_one_another_are_moved_apart() -> None:
+    assert side_by_side([1.0, 2.0, 1.5, 2.0, 3.0]) == pytest.approx([1, 1.945, 1.5, 2.055, 3])
+
+
+def test_the_front_holds_what_nothing_beats_in_both() -> None:
+    """By hand: b is dearer than a and no better, d as dear as c and worse."""
+    reached = {"a": (1, 90.0), "b": (1.5, 90.0), "c": (2, 95.0), "d": (2, 94.0), "e": (4, 96.0)}
+    points = [Point(None, name, x, Summary(2, y, 0.1)) for name, (x, y) in reached.items()]
+    assert [one.method for one in front(points, "higher")] == ["a", "c", "e"]
+    assert [one.method for one in front(points, "lower")] == ["a"]
+    assert front(points, None) == []
+
+
+def test_titles_stay_inside_the_figure_and_apart(tmp_path: Path) -> None:
+    experiment = {
+        "datasets": ["digits"],
+        "architectures": ["resnet-small"],
+        "methods": ["lets-sam"],
+        "vary": {"metric": ["validation-loss", "half-squared-gap"]},
+    }
+    radii = {**experiment, "vary": {"rho": [0.01, 0.05]}}
+    curves = {"kind": "curves", "title": "C", "metric": "rho"}
+    project = Project(
+        tmp_path,
+        experiments={"metric": experiment, "radius": radii},
+        figures={
+            "metrics": {**curves, "experiments": ["metric"], "panels": "metric"},
+            "radii": {**curves, "experiments": ["radius"], "panels": "rho"},
+        },
+    )
+    for run in project.matrix.runs.values():
+        project.write(run, [epoch_row(n, 90.0, rho=0.041 + n / 1000) for n in (1, 2)])
+    titles = []
+    for name in ("metrics", "radii"):
+        figure = drawn(project, name)
+        figure.canvas.draw()
+        places = [axes.title.get_window_extent() for axes in figure.axes]
+        assert places[0].x0 >= 0
+        assert all(one.x1 < other.x0 for one, other in pairwise(places))
+        assert places[-1].x1 <= figure.bbox.x1
+        titles += [axes.get_title() for axes in figure.axes]
+    assert titles[1] == "½ (generalization\ngap)²"
+    assert titles[2].split("\n") == ["Initial radius", "ρ₀\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.01"]
 
 
 def test_landscapes_share_their_scale(figures: Project) -> None:

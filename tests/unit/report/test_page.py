@@ -1,14 +1,22 @@
+import json
+import math
 import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
-from tests.golden.factory import Project
+from tests.golden.factory import Project, epoch_row
 
 from lets.errors import RecordError
-from lets.records.files import write_text
+from lets.records.files import write_json
 from lets.report import render_page, write_figure, write_page
+from lets.report.evidence import evidence
+from lets.report.page import accepted_pages
+from lets.report.verdicts import with_verdicts
+from lets.results import read_outcome
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -43,22 +51,6 @@ class Checker(HTMLParser):
 
     def handle_data(self, data):
         self.text += data
-
-
-DRAWING = """<?xml version="1.0"?>
-<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="9" height="9">
-<defs><clipPath id="clip"><path id="glyph" d="M 0 0 H 9"/></clipPath></defs>
-<g id="figure_1"><use xlink:href="#glyph" clip-path="url(#clip)"/></g>
-</svg>
-"""
-
-
-@pytest.fixture
-def drawn(figures: Project) -> Project:
-    """Figures whose svg is a few lines long; one test below draws them."""
-    for name in figures.params.figures:
-        write_text(figures.layout.figure(name, "svg"), DRAWING)
-    return figures
 
 
 def checked(project: Project) -> Checker:
@@ -102,6 +94,112 @@ def test_every_number_names_its_runs(drawn: Project) -> None:
     assert len(hovers) == 8
     run = drawn.run(architecture="vit-small", method="lets-asam", seed=1)
     assert sum(run.id in hover for hover in hovers) == 1
+
+
+def data(html: str, name: str):
+    (text,) = re.findall(rf'<script type="application/json" id="{name}">(.*?)</script>', html)
+    return json.loads(text)
+
+
+def test_every_cell_points_at_its_runs(drawn: Project) -> None:
+    html = render_page(drawn.params, drawn.matrix, drawn.layout)
+    runs = [run["id"] for run in data(html, "runs-data")["runs"]]
+    assert runs == list(drawn.matrix.runs)
+    table = html[html.index('<section class="item" id="table">') : html.index("<h2>Figures</h2>")]
+    cells = re.findall(r'data-runs="([\d ]+)"', table)
+    pointed = [[runs[int(place)] for place in cell.split()] for cell in cells]
+    wanted = [
+        [
+            run.id
+            for run in drawn.runs(architecture=architecture, method=method, **({"rho": rho} if rho else {}))
+        ]
+        for method, rho in [("sam", 0.05), ("lets-sam", None), ("asam", 0.5), ("lets-asam", None)]
+        for architecture in ("resnet-small", "vit-small")
+    ]
+    assert pointed == wanted
+    status = html[html.index('<table class="status">') :]
+    counted = [len(places.split()) for places in re.findall(r'data-runs="([\d ]+)"', status)]
+    assert sum(counted) == len(runs)
+
+
+def test_what_is_behind_a_run(drawn: Project) -> None:
+    html = render_page(drawn.params, drawn.matrix, drawn.layout)
+    content = data(html, "runs-data")
+    found = {run["id"]: run for run in content["runs"]}
+    good = found[drawn.run(architecture="resnet-small", method="lets-sam", seed=1).id]
+    assert good["state"] == "finished"
+    assert good["epochs"] == [1, 2, 3]
+    assert good["curves"]["test_accuracy"] == [88.7, 89.7, 90.7]  # 92 + log10 0.05 - 3 + n
+    assert good["curves"]["rho"] == [0.05] * 3
+    assert (
+        good["method"]["rho_lr"]
+        == drawn.run(architecture="resnet-small", method="lets-sam", seed=1).variant["rho_lr"]
+    )
+    assert content["trainings"] == [drawn.params.training.model_dump(mode="json")]
+    (origin,) = content["origins"]
+    assert (origin["code"], origin["packages"]["torch"], origin["image"]) == ("0" * 64, "2.14.1", None)
+    diverged = found[drawn.run(architecture="vit-small", method="asam", seed=1).id]
+    assert (diverged["state"], diverged["reason"], diverged["epochs"]) == ("diverged", "step 7, rho 0.05", [])
+    partial = found[drawn.run(architecture="vit-small", method="sam", seed=1).id]
+    assert "no metrics.json" in partial["reason"]
+    assert "curves" not in partial
+    assert "rho" not in found[drawn.run(method="erm", seed=0).id]["curves"]
+
+
+def test_long_trainings_are_thinned_and_end_where_they_end(tmp_path: Path) -> None:
+    one = {"datasets": ["digits"], "architectures": ["resnet-small"], "methods": ["sam"]}
+    project = Project(tmp_path, experiments={"one": one})
+    first, second = project.matrix.runs.values()
+    project.write(first, [epoch_row(n, n / 2) for n in range(1, 201)])
+    project.write(second, [epoch_row(1, 50.0, loss=math.inf)])
+    long, short = evidence([read_outcome(run, project.layout) for run in (first, second)], project.layout)[
+        "runs"
+    ]
+    assert (long["epochs"][0], long["epochs"][-1], len(long["epochs"])) == (1, 200, 60)
+    assert long["curves"]["test_accuracy"] == [epoch / 2 for epoch in long["epochs"]]
+    assert max(b - a for a, b in pairwise(long["epochs"])) <= 4
+    assert (short["epochs"], short["curves"]["train_loss"]) == ([1], [None]), "JSON knows no infinity"
+
+
+def test_a_damaged_record_is_left_out(drawn: Project) -> None:
+    run = drawn.run(architecture="resnet-small", method="lets-sam", seed=0)
+    for name in ("history.csv", "provenance.json"):
+        drawn.layout.run_file(run.id, name).write_text("{")
+    found = evidence([read_outcome(run, drawn.layout)], drawn.layout)
+    assert found["origins"] == []
+    assert not found["runs"][0].keys() & {"curves", "facts"}
+
+
+AUDIT = {
+    "passed": True,
+    "next": "nothing to do",
+    "items": {"table": "verified"},
+    "cells": [{"cell": "table: </script> & SAM", "verdict": "verified", "runs": ["a"]}],
+    "failures": [],
+}
+
+
+def test_verdicts_are_one_line_that_a_page_has_or_has_not(drawn: Project) -> None:
+    page = render_page(drawn.params, drawn.matrix, drawn.layout)
+    assert data(page, "audit-data") is None
+    audited = with_verdicts(page, AUDIT)
+    assert data(audited, "audit-data")["cells"] == AUDIT["cells"]
+    differing = [
+        (one, other)
+        for one, other in zip(page.splitlines(), audited.splitlines(), strict=True)
+        if one != other
+    ]
+    assert len(differing) == 1
+
+
+def test_a_page_may_only_show_the_verdicts_of_the_receipt_beside_it(drawn: Project) -> None:
+    (bare,) = accepted_pages(drawn.params, drawn.matrix, drawn.layout)
+    write_json(drawn.layout.audit, AUDIT)
+    accepted = accepted_pages(drawn.params, drawn.matrix, drawn.layout)
+    assert accepted == (bare, with_verdicts(bare, AUDIT))
+    written = write_page(drawn.params, drawn.matrix, drawn.layout, AUDIT).read_text()
+    assert written in accepted
+    assert written.replace("verified", "mismatch") not in accepted
 
 
 def test_titles_are_escaped(drawn: Project) -> None:

@@ -94,6 +94,26 @@ def test_a_damaged_landscape_is_named(figures: Project, text: str) -> None:
         lines(figures, "landscape")
 
 
+def test_cost(figures: Project) -> None:
+    """20 passes in 10 steps; means as those of the bars; the diverged and the interrupted run do not count."""
+    rows = lines(figures, "cost")
+    assert list(rows[0]) == ["panel.architecture", "method", "x.passes_per_step", "mean", "sd", "n"]
+    assert {row["x.passes_per_step"] for row in rows} == {"2.0"}
+    assert [{**row, "x.passes_per_step": ""} for row in rows] == [
+        {**row, "x.passes_per_step": ""} for row in lines(figures, "bars")
+    ]
+    run = figures.run(architecture="resnet-small", method="lets-sam", seed=1)
+    figures.edit_metrics(run, passes=120)  # in 30 steps, the other seed 60
+    (row,) = (
+        r
+        for r in lines(figures, "cost")
+        if (r["panel.architecture"], r["method"]) == ("resnet-small", "lets-sam")
+    )
+    assert float(row["x.passes_per_step"]) == 3.0
+    assert "no other method is as cheap and better; missing" not in small_print(figures, "cost")
+    assert small_print(figures, "cost").endswith("better; diverged: 1 run; interrupted: 1 run")
+
+
 def test_an_axis_that_is_no_number_is_refused(tmp_path) -> None:
     project = Project(
         tmp_path,

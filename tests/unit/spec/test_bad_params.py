@@ -170,7 +170,7 @@ CASES = {
     ),
     "unknown figure": (
         "kind: curves", "kind: curve", 34,
-        "figures.figure2.kind is 'curve' – want one of sensitivity, curves, landscape, bars, hypergradient, sharpness – write  kind: curves",
+        "figures.figure2.kind is 'curve' – want one of sensitivity, curves, landscape, bars, cost, hypergradient, sharpness – write  kind: curves",
     ),
     "unknown metric": (
         "metric: generalization_gap", "metric: generalisation_gap", 38,
@@ -217,7 +217,7 @@ CASES = {
     ),
     "unknown kind of table": (
         "    rows: metric", "    kind: hypergradients", 30,
-        "tables.table6.kind is 'hypergradients' – want one of pivot, hypergradient, sharpness – write  kind: hypergradient",
+        "tables.table6.kind is 'hypergradients' – want one of pivot, comparison, ranking, published, hypergradient, sharpness – write  kind: hypergradient",
     ),
     "hyper-gradient without its interval": (
         "    rows: metric\n    columns: [dataset]", "    kind: hypergradient", 27,
@@ -233,6 +233,43 @@ CASES = {
         "  hyper: {kind: hypergradient, title: H, experiments: [metric], every: 5}",
         33,
         "figures.hyper.every is 5 – table6 shows the hypergradient of the same run, digits/clean/resnet-small/lets-sam/seed-0-",
+    ),
+    "a pair that was not run": (
+        "    title: Test accuracy", "    kind: comparison\n    pairs: [[sam, erm], [lets-sam, asam]]\n    title: T", 26,
+        "tables.table1.pairs[1] is ['lets-sam', 'asam'] – no data set, noise and architecture was run with both – choose",
+    ),
+    "a pair of three": (
+        "    title: Test accuracy", "    kind: comparison\n    pairs: [[sam, erm, lets-sam]]\n    title: T", 26,
+        "tables.table1.pairs[0] is ['sam', 'erm', 'lets-sam'] – List should have at most 2 items",
+    ),
+    "nothing to compare": (
+        "    rows: metric\n    columns: [dataset]", "    kind: comparison", 27,
+        "tables.table6 is without a row – there is no lets-X beside its X among lets-sam – name  pairs: [[a, b]]",
+    ),
+    "a comparison of two trainings": (
+        "    methods: [lets-sam]\n    vary: {metric: [validation-loss, gap, half-squared-gap]}\n"
+        "tables:\n  table1:\n    title: Test accuracy\n    experiments: [clean]",
+        "    methods: [lets-asam, asam]\n    training: {epochs: 9}\n"
+        "tables:\n  table1:\n    kind: comparison\n    pairs: [[asam, sam]]\n    title: T\n    experiments: [clean, metric]",
+        28,
+        "tables.table1.experiments is made of runs that cannot be compared – asam and sam of dataset digits, noise clean, "
+        "architecture resnet-small differ in the epochs of their training too – select fewer experiments",
+    ),
+    "nothing to rank": (
+        "    rows: metric\n    columns: [dataset]", "    kind: ranking", 27,
+        "tables.table6 is of lets-sam alone – one method has no rank – choose other experiments",
+    ),
+    "a reference that is not ranked": (
+        "    title: Test accuracy", "    kind: ranking\n    reference: asam\n    title: T", 26,
+        "tables.table1.reference is 'asam' – it is not ranked, erm, sam, lets-sam are – write  reference: erm",
+    ),
+    "a ranking of two trainings": (
+        "    methods: [lets-sam]\n    vary: {metric: [validation-loss, gap, half-squared-gap]}\n"
+        "tables:\n  table1:\n    title: Test accuracy\n    experiments: [clean]",
+        "    methods: [lets-asam]\n    training: {batch_size: 9}\n"
+        "tables:\n  table1:\n    kind: ranking\n    title: T\n    experiments: [clean, metric]",
+        27,
+        "erm and lets-asam of dataset digits, noise clean, architecture resnet-small differ in the batch_size of",
     ),
     "one name for a table and a figure": (
         "  figure2:", "  table1:", 33, "figures.table1 is 'table1' – a table has this name already – choose another one",

@@ -10,6 +10,7 @@ from lets.errors import SpecError
 from lets.spec import Layout, Matrix, Params, RunSpec, expand
 from lets.spec.effort import passes, steps
 from lets.spec.params import ANALYSES, Hypergradient, Landscape, Sharpness
+from lets.spec.paths import RUN_FILES
 
 CONTENT = yaml.safe_load((Path(__file__).parent / "params.yaml").read_text())
 
@@ -110,11 +111,11 @@ def test_select_keeps_what_the_condition_names(matrix: Matrix) -> None:
     assert len(shown) == 8
 
 
-def test_a_figure_is_made_from_the_records_of_every_run_it_shows(matrix: Matrix) -> None:
+def test_a_figure_is_made_from_every_file_of_the_runs_it_shows(matrix: Matrix) -> None:
     layout, figure = Layout("test"), params().figures["figure2"]
     folders = [path.parent for path in layout.sources(matrix, figure)]
-    assert folders == [layout.run(run.id) for run in matrix.select(figure) for _ in range(2)]
-    assert {path.name for path in layout.sources(matrix, figure)} == {"metrics.json", "history.csv"}
+    assert folders == [layout.run(run.id) for run in matrix.select(figure) for _ in RUN_FILES]
+    assert {path.name for path in layout.sources(matrix, figure)} == set(RUN_FILES)
 
 
 def test_a_landscape_shows_the_first_seed(matrix: Matrix) -> None:

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lets.report.labels import value_title
-from lets.report.plots.canvas import label_left, panels
+from lets.report.plots.canvas import entitle, label_left, panels
 from lets.report.series import Point, Series
 from lets.report.styles import style_of
 from lets.results import QUANTITIES
@@ -19,7 +19,7 @@ def draw_bars(series: Series, metric: str) -> Figure:
     for panel, axes in zip(names, grid, strict=True):
         if points := [point for point in series.points if point.panel == panel]:
             _bars(axes, points, QUANTITIES[metric].decimals)
-        axes.set_title(value_title(series.panel_field, panel))
+        entitle(axes, value_title(series.panel_field, panel))
     label_left(grid, QUANTITIES[metric].label)
     return figure
 

@@ -19,6 +19,8 @@ PANEL = (1.75, 1.85)
 """width and height of a panel, inches: four fill a page, and one that is twice as wide a column"""
 WIDEST = 4
 """panels side by side"""
+WIDTH = 20
+"""letters of a title that fit above a panel; no-break spaces keep `ρ₀ = 0.05` together"""
 GREY = "#555555"
 
 _OURS = {
@@ -87,6 +89,11 @@ def legend_above(figure: Figure, axes: list[Axes]) -> None:
     columns = max(1, min(len(found), int(figure.get_figwidth() / column)))
     figure.set_figheight(figure.get_figheight() + 0.16 * ((len(found) - 1) // columns))
     figure.legend(found.values(), found, loc="outside upper center", ncols=columns, handlelength=3.2)
+
+
+def entitle(axes: Axes, title: str) -> None:
+    """Put a title above a panel, in two lines if it is longer than the panel is wide."""
+    axes.set_title(textwrap.fill(title, WIDTH))
 
 
 def label_left(axes: list[Axes], text: str) -> None:

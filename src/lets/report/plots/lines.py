@@ -7,9 +7,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from lets.report.labels import field_title, value_title
-from lets.report.plots.canvas import label_left, legend_above, logarithmic, look_of, panels
+from lets.report.plots.canvas import entitle, label_left, legend_above, logarithmic, look_of, panels
 from lets.report.series import Point, Series
 from lets.results import QUANTITIES
+
+EQUALS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
 
 
 def draw_sensitivity(series: Series, metric: str) -> Figure:
@@ -40,8 +42,10 @@ def draw_curves(series: Series, metric: str) -> Figure:
         for index, method in enumerate(series.methods):
             _band(axes, series.of(panel, method), index / len(series.methods))
         title = value_title(series.panel_field, panel)
-        named = f"{field_title(series.panel_field, series.methods)} = " if isinstance(panel, float) else ""
-        axes.set_title(named + title)
+        named = (
+            f"{field_title(series.panel_field, series.methods)}{EQUALS}" if isinstance(panel, float) else ""
+        )
+        entitle(axes, named + title)
         axes.set_xlabel("Epoch")
         epochs = set(_places(point for point in series.points if point.panel == panel))
         axes.xaxis.set_major_locator(

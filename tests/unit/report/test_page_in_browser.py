@@ -1,0 +1,212 @@
+"""The page in Debian's Chromium: what a reader can do with it, and that it asks nothing of anybody."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.golden.factory import Project
+from tests.unit.report.conftest import figures_in, stubbed
+
+from lets.report import write_page
+
+BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    not (BROWSER and DRIVER), reason="no browser here: apt-get install chromium chromium-driver"
+)
+WAYS = {
+    "kind": "hypergradient",
+    "title": "H",
+    "experiments": ["clean"],
+    "where": {"architecture": ["resnet-small"], "method": ["lets-sam"]},
+    "every": 5,
+}
+FLAGS = ("headless", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = stubbed(figures_in(tmp_path_factory.mktemp("page"), ways=WAYS))
+    write_page(project.params, project.matrix, project.layout, audit(project))
+    return project
+
+
+def audit(project: Project) -> dict[str, Any]:
+    """As audit.json says it: LETS-SAM's cell was confirmed, ASAM's second seed is damaged."""
+    good, bad = cell(project, "lets-sam"), cell(project, "asam")
+    failure = {"run": bad[1], "reason": "its sha256 differs", "command": "rm -r it", "check": "bytes"}
+    cells = [
+        {"cell": "table: LETS-SAM × ResNet (small)", "verdict": "verified", "runs": good},
+        {"cell": "table: ASAM × ResNet (small)", "verdict": "mismatch", "runs": bad},
+    ]
+    cells.append({**cells[1], "verdict": "verified"})  # of two places of the same runs the worse is shown
+    return {
+        "passed": False,
+        "next": "rm -r it",
+        "items": {"table": "mismatch"},
+        "cells": cells,
+        "failures": [failure],
+    }
+
+
+def cell(project: Project, method: str) -> list[str]:
+    """The runs behind a cell of the first column."""
+    return [
+        run.id for run in project.matrix.select(project.params.tables["table"])
+        if (run.method, run.architecture) == (method, "resnet-small")
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for flag in FLAGS:
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def page(browser: Any, project: Project) -> Any:
+    for kind in ("browser", "performance"):
+        browser.get_log(kind)
+    browser.set_window_size(1200, 900)
+    browser.get(project.layout.page.as_uri())
+    return browser
+
+
+def one(page: Any, selector: str) -> Any:
+    return page.find_element("css selector", selector)
+
+
+def texts(page: Any, selector: str) -> list[str]:
+    return [found.text for found in page.find_elements("css selector", selector)]
+
+
+def press(page: Any, element: Any, key: str) -> None:
+    """Press a key on an element, as somebody without a mouse does."""
+    page.execute_script("arguments[0].focus()", element)
+    page.switch_to.active_element.send_keys(key)
+
+
+ROWS = "#table tbody th"
+CELLS = "#table tbody td:nth-child(2)"
+
+
+def test_a_click_sorts_and_the_third_restores(page: Any) -> None:
+    """Means 91 + log10 ρ of two seeds: SAM and LETS-SAM 89.70, ASAM 90.70, LETS-ASAM 91.00."""
+    before = texts(page, ROWS)
+    head = one(page, "#table thead th:nth-child(2) button")
+    orders = []
+    for _ in range(3):
+        head.click()
+        orders.append(
+            (texts(page, ROWS), one(page, "#table thead th:nth-child(2)").get_attribute("aria-sort"))
+        )
+    up = ["SAM", "LETS-SAM", "ASAM", "LETS-ASAM"]
+    assert before == up
+    assert orders == [
+        (up, "ascending"), (["LETS-ASAM", "ASAM", "LETS-SAM", "SAM"], "descending"), (before, None)
+    ]  # fmt: skip
+
+
+def test_names_sort_by_keyboard_and_words_come_after_numbers(page: Any) -> None:
+    press(page, one(page, "#table thead th:first-child button"), "\ue007")
+    assert texts(page, ROWS) == ["ASAM", "LETS-ASAM", "LETS-SAM", "SAM"]
+    start = one(page, "#ways thead th:nth-child(2) button")
+    for _ in range(2):
+        start.click()
+        blocks = page.find_elements("css selector", "#ways tbody")
+        assert [len(block.find_elements("css selector", "tr.block")) for block in blocks] == [1] * len(blocks)
+        assert {block.find_element("css selector", "tr").get_attribute("class") for block in blocks} == {
+            "block"
+        }
+    numbers = [float(text) for text in texts(page, "#ways tbody:nth-of-type(1) td:nth-child(2)")]
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(set(numbers)) > 1
+
+
+def test_a_cell_opens_its_runs_and_escape_closes(page: Any, project: Project) -> None:
+    button = page.find_elements("css selector", f"{CELLS} button")[1]
+    press(page, button, "\ue007")
+    assert one(page, "#panel").get_attribute("open")
+    assert "LETS-SAM · ResNet (small)" in one(page, "#panel h2").text
+    assert texts(page, "#panel summary code") == cell(project, "lets-sam")
+    assert "Audit: verified: it follows from its runs" in one(page, "#panel .lead").text
+    said = one(page, "#panel details").text
+    for fact in ("finished", "cosine", "Example CPU", "2.14.1", "momentum 0.9"):
+        assert fact in said
+    assert f"lets train --params params/golden.yaml --run {cell(project, 'lets-sam')[0]}" in said
+    charts = [
+        svg.get_attribute("aria-label")
+        for svg in page.find_elements("css selector", "details:first-of-type svg")
+    ]
+    assert charts[0].startswith("Accuracy from 86.7 to 99 %, epochs 1 to 3")
+    assert charts[2].startswith("Radius ρ from 0.05 to 0.05")
+    page.switch_to.active_element.send_keys("\ue00c")
+    assert not one(page, "#panel").get_attribute("open")
+    assert page.switch_to.active_element == button, "the reader is back where he was"
+
+
+def test_what_the_audit_says_is_shown_where_it_says_it(page: Any) -> None:
+    assert "failed" in one(page, "#audited").text
+    assert "2 verified, 1 mismatch" in one(page, "#audited").text
+    assert one(page, "#table .files").text.startswith("Audit: mismatch · ")
+    marked = page.find_elements("css selector", "button[data-verdict=mismatch]")
+    assert len(marked) == 1
+    marked[0].click()
+    assert texts(page, "#panel details p.bad") == ["Audit: its sha256 differs. rm -r it"]
+    one(page, "#panel form button").click()
+    assert not one(page, "#panel").get_attribute("open")
+
+
+def test_runs_without_numbers_say_why(page: Any) -> None:
+    for button in page.find_elements("css selector", ".status td button"):
+        button.click()
+        if "diverged" in one(page, "#panel").text:
+            break
+        one(page, "#panel form button").click()
+    assert "step 7, rho 0.05" in one(page, "#panel").text
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_narrow_screen_does_not_scroll_sideways(page: Any, scheme: str) -> None:
+    page.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": True},
+    )
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    size = "return [document.documentElement.scrollWidth, innerWidth, getComputedStyle(document.body).backgroundColor]"
+    wide, inner, colour = page.execute_script(size)
+    assert (wide, inner) == (400, 400)
+    assert (sum(map(int, colour[4:-1].split(", "))) < 300) == (scheme == "dark")
+    page.find_elements("css selector", f"{CELLS} button")[0].click()
+    assert one(page, "#panel").rect["width"] <= 400
+    assert page.execute_script(size)[0] == 400
+    page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_nothing_is_fetched_and_nothing_goes_wrong(page: Any, project: Project) -> None:
+    for button in page.find_elements("css selector", "main button"):
+        button.click()
+        page.execute_script("document.getElementById('panel').close()")
+    assert page.get_log("browser") == []
+    sent = [json.loads(line["message"])["message"] for line in page.get_log("performance")]
+    asked = {one["params"]["request"]["url"] for one in sent if one["method"] == "Network.requestWillBeSent"}
+    assert {url for url in asked if not url.startswith("data:")} == {project.layout.page.as_uri()}
+
+
+def test_without_scripts_the_tables_are_there(browser: Any, project: Project, tmp_path: Path) -> None:
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    browser.get(project.layout.page.as_uri())
+    assert texts(browser, ROWS) == ["SAM", "LETS-SAM", "ASAM", "LETS-ASAM"]
+    assert texts(browser, CELLS)[0] == "89.70 ± 1.41"
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
 from lets.cli.main import app
@@ -41,6 +42,14 @@ def test_a_page_is_made_by_the_audit_if_there_is_none(project: Any) -> None:
 def test_verdicts_that_no_audit_gave_are_caught(project: Any, edit: Any) -> None:
     assert command() == 0
     edit(project.layout.page, '{"passed":true', '{"passed":null')
+    (failure,) = project.audit().failures
+    assert failure.subject == str(project.layout.page)
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", "{}", '{"failures": 1}'])
+def test_verdicts_of_a_damaged_receipt_are_no_verdicts(project: Any, damage: str) -> None:
+    assert command() == 0
+    project.layout.audit.write_text(damage)
     (failure,) = project.audit().failures
     assert failure.subject == str(project.layout.page)
 

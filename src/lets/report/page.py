@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,11 +76,11 @@ def write_page(params: Params, matrix: Matrix, layout: Layout, audit: dict[str, 
 
 
 def accepted_pages(params: Params, matrix: Matrix, layout: Layout) -> tuple[str, ...]:
-    """Return what the page may be: unaudited, or with the verdicts of the receipt that lies there."""
+    """Return what the page may be: unaudited, or with the verdicts of the receipt that lies there, if it is one."""
     page = render_page(params, matrix, layout)
-    if not layout.audit.is_file():
-        return (page,)
-    return page, with_verdicts(page, read_json(layout.audit))
+    with suppress(RecordError, KeyError, TypeError):
+        return page, with_verdicts(page, read_json(layout.audit))
+    return (page,)
 
 
 def _behind(ids: Sequence[str], places: dict[str, int]) -> Markup:

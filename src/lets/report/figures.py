@@ -65,7 +65,7 @@ def caption(figure: Figure, numbers: Numbers) -> str:
         case Hypergradient():
             text = (
                 "First seed of each method. Filled: the sign is the true one's. "
-                "Beside the bars: median size over the true one's, "
+                "Beside the bars: how many signs agree, median size over the true one's, "
                 "median cosine of H\N{NO-BREAK SPACE}d with the exact product"
             )
         case Sharpness():

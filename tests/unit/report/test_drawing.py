@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
+from matplotlib.text import Text
 from PIL import Image
 from tests.golden.factory import Project, epoch_row
 
@@ -45,6 +46,15 @@ def test_two_builds_are_the_same_bytes(figures: Project, name: str) -> None:
     assert first == second
     assert set(first) == {".csv", ".svg", ".png"}
     assert not re.search(rb"<dc:date>|\d{4}-\d\d-\d\dT", first[".svg"])
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_in_a_column_of_a_page_no_letter_is_below_six_points(figures: Project, name: str) -> None:
+    figure = drawn(figures, name)
+    figure.draw_without_rendering()
+    texts = [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
+    smallest = min(text.get_fontsize() for text in texts)
+    assert min(1.0, 85 / 25.4 / figure.get_figwidth()) * smallest > 6
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -295,7 +305,7 @@ def test_a_filled_marker_means_the_sign_of_the_true_one(figures: Project) -> Non
         ([5], [2e-3]),
     ]
     assert [bar.get_width() for bar in agreement.patches] == pytest.approx([200 / 3, 100, 200 / 3, 100])
-    assert agreement.texts[0].get_text() == "2 of 3\nsize 0.002\ncosine 0.10"
+    assert agreement.texts[0].get_text() == "2 of 3, 0.002, 0.10"
 
 
 @pytest.mark.parametrize("name", KINDS)

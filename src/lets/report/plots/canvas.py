@@ -15,9 +15,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from lets.report.labels import value_title
 from lets.report.styles import style_of
 
-PANEL = (1.75, 1.85)
-"""width and height of a panel, inches: four fill a page, and one that is twice as wide a column"""
-WIDEST = 4
+PANEL = (1.6, 1.6)
+"""width and height of a panel, inches: two fill a column of a two-column page, whose type they share"""
+WIDEST = 2
 """panels side by side"""
 WIDTH = 20
 """letters of a title that fit above a panel; no-break spaces keep `ρ₀ = 0.05` together"""

@@ -26,19 +26,19 @@ _DIRECTIONS = {"algorithm": "Algorithm 1", "derivation": "derivation"}
 
 
 def draw_hypergradient(ways: Analyses[Probe]) -> Figure:
-    """Draw a row per method: sizes over steps on the left, signs, ratios and cosines on the right."""
+    """Draw two panels per method: sizes over steps, and below them signs, ratios and cosines."""
     count = len(ways.shown)
-    figure = Figure(figsize=(4.2 * PANEL[0], PANEL[1] * 1.15 * count + 0.8))
-    grid = figure.subplots(count, 2, squeeze=False, width_ratios=(1.9, 1))
-    for one, (left, right) in zip(ways.shown, grid, strict=True):
-        left.set_title(value_title("method", one.run.spec.method))
+    figure = Figure(figsize=(2 * PANEL[0] + 0.4, PANEL[1] * 2.3 * count + 0.8))
+    grid = figure.subplots(2 * count, 1, squeeze=False, height_ratios=(1.5, 1) * count).reshape(count, 2)
+    for one, (above, below) in zip(ways.shown, grid, strict=True):
+        above.set_title(value_title("method", one.run.spec.method))
         if one.rows:
-            _sizes(left, one.rows)
-            _agreement(right, one.rows)
+            _sizes(above, one.rows)
+            _agreement(below, one.rows)
         else:
-            left.text(0.5, 0.5, one.run.state, transform=left.transAxes, ha="center", color=GREY)
-            right.set_axis_off()
-    legend_above(figure, [left for left, _ in grid])
+            above.text(0.5, 0.5, one.run.state, transform=above.transAxes, ha="center", color=GREY)
+            below.set_axis_off()
+    legend_above(figure, [above for above, _ in grid])
     return figure
 
 
@@ -66,8 +66,8 @@ def _agreement(axes: Axes, probes: Sequence[Probe]) -> None:
         colour, _ = _LOOKS[one.way]
         face, hatch = ("white", "////") if one.way[0] == "algorithm" else (colour, "")
         axes.barh(place, one.share, height=0.55, facecolor=face, edgecolor=colour, hatch=hatch)
-        axes.text(1.04, place, _numbers(one), transform=axes.get_yaxis_transform(), va="center", fontsize=7)
-    axes.set_yticks(range(len(rows)), [_title(one.way) for one in rows], fontsize=7)
+        axes.text(1.03, place, _numbers(one), transform=axes.get_yaxis_transform(), va="center", fontsize=7)
+    axes.set_yticks([])  # the legend says which colour is which
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
     axes.set_xticks([0, 50, 100])
@@ -76,7 +76,7 @@ def _agreement(axes: Axes, probes: Sequence[Probe]) -> None:
 
 
 def _numbers(typical: Typical) -> str:
-    return f"{typical.agreeing} of {typical.n}\nsize {typical.ratio:.2g}\ncosine {typical.cosine:.2f}"
+    return f"{typical.agreeing} of {typical.n}, {typical.ratio:.2g}, {typical.cosine:.2f}"
 
 
 def _title(way: Way) -> str:

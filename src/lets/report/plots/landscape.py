@@ -65,7 +65,7 @@ def _surface(axes: Any, points: Sequence[Point], scale: LogNorm) -> None:
     axes.set_xticks(np.linspace(a.min(), a.max(), 3))
     axes.set_yticks(np.linspace(b.min(), b.max(), 3))
     axes.set_zticks([tick for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high])
-    axes.tick_params(labelsize=6, pad=-4)
+    axes.tick_params(labelsize=7, pad=-4)
     axes.view_init(elev=24, azim=-57)
     axes.set_box_aspect((1, 1, 0.75), zoom=1.25)
 
@@ -77,7 +77,7 @@ def _contours(axes: Axes, points: Sequence[Point], scale: LogNorm) -> None:
     levels = _round(scale)
     colours = ["white" if float(scale(level)) < 0.6 else "black" for level in levels]
     lines = axes.contour(a, b, loss, levels=levels, colors=colours, linewidths=0.7)
-    axes.clabel(lines, fontsize=6, fmt="%g", inline_spacing=2)
+    axes.clabel(lines, fontsize=7, fmt="%g", inline_spacing=2)
     axes.plot(0, 0, marker="+", color="white", markersize=5)
     axes.set_aspect("equal")
     axes.set_xlabel("direction 1", size=8)

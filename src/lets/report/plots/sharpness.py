@@ -15,13 +15,14 @@ from lets.report.sharpness_sheet import eigenvalue_title
 
 
 def draw_sharpness(measures: Analyses[Measure]) -> Figure:
-    """Draw a line per method on the left, and a row per method on the right, which names the methods."""
-    figure = Figure(figsize=(4 * PANEL[0], PANEL[1] * 1.1 + 0.08 * len(measures.shown)))
-    left, middle, right = figure.subplots(1, 3, width_ratios=(1.5, 1, 1))
+    """Draw a line per method above, and a row per method below, which names the methods."""
+    figure = Figure(figsize=(2 * PANEL[0] + 0.4, 2.4 * PANEL[1] + 0.08 * len(measures.shown)))
+    places = figure.subplot_mosaic([["above", "above"], ["left", "right"]], height_ratios=(1.3, 1))
+    above, left, right = places["above"], places["left"], places["right"]
     minima = [(one.run.spec.method, Minimum.of(one.rows)) for one in measures.there]
-    _rises(left, [(method, minimum.rises) for method, minimum in minima])
+    _rises(above, [(method, minimum.rises) for method, minimum in minima])
     titles = [value_title("method", one.run.spec.method) for one in measures.shown]
-    for axes in (middle, right):
+    for axes in (left, right):
         axes.set_yticks(range(len(titles)), titles)
         axes.set_ylim(len(titles) - 0.5, -0.5)
         axes.tick_params(axis="y", length=0)
@@ -30,16 +31,16 @@ def draw_sharpness(measures: Analyses[Measure]) -> Figure:
     for place, one in enumerate(measures.shown):
         if one.rows:
             minimum, look = Minimum.of(one.rows), look_of(one.run.spec.method) | {"linestyle": ""}
-            _spectrum(middle, place, minimum.eigenvalues, look)
+            _spectrum(left, place, minimum.eigenvalues, look)
             right.errorbar(minimum.trace.value, place, xerr=minimum.trace.error, capsize=2.5, **look)
         else:
-            _absent(middle, place, one.run.state)
-    middle.set_xlabel(f"Eigenvalues, {eigenvalue_title(1)} marked")
+            _absent(left, place, one.run.state)
+    left.set_xlabel(f"Eigenvalues, {eigenvalue_title(1)} marked")
     right.set_xlabel("Trace of Hessian")
-    for axes in (middle, right):
+    for axes in (left, right):
         low, high = axes.get_xlim()
         axes.set_xlim(min(0.0, low), 1.04 * high)
-    legend_above(figure, [left, middle, right])
+    legend_above(figure, [above, left, right])
     return figure
 
 

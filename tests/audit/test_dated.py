@@ -62,7 +62,7 @@ def test_a_failure(project: Any) -> None:
     text = receipt()
     assert text.startswith("# Receipt: audit of test, FAIL\n")
     assert "- cells: 1 failed; " in text
-    assert "- mismatch: table1, claims.md, claims.csv, index.html, summary.json, runs.csv\n" in text
+    assert "- mismatch: table1, claims.md, claims.csv, summary.json, runs.csv\n" in text
     assert text.endswith(
         "Next: `rm -r reports/test/tables/table1.csv && snakemake --cores all --configfile params/test.yaml`\n"
     )

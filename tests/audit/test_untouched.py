@@ -64,7 +64,7 @@ def test_the_text_is_for_people(project: Any) -> None:
     assert text.startswith("# Audit of test: PASS\n")
     assert re.search(r"^\| bytes +\| bytes +\| sha256 of run files +\| +90 \| +0 \|$", text, re.M)
     assert "Printed places: 14 executed but unverified. Tables, figures and documents:\n" in text
-    items = "table1, table4, figure1, figure2, claims.md, claims.csv, index.html, summary.json, runs.csv"
+    items = "table1, table4, figure1, figure2, claims.md, claims.csv, summary.json, runs.csv"
     assert f"\n- executed but unverified: {items}\n" in text
     assert text.endswith("Next: nothing to do\n")
 

@@ -124,7 +124,16 @@ def test_a_gpu_is_asked_for_and_pods_end_with_the_workflow(clone, bucket, kubern
     params.write_text(params.read_text().replace("device: cpu", "device: cuda"))
     kubernetes.runs_pods = False
     weights = str(Layout("tiny").run_file(first_run(clone), "weights.safetensors"))
-    workflow = subprocess.Popen([*SNAKEMAKE, weights], cwd=clone.folder, env=clone.env, stdout=-3, stderr=-3)
+    workflow = subprocess.Popen(
+        [*SNAKEMAKE, weights],
+        cwd=clone.folder,
+        env=clone.env,
+        stdout=-3,
+        stderr=-3,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # a shell's background jobs ignore it
+    )
     (job,) = wait_for(lambda: list(kubernetes.jobs.values()), workflow)
     time.sleep(1)  # Snakemake has the answer, too
     workflow.send_signal(signal.SIGINT)

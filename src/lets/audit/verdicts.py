@@ -100,7 +100,12 @@ def _documents(
     found = {place.verdict for place in places} & {Verdict.MISMATCH, Verdict.MISSING}
     best = min(found, key=list(Verdict).index, default=Verdict.VERIFIED if whole else Verdict.EXECUTED)
     wrong = {finding.subject for finding in failures}
-    documents = (layout.claims, layout.claims_csv, layout.page, layout.summary, layout.long_table)
+    documents = (
+        layout.claims,
+        layout.claims_csv,
+        layout.summary,
+        layout.long_table,
+    )  # the page is written after
     return {
         path.name: Verdict.MISMATCH if str(path) in wrong else best for path in documents if path.is_file()
     }

@@ -32,7 +32,7 @@ from lets.spec import Layout, Matrix, RunSpec, expand, load_params
 from .result import FOLDER, Row, report
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("Snakefile", "dvc.yaml", "profiles", "src", "workflow")
+PARTS = ("Snakefile", "dvc.yaml", "params", "profiles", "src", "workflow")
 METHODS = ["erm", "sam", "lets-sam", "asam", "lets-asam"]
 ARCHITECTURES = ["resnet-small", "wrn-small", "pyramidnet-small", "vit-small"]
 EPOCHS, STEPS = 200, 391  # of CIFAR-10 in the paper

@@ -1,6 +1,7 @@
 """Check: every table and every figure's numbers, derived anew from the run records, byte for byte."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 
 from lets.audit.case import Case
@@ -59,17 +60,14 @@ def _figure(case: Case, name: str, figure: Figure, suspects: Suspects) -> Iterat
 
 def _summaries(case: Case) -> dict[Path, Callable[[], Sequence[str]]]:
     """What each of them may be."""
+    claims = cache(partial(claims_texts, case.params, case.matrix, case.layout))
     return {
         case.layout.page: lambda: accepted_pages(case.params, case.matrix, case.layout),
-        case.layout.claims: lambda: (_claims(case)[case.layout.claims],),
-        case.layout.claims_csv: lambda: (_claims(case)[case.layout.claims_csv],),
+        case.layout.claims: lambda: (claims()[case.layout.claims],),
+        case.layout.claims_csv: lambda: (claims()[case.layout.claims_csv],),
         case.layout.summary: lambda: (summary_text(case.matrix, case.layout),),
         case.layout.long_table: lambda: (runs_text(case.matrix, case.layout),),
     }
-
-
-def _claims(case: Case) -> dict[Path, str]:
-    return claims_texts(case.params, case.matrix, case.layout)
 
 
 def _summary(

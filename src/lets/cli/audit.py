@@ -3,11 +3,14 @@
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lets.cli.options import DEMO, ParamsFile
+
+if TYPE_CHECKING:
+    from lets.spec import Layout, Params
 
 
 def audit(
@@ -45,11 +48,13 @@ def audit(
 
     if run and not deep:
         raise SpecError(f"--run {run} – names the run to train again – write  lets audit --deep --run {run}")
-    count = load_params(params).audit_weights if weights is None else weights
+    content = load_params(params)
+    layout = Layout(content.profile)
+    count = content.audit_weights if weights is None else weights
     draw = audits.Draw(sys.maxsize if all_ else count, salt, deep, run)
     result = audits.perform(params, DEMO, draw)
-    audits.write_receipt(result, Layout(result.profile))
-    _write_page(params)
+    audits.write_receipt(result, layout)
+    _write_page(content, layout)
     print(audits.receipt(result) if json else audits.audit_text(result), end="")
     if receipt:
         write_text(receipt, audits.dated_receipt(result))
@@ -57,14 +62,12 @@ def audit(
         raise result.error
 
 
-def _write_page(file: Path) -> None:
+def _write_page(params: "Params", layout: "Layout") -> None:
     """Put the verdicts into the page; what keeps it from being made is among the findings."""
     from lets.errors import LetsError
     from lets.records.files import read_json
     from lets.report import write_page
-    from lets.spec import Layout, expand, load_params
+    from lets.spec import expand
 
-    params = load_params(file)
-    layout = Layout(params.profile)
     with suppress(LetsError):
         write_page(params, expand(params), layout, read_json(layout.audit))

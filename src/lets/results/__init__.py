@@ -1,6 +1,7 @@
 """From run records to numbers: the state of every run, one long table, means over seeds, the paper's.
 
 Nothing here imports torch, and pandas is imported by `table_of_runs` alone.
+`import scipy` loads no more of it than is used: commands that test nothing start without it.
 """
 
 from lets.results.long_table import table_of_runs

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy
-from scipy import stats
+import scipy
 
 from lets.results.summary import Summary
 from lets.results.ties import settled, whole
@@ -74,7 +74,7 @@ class Paired:
         """Return the p of the t test that the mean difference is `mean`, against `less`, `greater`, `two-sided`."""
         if not self.testable:
             return None
-        return float(stats.ttest_1samp(self._values, mean, alternative=alternative).pvalue)
+        return float(scipy.stats.ttest_1samp(self._values, mean, alternative=alternative).pvalue)
 
     @cached_property
     def permutation_p(self) -> float | None:
@@ -89,7 +89,7 @@ class Paired:
         data = [whole(value) for value in self._values]
         few = self.n <= EXACT
         return float(
-            stats.permutation_test(
+            scipy.stats.permutation_test(
                 (numpy.array(data, dtype=float),),
                 _size_of_sum,
                 permutation_type="samples",

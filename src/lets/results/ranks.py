@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy
-from scipy import stats
+import scipy
 
 from lets.results.ties import settled
 
@@ -22,7 +22,7 @@ def average_ranks(scores: Sequence[Sequence[float]], higher_is_better: bool = Tr
     """Return the mean rank of each method, 1 for the best; ties share. `scores`: settings × methods, not empty."""
     sign = -1 if higher_is_better else 1
     table = [[sign * settled(score) for score in setting] for setting in scores]
-    ranks = stats.rankdata(table, axis=1)  # whole and half numbers: their sums are exact
+    ranks = scipy.stats.rankdata(table, axis=1)  # whole and half numbers: their sums are exact
     return [float(rank) for rank in numpy.mean(ranks, axis=0)]
 
 
@@ -36,7 +36,7 @@ def friedman(scores: Sequence[Sequence[float]]) -> Friedman | None:
     table = [[settled(score) for score in setting] for setting in scores]
     if all(len(set(setting)) == 1 for setting in table):
         return None
-    statistic, p = stats.friedmanchisquare(*zip(*table, strict=True))
+    statistic, p = scipy.stats.friedmanchisquare(*zip(*table, strict=True))
     return Friedman(float(statistic), float(p))
 
 
@@ -47,5 +47,5 @@ def nemenyi_distance(methods: int, settings: int, alpha: float = 0.05) -> float 
     """
     if methods < 2 or settings < 2:
         return None
-    quantile = float(stats.studentized_range.ppf(1 - alpha, methods, math.inf)) / math.sqrt(2)
+    quantile = float(scipy.stats.studentized_range.ppf(1 - alpha, methods, math.inf)) / math.sqrt(2)
     return quantile * math.sqrt(methods * (methods + 1) / (6 * settings))

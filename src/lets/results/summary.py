@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan, sqrt
 
-from scipy.special import stdtrit
+import scipy
 
 
 @dataclass(frozen=True)
@@ -27,5 +27,5 @@ class Summary:
         """Return the t interval of the mean, mean ± t(n-1) sd/√n; NaN for fewer than two values."""
         if self.n < 2:
             return nan, nan
-        half = float(stdtrit(self.n - 1, (1 + level) / 2)) * self.sd / sqrt(self.n)
+        half = float(scipy.special.stdtrit(self.n - 1, (1 + level) / 2)) * self.sd / sqrt(self.n)
         return self.mean - half, self.mean + half

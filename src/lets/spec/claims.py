@@ -11,7 +11,7 @@ import lets.data.catalogue
 import lets.models.catalogue
 from lets.optim.catalogue import METHODS
 from lets.spec.load import read_facts
-from lets.spec.matches import Setting, by_setting
+from lets.spec.matches import Setting, by_setting, learned_pairs
 from lets.spec.matrix import Matrix
 from lets.spec.messages import Location, Problem
 from lets.spec.noise import Noise
@@ -130,11 +130,10 @@ def original(setting: Setting, params: Params) -> Setting:
 
 def pairs_of(claim: Better | Equivalent, runs: list[RunSpec]) -> list[tuple[Scalar, Scalar]]:
     """Return the pairs that a claim compares in the runs of one setting."""
+    if not claim.pairs:
+        return [*learned_pairs(runs)]
     values = [run.variant.get(claim.by) for run in runs]
-    if claim.pairs:
-        return [(first, second) for first, second in claim.pairs if first in values and second in values]
-    learned = [name for name in dict.fromkeys(run.method for run in runs) if name.startswith("lets-")]
-    return [(name, base) for name in learned if (base := name.removeprefix("lets-")) in values]
+    return [(first, second) for first, second in claim.pairs if first in values and second in values]
 
 
 def _compared(claim: Claim, runs: list[RunSpec]) -> list[RunSpec]:

@@ -39,6 +39,11 @@ def pairs_of(item: Comparison, runs: Sequence[RunSpec]) -> list[tuple[str, str]]
     """Return the pairs that a table compares: those it names, or every lets-X with its X."""
     if item.pairs:
         return [(first, second) for first, second in item.pairs]
+    return learned_pairs(runs)
+
+
+def learned_pairs(runs: Sequence[RunSpec]) -> list[tuple[str, str]]:
+    """Return every lets-X with its X, if both were run."""
     methods = dict.fromkeys(run.method for run in runs)
     learned = [method for method in methods if method.startswith("lets-")]
     return [(method, base) for method in learned if (base := method.removeprefix("lets-")) in methods]

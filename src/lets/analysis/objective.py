@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from lets.optim.passes import Passes
+from lets.optim.storage import Storage
+from lets.optim.vectors import Vector
 from lets.spec import Layout, RunSpec
 from lets.train.data import RunData
 from lets.train.evaluation import restored_model
@@ -27,6 +29,7 @@ class Objective:
         self.model, self.images, self.labels = model.eval(), images, labels
         self.weights: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
         most = min(IMAGES, max(1, PIXELS // math.prod(images.shape[2:])))
+        self._storage = Storage(self.weights)
         self._passes = Passes(-(-len(labels) // most), None)
 
     @classmethod
@@ -51,13 +54,14 @@ class Objective:
 
     def gradient(self) -> list[Tensor]:
         """The derivative of the loss with respect to the weights."""
-        found = self._passes.gradient(self._losses, (self.images, self.labels), [*self.weights]).vector
-        return self._dense(found)
+        batch, storage = (self.images, self.labels), self._storage
+        return storage.views(self._passes.gradient(self._losses, batch, storage, storage.all).vector.blocks)
 
     def hessian_times(self, vector: list[Tensor]) -> list[Tensor]:
         """The Hessian of the loss times a vector, by differentiating twice."""
-        batch = self.images, self.labels
-        return self._dense(self._passes.curvature(self._losses, batch, [*vector], [*self.weights]))
+        batch, storage = (self.images, self.labels), self._storage
+        along = Vector(storage.gather(vector), storage.all, storage)
+        return storage.views(self._passes.curvature(self._losses, batch, along, storage.all).blocks)
 
     @contextmanager
     def moved(self) -> Iterator[list[Tensor]]:
@@ -76,11 +80,6 @@ class Objective:
     def _losses(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         images, labels = batch
         return cross_entropy(self.model(images), labels, reduction="none")
-
-    def _dense(self, found: list[Tensor | None]) -> list[Tensor]:
-        """What nothing depends on has derivative zero."""
-        pairs = zip(found, self.weights, strict=True)
-        return [torch.zeros_like(weight) if one is None else one for one, weight in pairs]
 
 
 def _first(data: RunData, samples: int) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from lets.analysis.hessian import Product, largest_eigenvalues, trace_samples
 from lets.analysis.objective import Objective
-from lets.optim.vectors import norm, reciprocal
+from lets.optim.vectors import reciprocal
 from lets.records.sharpness import EIGENVALUE, M_SHARPNESS, TRACE, Measure, mean_of, measures_text
 from lets.spec import Layout, RunSpec, seed_for
 
@@ -45,7 +45,7 @@ def m_sharpness(objective: Objective, m: int, radii: Sequence[float]) -> list[li
 
 def _group_rises(group: Objective, radii: Sequence[float]) -> list[float]:
     before, gradient = group.loss(), group.gradient()
-    length = reciprocal(norm([*gradient])).item()
+    length = reciprocal(_flat(gradient).double().norm()).item()
     rises = []
     with group.moved() as weights:
         for radius in radii:

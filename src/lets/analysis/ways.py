@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lets.optim import Method
-from lets.optim.batchnorm import frozen
+from lets.optim import Method, batchnorm
 from lets.optim.hypergradient import Curvature, Perturbation, UpperLevel, hypergradient
 from lets.optim.passes import Gradient
-from lets.optim.vectors import Vector, dot, norm
+from lets.optim.vectors import Vector
 from lets.records.probes import Way
 
 
@@ -88,10 +87,11 @@ class AllWays(UpperLevel):
         """No running average and no random number of the training is touched."""
         place = next(self._model.parameters()).device
         devices = [place] if place.type == "cuda" else []
-        with torch.random.fork_rng(devices), frozen(self._model):
+        norms = batchnorm.updating(self._model.modules())
+        with torch.random.fork_rng(devices), batchnorm.frozen(norms):
             yield
 
 
 def _cosine(a: Vector, b: Vector) -> float:
-    cosine: Tensor = dot(a, b) / (norm(a) * norm(b))
+    cosine: Tensor = a.dot(b) / (a.norm() * b.norm())
     return float(cosine)

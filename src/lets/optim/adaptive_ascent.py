@@ -7,10 +7,11 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from .ascent import Ascent, Direction, unit
-from .vectors import Vector, times
-from .weights import Weights
+from .storage import Storage
+from .vectors import Vector
 
-Size = Callable[[Tensor], Tensor]
+Size = Callable[[Vector], tuple[Tensor, ...]]
+"""the diagonal of T without its stabiliser, in blocks"""
 
 
 class Adaptive(Ascent):
@@ -21,45 +22,64 @@ class Adaptive(Ascent):
     share their norm plus xi, everything else has |theta| + xi (Eq. 7).
     """
 
-    def __init__(self, weights: Weights, model: nn.Module, form: str, xi: float) -> None:
-        sizes = {"elementwise": _of_weights, "elementwise-all": lambda _: {}, "filterwise": _of_filters}[
-            form
-        ](model)
-        otherwise = None if form == "elementwise" else torch.abs
-        self._sizes = [sizes.get(p, otherwise) for p in weights.parameters]
+    def __init__(self, model: nn.Module, form: str, xi: float) -> None:
+        forms = {"elementwise": _OfWeights, "elementwise-all": _OfAll, "filterwise": _OfFilters}
+        self._t = forms[form](model, xi)
+
+    def at(self, theta: Vector) -> Direction:
+        """The direction whose T is that of the weights `theta`."""
+        t = Vector(self._t(theta), theta.storage.all, theta.storage)
+        return lambda gradient: t * unit(t * gradient)
+
+
+class _OfAll:
+    """|theta| + xi, number by number."""
+
+    def __init__(self, model: nn.Module, xi: float) -> None:
         self._xi = xi
 
-    def at(self, values: Vector) -> Direction:
-        """The direction whose T is that of the weights `values`."""
-        pairs = zip(self._sizes, values, strict=True)
-        t: Vector = [size(v) + self._xi if size and v is not None else None for size, v in pairs]
-
-        def direction(gradient: Vector) -> Vector:
-            return _rescaled(t, unit(_rescaled(t, gradient)))
-
-        return direction
+    def __call__(self, theta: Vector) -> tuple[Tensor, ...]:
+        return tuple(block.abs() + self._xi for block in theta.blocks)
 
 
-def _rescaled(t: Vector, v: Vector) -> Vector:
-    """T v; where `t` has None, T is 1."""
-    return [x if s is None else p for s, x, p in zip(t, v, times(t, v), strict=True)]
+class _OfWeights(_OfAll):
+    """The same on tensors whose name contains "weight"; 1 elsewhere."""
+
+    def __init__(self, model: nn.Module, xi: float) -> None:
+        super().__init__(model, xi)
+        self._weights = {p for name, p in model.named_parameters() if "weight" in name}
+        self._storage: Storage | None = None
+        self._here: tuple[Tensor, ...] = ()
+
+    def __call__(self, theta: Vector) -> tuple[Tensor, ...]:
+        if self._storage is not theta.storage:
+            self._storage = theta.storage
+            flags = [
+                torch.full_like(p, p in self._weights, dtype=torch.bool) for p in theta.storage.parameters
+            ]
+            self._here = theta.storage.gather(flags)
+        return tuple(t.where(here, 1.0) for t, here in zip(super().__call__(theta), self._here, strict=True))
 
 
-def _of_weights(model: nn.Module) -> dict[Tensor, Size]:
-    return {p: torch.abs for name, p in model.named_parameters() if "weight" in name}
+class _OfFilters(_OfAll):
+    """The same but on convolutions, where every number of a filter has the filter's norm + xi."""
+
+    def __init__(self, model: nn.Module, xi: float) -> None:
+        super().__init__(model, xi)
+        convolutions = [m for m in model.modules() if isinstance(m, _ConvNd)]
+        self._channels = {m.weight: 1 if isinstance(m, _ConvTransposeNd) else 0 for m in convolutions}
+
+    def __call__(self, theta: Vector) -> tuple[Tensor, ...]:
+        t, storage = super().__call__(theta), theta.storage
+        places = zip(storage.parameters, storage.views(theta.blocks), storage.views(t), strict=True)
+        for parameter, values, here in places:
+            if parameter in self._channels:
+                here.copy_(_filter_norms(values, self._channels[parameter]) + self._xi)
+        return t
 
 
-def _of_filters(model: nn.Module) -> dict[Tensor, Size]:
-    convolutions = [m for m in model.modules() if isinstance(m, _ConvNd)]
-    return {m.weight: _filter_norm(1 if isinstance(m, _ConvTransposeNd) else 0) for m in convolutions}
-
-
-def _filter_norm(channel: int) -> Size:
-    """Norm of each filter, in every place of it; `channel` is the dimension that counts filters."""
-
-    def size(weight: Tensor) -> Tensor:
-        rest = [d for d in range(weight.dim()) if d != channel]
-        norm: Tensor = torch.linalg.vector_norm(weight, dim=rest, keepdim=True)
-        return norm.expand_as(weight)
-
-    return size
+def _filter_norms(weight: Tensor, channel: int) -> Tensor:
+    """Norm of each filter, to be spread over it; `channel` is the dimension that counts filters."""
+    rest = [d for d in range(weight.dim()) if d != channel]
+    norms: Tensor = torch.linalg.vector_norm(weight, dim=rest, keepdim=True)
+    return norms

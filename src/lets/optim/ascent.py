@@ -5,12 +5,14 @@ theta_{t+1}, where LETS applies it to another gradient (Algorithm 1, steps 11-12
 """
 
 from collections.abc import Callable
+from operator import and_
 from typing import Any
 
 import torch
 
 from .part import Part
-from .vectors import Vector, norm, reciprocal, scaled
+from .storage import Present
+from .vectors import Vector, reciprocal
 
 Direction = Callable[[Vector], Vector]
 
@@ -18,12 +20,12 @@ Direction = Callable[[Vector], Vector]
 class Ascent(Part):
     """L2: the steepest direction in a Euclidean ball, g/||g|| (SAM)."""
 
-    def active(self, trainable: Vector) -> Vector:
+    def active(self, trainable: Present) -> Present:
         """The parameters whose gradient at theta_t is needed."""
         return trainable
 
-    def at(self, values: Vector) -> Direction:
-        """The map from a gradient to the perturbation of radius 1, at the weights `values`."""
+    def at(self, theta: Vector) -> Direction:
+        """The map from a gradient to the perturbation of radius 1, at the weights `theta`."""
         return unit
 
     def end_step(self) -> None:
@@ -32,7 +34,7 @@ class Ascent(Part):
 
 def unit(gradient: Vector) -> Vector:
     """g/||g||, and zero for a zero gradient."""
-    return scaled(gradient, reciprocal(norm(gradient)))
+    return gradient * reciprocal(gradient.norm())
 
 
 class Masked(Ascent):
@@ -47,13 +49,13 @@ class Masked(Ascent):
         self._mask = torch.ones(count, dtype=torch.bool)
         self._generator = torch.Generator().manual_seed(seed)
 
-    def active(self, trainable: Vector) -> Vector:
+    def active(self, trainable: Present) -> Present:
         """The parameters that this step perturbs."""
-        return [p if here else None for p, here in zip(trainable, self._mask.tolist(), strict=True)]
+        return tuple(map(and_, trainable, self._mask.tolist()))
 
-    def at(self, values: Vector) -> Direction:
+    def at(self, theta: Vector) -> Direction:
         """g/(beta ||g||) over the active tensors."""
-        return lambda gradient: scaled(unit(self.active(gradient)), 1 / self._beta)
+        return lambda gradient: unit(gradient.only(self.active(theta.present))) * (1 / self._beta)
 
     def end_step(self) -> None:
         """Draw the mask of the next step."""

@@ -8,7 +8,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 def size(batch: Any, role: str = "batch") -> int:
     """Number of samples; ValueError or TypeError if `batch` is not a batch."""
-    leaves = tree_leaves(batch)
+    leaves = _leaves(batch)
     if not leaves:
         raise ValueError(
             f"the {role} {batch!r} holds no tensor; pass tensors whose first dimension is the sample"
@@ -36,18 +36,25 @@ def take(batch: Any, samples: Tensor | slice) -> Any:
     return tree_map(lambda leaf: leaf[samples.to(leaf.device)], batch)
 
 
-def chunks(batch: Any, count: int) -> list[Any]:
-    """`batch` in at most `count` consecutive parts of nearly equal size."""
+def chunks(batch: Any, n: int, count: int) -> list[tuple[Any, int]]:
+    """`batch`, of `n` samples, in at most `count` consecutive parts of nearly equal size; and their sizes."""
     if count == 1:
-        return [batch]
-    n = size(batch)
+        return [(batch, n)]
     length = -(-n // min(count, n))
-    return [take(batch, slice(start, start + length)) for start in range(0, n, length)]
+    starts = range(0, n, length)
+    return [(take(batch, slice(at, at + length)), min(length, n - at)) for at in starts]
 
 
 def versions(batch: Any) -> list[tuple[int, int]] | None:
     """Changes whenever the tensors of the batch do; None if that cannot be told (inference tensors)."""
-    leaves = tree_leaves(batch)
+    leaves = _leaves(batch)
     if any(leaf.is_inference() for leaf in leaves):
         return None
     return [(leaf._version, leaf.data_ptr()) for leaf in leaves]
+
+
+def _leaves(batch: Any) -> list[Any]:
+    """The tensors of a batch; the usual pair takes a short cut, because this is asked several times a step."""
+    if isinstance(batch, (tuple, list)) and all(isinstance(leaf, Tensor) for leaf in batch):
+        return list(batch)
+    return tree_leaves(batch)

@@ -4,7 +4,7 @@ The averages belong to the pass at theta_t. The other passes use batch statistic
 alone bit for bit, `num_batches_tracked` included; momentum 0 would still count the batch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -12,43 +12,48 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
-def _updating(model: nn.Module) -> list[_BatchNorm]:
+def updating(modules: Iterable[nn.Module]) -> list[_BatchNorm]:
+    """The modules whose running averages a forward pass would update."""
     # In eval mode nothing is updated, and switching the flag off would not change that.
-    return [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training and m.track_running_stats]
+    return [m for m in modules if isinstance(m, _BatchNorm) and m.training and m.track_running_stats]
 
 
-def buffers(model: nn.Module) -> list[Tensor]:
-    """The running averages that a forward pass would update."""
-    return [b for m in _updating(model) for b in m.buffers(recurse=False)]
+def buffers(modules: Iterable[_BatchNorm]) -> list[Tensor]:
+    """The running averages of `modules`, and how many batches they have seen."""
+    return [b for m in modules for b in m._buffers.values() if b is not None]
 
 
 @contextmanager
-def frozen(model: nn.Module) -> Iterator[None]:
-    """No running average changes."""
-    modules = _updating(model)
+def frozen(modules: Iterable[_BatchNorm]) -> Iterator[None]:
+    """No running average of `modules` changes."""
+    # An attribute like any other; set the usual way, nn.Module first looks for it among all that it holds.
     for module in modules:
-        module.track_running_stats = False
+        vars(module)["track_running_stats"] = False
     try:
         yield
     finally:
         for module in modules:
-            module.track_running_stats = True
+            vars(module)["track_running_stats"] = True
 
 
 @contextmanager
-def recorded(model: nn.Module) -> Iterator[list[Tensor]]:
-    """No running average changes, but what they would have become is left in the yielded list.
+def recorded(live: list[Tensor]) -> Iterator[list[Tensor]]:
+    """The buffers `live` do not change, but what they would have become is left in the yielded list.
 
     A later step that reuses the pass as its own first pass copies the list into the buffers: the same bytes
     as if the pass had been made then.
     """
-    live = buffers(model)
-    before, after = [b.clone() for b in live], list[Tensor]()
+    before, after = copied(live), list[Tensor]()
     try:
         yield after
-        after.extend(b.clone() for b in live)
+        after.extend(copied(live))
     finally:
         write(live, before)
+
+
+def copied(live: list[Tensor]) -> list[Tensor]:
+    """A copy of the buffers."""
+    return [b.clone() for b in live]
 
 
 @torch.no_grad()

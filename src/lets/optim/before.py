@@ -1,8 +1,9 @@
 """What a step may change, as it was before the step."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from . import batchnorm
@@ -13,11 +14,10 @@ from .weights import Weights
 class Before:
     """Copies that take weights, BatchNorm buffers and the parts of a method back to where a step began."""
 
-    def __init__(self, model: nn.Module, weights: Weights, parts: list[Part]) -> None:
+    def __init__(self, weights: Weights, buffers: list[Tensor], parts: Iterable[Part]) -> None:
         self.weights = weights.copy()
-        self._live_weights = weights
-        self._live_buffers = batchnorm.buffers(model)
-        self._buffers = [b.clone() for b in self._live_buffers]
+        self._live_weights, self._live_buffers = weights, buffers
+        self._buffers = batchnorm.copied(buffers)
         self._parts = [(part, part.state_dict()) for part in parts]
         self._optimizer: Optimizer | None = None
         self._optimizer_state: dict[Tensor, dict[str, Any]] = {}

@@ -111,6 +111,9 @@ _PARTS: dict[str, tuple[Hyperparameter, ...]] = {
         ),
         Hyperparameter("include_lr", True, "the factor eta of step 14", "bool"),
         Hyperparameter(
+            "rho_every", 1, "the radius learns on every k-th perturbed step (an extension)", "int", low=1
+        ),
+        Hyperparameter(
             "rho_bounds", (1e-6, 10.0), "the radius is clamped to this interval", "interval", positive=True
         ),
     ),

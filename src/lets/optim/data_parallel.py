@@ -14,6 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from .passes import Gradient
+from .storage import Present
 from .vectors import Vector
 from .weights import Weights
 
@@ -93,19 +94,17 @@ class DataParallel:
             dist.broadcast(values, group=self._group, group_src=0)
             tensor.copy_(values)
 
-    def gradient(self, own: Gradient, wanted: Vector) -> Gradient:
+    def gradient(self, own: Gradient, wanted: Present) -> Gradient:
         """The mean loss and gradient of the whole batch, from this rank's `own` with respect to `wanted`."""
-        pairs = [(g, w) for g, w in zip(own.vector, wanted, strict=True) if w is not None]
-        unused = [i for i, (g, _) in enumerate(pairs) if g is None]
-        present = own.loss.new_ones(len(pairs))
+        unused = [i for i, here in enumerate(wanted) if here and not own.vector.present[i]]
+        present = own.loss.new_ones(len(wanted))
         if unused:
             present[unused] = 0
-        tensors = [torch.zeros_like(w) if g is None else g for g, w in pairs]
-        loss, present, *averaged = self.means([own.loss, present, *tensors], len(own.losses))
+        loss, present, *blocks = self.means([own.loss, present, *own.vector.blocks], len(own.losses))
         # Without a gradient is what no rank has a gradient for; to know that, the host must look.
         nowhere = {i for i in unused if not present[i]}
-        found = iter([None if i in nowhere else g for i, g in enumerate(averaged)])
-        vector: Vector = [None if w is None else next(found) for w in wanted]
+        there = tuple(here and i not in nowhere for i, here in enumerate(wanted))
+        vector = Vector(tuple(blocks), there, own.vector.storage)
         return Gradient(own.losses, loss, vector, vector if self._synchronized else own.vector)
 
     def means(self, values: list[Tensor], samples: int) -> list[Tensor]:

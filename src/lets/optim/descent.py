@@ -7,7 +7,8 @@ from torch import Tensor
 
 from . import batches
 from .part import Part
-from .vectors import Vector, dot, minus, norm, plus, reciprocal, scaled
+from .vectors import Vector, joined, reciprocal
+from .weights import Weights
 
 
 class Descent(Part):
@@ -38,19 +39,18 @@ class SurrogateGap(Descent):
 
     def perturbed(self, clean: Vector, there: Vector) -> Vector:
         """gp - alpha (g - (g.gp/||gp||^2) gp)."""
-        share = dot(clean, there) * reciprocal(norm(there)) ** 2
-        orthogonal = minus(clean, scaled(there, share))
-        return minus(there, scaled(orthogonal, self._alpha))
+        share = clean.dot(there) * reciprocal(there.norm()) ** 2
+        orthogonal = clean - there * share
+        return there - orthogonal * self._alpha
 
     def response(self, clean: Vector, there: Vector) -> Callable[[Vector], Vector]:
         """u + alpha (dc gp + c u) with c = g.gp/||gp||^2."""
-        inverse = reciprocal(norm(there)) ** 2
-        share = dot(clean, there) * inverse
+        inverse = reciprocal(there.norm()) ** 2
+        share = clean.dot(there) * inverse
 
         def change(u: Vector) -> Vector:
-            share_change = (dot(clean, u) - 2 * share * dot(there, u)) * inverse
-            along = plus(scaled(there, share_change), scaled(u, share))
-            return plus(u, scaled(along, self._alpha))
+            share_change = (clean.dot(u) - 2 * share * there.dot(u)) * inverse
+            return u + (there * share_change + u * share) * self._alpha
 
         return change
 
@@ -61,41 +61,48 @@ class Reuse(Descent):
     `per_tensor` takes norms and products tensor by tensor instead of over all of them jointly.
     """
 
-    def __init__(self, alpha: float, per_tensor: bool) -> None:
-        self._alpha = alpha
+    def __init__(self, weights: Weights, alpha: float, per_tensor: bool) -> None:
+        self._weights, self._alpha = weights, alpha
         self._per_tensor = per_tensor
         self._stored: Vector | None = None
 
     def perturbed(self, clean: Vector, there: Vector) -> Vector:
         """gs, after storing g_v = gs - (gs.g/||g||^2) g."""
-        blocks = [_orthogonal(g, s) for g, s in zip(self._blocks(clean), self._blocks(there), strict=True)]
-        self._stored = [x for block in blocks for x in block]
+        self._stored = self._tensorwise(_orthogonal, clean, there)
         return there
 
     def unperturbed(self, clean: Vector) -> Vector:
-        """g + alpha (||g||/||g_v||) g_v; a parameter without a gradient in this pass stays without."""
-        if self._stored is None:
-            return clean
-        blocks = zip(self._blocks(clean), self._blocks(self._stored), strict=True)
-        summed = [
-            x for g, v in blocks for x in plus(g, scaled(v, self._alpha * norm(g) * reciprocal(norm(v))))
-        ]
-        return [None if g is None else x for g, x in zip(clean, summed, strict=True)]
+        """g + alpha (||g||/||g_v||) g_v; a parameter without a gradient in this pass stays without.
 
-    def _blocks(self, v: Vector) -> list[Vector]:
-        return [[x] for x in v] if self._per_tensor else [v]
+        If the weights were laid out anew since g_v was stored, there is none, as in the beginning.
+        """
+        if self._stored is None or self._stored.storage is not clean.storage:
+            return clean
+        return self._tensorwise(self._added, clean, self._stored).only(clean.present)
+
+    def _added(self, clean: Vector, stored: Vector) -> Vector:
+        return clean + stored * (self._alpha * clean.norm() * reciprocal(stored.norm()))
+
+    def _tensorwise(self, rule: Callable[[Vector, Vector], Vector], a: Vector, b: Vector) -> Vector:
+        if not self._per_tensor:
+            return rule(a, b)
+        return joined([rule(x, y) for x, y in zip(a.one_by_one(), b.one_by_one(), strict=True)])
 
     def state_dict(self) -> dict[str, Any]:
         """The stored part g_v."""
-        return {"stored": self._stored}
+        if self._stored is None:
+            return {"stored": None}
+        return {"stored": list(self._stored.blocks), "present": list(self._stored.present)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue with a stored part; `Method` has put it on the device of the weights."""
-        self._stored = state["stored"]
+        self._stored = None
+        if state["stored"] is not None:
+            self._stored = Vector(tuple(state["stored"]), tuple(state["present"]), self._weights.storage)
 
 
 def _orthogonal(clean: Vector, there: Vector) -> Vector:
-    return minus(there, scaled(clean, dot(there, clean) * reciprocal(norm(clean)) ** 2))
+    return there - clean * (there.dot(clean) * reciprocal(clean.norm()) ** 2)
 
 
 class SharpSubset(Descent):

@@ -50,10 +50,10 @@ def create(
     info = describe(name)
     h: dict[str, Any] = dict(resolve(name, hyperparameters))
     _refuse_bad_setup(info, model, base_optimizer, total_steps, micro_batches)
-    weights = Weights(model, base_optimizer)
+    weights = Weights(base_optimizer)
     arguments = {"method": name, **h, "total_steps": total_steps, "data_parallel": data_parallel}
     ranks = join(data_parallel, process_group, model, weights, arguments)
-    descent = _descent(info, h)
+    descent = _descent(info, h, weights)
     return Method(
         info,
         h,
@@ -91,18 +91,18 @@ def _policy(info: MethodInfo, h: dict[str, Any], total_steps: int | None) -> Pol
 def _ascent(info: MethodInfo, h: dict[str, Any], weights: Weights, model: nn.Module) -> Ascent:
     match info.ascent:
         case "adaptive":
-            return AdaptiveAscent(weights, model, h["asam_norm"], h["xi"])
+            return AdaptiveAscent(model, h["asam_norm"], h["xi"])
         case "masked":
             return Masked(len(weights.parameters), h["beta"], h["seed"])
     return Ascent()
 
 
-def _descent(info: MethodInfo, h: dict[str, Any]) -> Descent:
+def _descent(info: MethodInfo, h: dict[str, Any], weights: Weights) -> Descent:
     match info.descent:
         case "surrogate-gap":
             return SurrogateGap(h["alpha"])
         case "reuse":
-            return Reuse(h["alpha"], per_tensor=h["scope"] == "per-tensor")
+            return Reuse(weights, h["alpha"], per_tensor=h["scope"] == "per-tensor")
         case "sharp-subset":
             return SharpSubset(h["gamma"], h["sds_strict"])
     return Descent()
@@ -117,7 +117,8 @@ def _radius(info: MethodInfo, h: dict[str, Any], weights: Weights, optimizer: Op
         case "learned":
             own = ("rho_lr", "rho_decay", "rho_optimizer", "parametrization", "include_lr")
             settings = {key: h[key] for key in own}
-            return Learned(h["rho"], weights.device, optimizer, bounds=h["rho_bounds"], **settings)
+            given = {"every": h["rho_every"], "bounds": h["rho_bounds"]}
+            return Learned(h["rho"], weights.device, optimizer, **given, **settings)
     return Radius(h["rho"], weights.device)
 
 

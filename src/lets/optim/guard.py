@@ -34,8 +34,7 @@ class Readings:
         if self._arrived is not None:
             self._arrived.synchronize()
         rho, *values = self._values.tolist()
-        if not all(map(isfinite, values)):
-            raise DivergenceError(self._step, rho, dict(zip(self._names, values, strict=True)))
+        _raise_if_diverged(self._step, rho, self._names, values)
 
 
 class Guard:
@@ -48,11 +47,11 @@ class Guard:
 
     def inspect(self, step: int, rho: Tensor, **quantities: Tensor) -> None:
         """Look at numbers that must be finite."""
-        named = {name.replace("_", " "): x for name, x in quantities.items()}
+        names = [name.replace("_", " ") for name in quantities]
         if self._late:
-            self._seen |= named
+            self._seen |= zip(names, quantities.values(), strict=True)
         else:
-            Readings(step, rho, named).raise_if_diverged()
+            _raise_if_diverged(step, float(rho), names, [float(x) for x in quantities.values()])
 
     def end_step(self, step: int, rho: Tensor, undo: Callable[[], None]) -> None:
         """Step `step` is queued: send its numbers, and hear the verdict on the step before."""
@@ -77,3 +76,8 @@ class Guard:
     def forget(self) -> None:
         """Drop the verdict that is still out."""
         self._seen, self._pending = {}, None
+
+
+def _raise_if_diverged(step: int, rho: float, names: list[str], values: list[float]) -> None:
+    if not all(map(isfinite, values)):
+        raise DivergenceError(step, rho, dict(zip(names, values, strict=True)))

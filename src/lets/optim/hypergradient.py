@@ -13,7 +13,7 @@ from torch import Tensor
 from .ascent import Direction
 from .descent import Descent
 from .passes import Gradient
-from .vectors import Vector, dot, minus, reciprocal, scaled, times
+from .vectors import Vector, reciprocal
 
 Curvature = Callable[[Vector], Vector]
 """Maps a direction to (an approximation of) Hess L(theta_t + rho eps_hat) times the direction."""
@@ -42,10 +42,7 @@ class UpperLevel:
         return self._hessian == "exact"
 
     def response(self, step: Perturbation, exact: Curvature) -> Callable[[Vector], Vector]:
-        """The map from the train gradient at theta_{t+1} to g_b, the response of the descent gradient to rho.
-
-        To be called before the base optimizer steps, because that may overwrite the gradients.
-        """
+        """The map from the train gradient at theta_{t+1} to g_b, the response of the descent gradient to rho."""
         curvature = exact if self.exact else self._approximate(step)
         through_descent = self._descent.response(step.clean, step.there)
         # The paper is of two minds: steps 11-12 take the gradient at theta_{t+1}, §3.2 eps_hat of theta_t.
@@ -56,10 +53,10 @@ class UpperLevel:
         """g_a, the gradient of the objective at theta_{t+1} (step 9; Table 6 compares the three metrics)."""
         if self._metric == "validation-loss":
             return validation.vector
-        difference = minus(validation.vector, train.vector)
+        difference = validation.vector - train.vector
         if self._metric == "gap":
             return difference
-        return scaled(difference, generalization_gap(train, validation))
+        return difference * generalization_gap(train, validation)
 
     def _approximate(self, step: Perturbation) -> Curvature:
         if self._hessian == "diagonal":
@@ -74,16 +71,16 @@ def generalization_gap(train: Gradient, validation: Gradient) -> Tensor:
 
 def hypergradient(upper: Vector, response: Vector) -> Tensor:
     """g_rho = - g_a . g_b, a float64 scalar (step 13)."""
-    return -dot(upper, response)
+    return -upper.dot(response)
 
 
 def diagonal(there: Vector) -> Curvature:
     """H = diag(ghat^2), ghat the gradient at the perturbed weights (Eq. 5, step 10)."""
-    squared = times(there, there)
-    return lambda direction: times(squared, direction)
+    squared = there * there
+    return lambda direction: squared * direction
 
 
 def finite_difference(clean: Vector, there: Vector, rho: Tensor) -> Curvature:
     """(ghat - g)/rho: the mean Hessian on the way up, times eps_hat; answers for eps_hat only."""
-    product = scaled(minus(there, clean), reciprocal(rho))
+    product = (there - clean) * reciprocal(rho)
     return lambda _: product

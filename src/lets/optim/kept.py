@@ -5,12 +5,13 @@ object and nothing changed since, this is the gradient the next step begins with
 instead of four.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
-from . import batches, batchnorm
+from . import batches
 from .passes import Gradient, LossFunction
 from .weights import Weights
 
@@ -43,13 +44,19 @@ class _Same:
     __hash__ = None  # type: ignore[assignment]
 
 
-def circumstances(model: nn.Module, weights: Weights, loss_fn: LossFunction, batch: Any) -> object:
+def circumstances(
+    modules: Sequence[nn.Module],
+    buffers: Sequence[Tensor],
+    weights: Weights,
+    loss_fn: LossFunction,
+    batch: Any,
+) -> object:
     """Changes whenever a pass of `loss_fn` over `batch` would give other numbers; None if that cannot be told."""
     content = batches.versions(batch)
     if content is None:
         return None
-    modes = [module.training for module in model.modules()]
-    return content, weights.versions(), [b._version for b in batchnorm.buffers(model)], modes, _loss(loss_fn)
+    modes = [module.training for module in modules]
+    return content, weights.versions(), [b._version for b in buffers], modes, _loss(loss_fn)
 
 
 def _loss(loss_fn: Any) -> list[_Same]:

@@ -1,15 +1,15 @@
 """LETS's radius: learned by gradient descent on the upper-level objective (Algorithm 1, step 14)."""
 
-from copy import deepcopy
 from math import log
 from typing import Any
 from warnings import warn
 
 import torch
 from torch import Tensor
-from torch.optim import SGD, Adam, Optimizer
+from torch.optim import Optimizer
 
 from .radius import Radius
+from .radius_optimizer import Adam, Descend
 
 
 class Learned(Radius):
@@ -17,7 +17,8 @@ class Learned(Radius):
 
     nu is kept as its distance from log(rho_0), so a radius that has not moved is rho_0 to the last bit. eta
     is the current learning rate of the base optimizer's first group. The radius stays within `bounds`;
-    `clamped` counts the updates that would have left them.
+    `clamped` counts the updates that would have left them. `every`: it learns on every so many-th perturbed
+    step only (not in the paper; a step on which it rests costs what its base method does).
     """
 
     def __init__(
@@ -31,40 +32,47 @@ class Learned(Radius):
         rho_optimizer: str,
         parametrization: str,
         include_lr: bool,
+        every: int,
         bounds: tuple[float, float],
     ) -> None:
         self._start, self._exponential, self._bounds = rho, parametrization == "exp", bounds
         first = 0.0 if self._exponential else rho
-        self._variable = torch.full((), first, dtype=torch.float64, device=device, requires_grad=True)
-        self._optimizer = {"adam": Adam, "sgd": SGD}[rho_optimizer]([self._variable], lr=rho_lr)
-        self._decay, self._include_lr, self._base = rho_decay, include_lr, base_optimizer
+        self._variable = torch.full((), first, dtype=torch.float64, device=device)
+        self._optimizer = Adam(device) if rho_optimizer == "adam" else Descend()
+        self._lr, self._decay, self._include_lr, self._base = rho_lr, rho_decay, include_lr, base_optimizer
         self.clamped = torch.zeros((), dtype=torch.int64, device=device)
-        self._reported = 0
+        self._reported, self._every, self._perturbed = 0, every, 0
+        self._rho = self._from_variable()
 
     def value(self) -> Tensor:
         """rho, a float64 scalar on the device of the weights."""
-        variable = self._variable.detach()
-        rho = self._start * variable.exp() if self._exponential else variable
-        return rho.clamp(*self._bounds)
+        return self._rho
 
-    @torch.no_grad()
+    def due(self) -> bool:
+        """Whether the radius learns on this perturbed step; to be asked once on each."""
+        self._perturbed += 1
+        return (self._perturbed - 1) % self._every == 0
+
     def learn(self, hypergradient: Tensor) -> None:
         """One step along g_rho, the hyper-gradient with respect to rho without the factor eta (step 14)."""
         gradient = hypergradient.to(self._variable.device)
         if self._include_lr:
             gradient = gradient * self._base.param_groups[0]["lr"]
         if self._exponential:
-            gradient = gradient * self.value()  # d rho / d nu = rho
-        self._variable.grad = gradient
-        self._optimizer.step()
+            gradient = gradient * self._rho  # d rho / d nu = rho
+        moved = self._variable - self._lr * self._optimizer.step(gradient)
         low, high = (log(b / self._start) if self._exponential else b for b in self._bounds)
-        self.clamped = self.clamped + ((self._variable < low) | (self._variable > high))
-        self._variable.clamp_(low, high)
+        self._variable = moved.clamp(low, high)
+        self.clamped = self.clamped + (self._variable != moved)
+        self._rho = self._from_variable()
+
+    def _from_variable(self) -> Tensor:
+        rho = self._start * self._variable.exp() if self._exponential else self._variable
+        return rho.clamp(*self._bounds)
 
     def end_epoch(self) -> None:
         """Decay the step size; warn if the radius met its bounds since the last call."""
-        for group in self._optimizer.param_groups:
-            group["lr"] *= self._decay
+        self._lr *= self._decay
         count, self._reported = int(self.clamped) - self._reported, int(self.clamped)
         if count:
             warn(
@@ -77,16 +85,19 @@ class Learned(Radius):
         """The radius, its optimizer and its start."""
         return {
             "start": self._start,
-            "variable": self._variable.detach().clone(),
-            "optimizer": deepcopy(self._optimizer.state_dict()),
+            "variable": self._variable,
+            "optimizer": self._optimizer.state_dict(),
+            "lr": self._lr,
             "clamped": self.clamped,
             "reported": self._reported,
+            "perturbed": self._perturbed,
         }
 
-    @torch.no_grad()
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue with a saved radius."""
-        self._start, self._reported = state["start"], state["reported"]
-        self._variable.copy_(state["variable"])
+        self._start, self._lr = state["start"], state["lr"]
+        self._reported, self._perturbed = state["reported"], state["perturbed"]
+        device = self._variable.device
+        self._variable, self.clamped = state["variable"].to(device), state["clamped"].to(device)
         self._optimizer.load_state_dict(state["optimizer"])
-        self.clamped = state["clamped"].to(self._variable.device)
+        self._rho = self._from_variable()

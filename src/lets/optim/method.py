@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 from torch.utils._pytree import tree_map_only
 
@@ -30,7 +31,8 @@ from .passes import Gradient, LossFunction, Passes
 from .policy import Policy
 from .radius import Radius
 from .stats import Stats
-from .vectors import Vector, norm, scaled
+from .storage import Present
+from .vectors import Vector
 from .weights import Weights
 
 __all__ = ["Method"]
@@ -69,6 +71,9 @@ class Method:
         self._passes = Passes(micro_batches, ranks)
         self._guard = Guard(late=weights.device.type != "cpu")
         self._freezes_batchnorm = hyperparameters["bn_stats"] == "first"
+        self._modules: list[nn.Module] = []
+        self._norms: list[_BatchNorm] = []
+        self._buffers: list[Tensor] = []
         self._kept: Kept | None = None
         self._steps = 0
 
@@ -83,8 +88,9 @@ class Method:
         finite (on a GPU one step later, see `guard`), and whatever `loss_fn` raises.
         """
         self._refuse_bad_input(batch, val_batch)
-        with self._undone_on_error() as before, torch.enable_grad():
-            rho = self._radius.value()
+        self._look_at_the_model()
+        rho = self._radius.value()
+        with self._undone_on_error(rho) as before, torch.enable_grad():
             clean, passes = self._gradient_at_theta(loss_fn, batch, rho)
 
             # If the policy says so,
@@ -93,18 +99,18 @@ class Method:
                 return Stats(clean.loss, rho, False, passes)
 
             # climb along the ascent direction by the radius,
-            direction = self._ascent.at(self._weights.values())
+            direction = self._ascent.at(self._weights.theta())
             eps_hat = direction(clean.ascent)
-            with self._weights.moved(before.weights, scaled(eps_hat, rho)), self._frozen_batchnorm():
+            with self._weights.moved(before.weights, eps_hat * rho), self._frozen_batchnorm():
                 # take the gradient there,
                 samples = self._descent.subset(
                     batch, clean.losses, partial(self._passes.losses, loss_fn, batch)
                 )
-                there = self._passes.gradient(loss_fn, samples, self._weights.trainable())
+                there = self._gradient(loss_fn, samples, self._weights.trainable())
 
             # turn it into a descent gradient, give it to the base optimizer;
             gradient = self._descent.perturbed(clean.vector, there.vector)
-            if self._upper_level is None:
+            if self._upper_level is None or not self._learned.due():
                 self._descend(gradient, rho)
                 return Stats(clean.loss, rho, True, passes + 1)
 
@@ -125,7 +131,7 @@ class Method:
     @property
     def rho_clamped(self) -> int:
         """How often the learned radius met `rho_bounds`; 0 for other radii."""
-        return int(self._radius.clamped) if isinstance(self._radius, Learned) else 0
+        return int(self._learned.clamped) if self._upper_level else 0
 
     def end_epoch(self) -> None:
         """Tell the method that an epoch ended: decays `rho_lr`, warns if the radius met its bounds."""
@@ -163,16 +169,16 @@ class Method:
         """The clean gradient and the passes it took: none if the last step already made it."""
         kept, self._kept = self._kept, None
         wanted = self._ascent.active(self._weights.trainable())
-        if kept and kept.holds(batch, circumstances(self._model, self._weights, loss_fn, batch)):
-            batchnorm.write(batchnorm.buffers(self._model), kept.buffers)
+        if kept and kept.holds(batch, self._circumstances(loss_fn, batch)):
+            batchnorm.write(self._buffers, kept.buffers)
             clean, passes = kept.gradient.only(wanted), 0
         else:
-            clean, passes = self._passes.gradient(loss_fn, batch, wanted), 1
-        self._guard.inspect(self._steps, rho, loss=clean.loss, gradient_norm=norm(clean.vector))
+            clean, passes = self._gradient(loss_fn, batch, wanted), 1
+        self._guard.inspect(self._steps, rho, loss=clean.loss, gradient_norm=clean.vector.norm())
         return clean, passes
 
     def _descend(self, gradient: Vector, rho: Tensor) -> None:
-        self._guard.inspect(self._steps, rho, descent_norm=norm(gradient))
+        self._guard.inspect(self._steps, rho, descent_norm=gradient.norm())
         self._weights.hand_over(gradient)
         self._base_optimizer.step()
 
@@ -186,9 +192,8 @@ class Method:
     ) -> tuple[Tensor, Tensor]:
         """Steps 8-14 of Algorithm 1 at theta_{t+1}: the gap and the hyper-gradient."""
         assert self._upper_level is not None
-        assert isinstance(self._radius, Learned)
         with self._frozen_batchnorm():
-            train = self._passes.gradient(loss_fn, batch, self._weights.trainable())
+            train = self._gradient(loss_fn, batch, self._weights.trainable())
             g_b = response(train.vector)
         validation = self._validation_gradient(loss_fn, val_batch)
         g_a = self._upper_level.gradient(train, validation)
@@ -198,19 +203,24 @@ class Method:
         self._guard.inspect(
             self._steps, rho, train_loss=train.loss, validation_loss=validation.loss, hypergradient=g_rho
         )
-        self._radius.learn(g_rho)
+        self._learned.learn(g_rho)
         return gap, g_rho
 
     def _validation_gradient(self, loss_fn: LossFunction, val_batch: Any) -> Gradient:
         """The last pass of a step, kept for the next one."""
         if not self._freezes_batchnorm:
             # Every pass updates the buffers here; leaving one out would change them.
-            return self._passes.gradient(loss_fn, val_batch, self._weights.trainable())
-        with batchnorm.recorded(self._model) as buffers:
-            validation = self._passes.gradient(loss_fn, val_batch, self._weights.trainable())
-        now = circumstances(self._model, self._weights, loss_fn, val_batch)
-        self._kept = Kept(validation, buffers, val_batch, now)
+            return self._gradient(loss_fn, val_batch, self._weights.trainable())
+        with batchnorm.recorded(self._buffers) as buffers:
+            validation = self._gradient(loss_fn, val_batch, self._weights.trainable())
+        self._kept = Kept(validation, buffers, val_batch, self._circumstances(loss_fn, val_batch))
         return validation
+
+    def _gradient(self, loss_fn: LossFunction, batch: Any, wanted: Present) -> Gradient:
+        return self._passes.gradient(loss_fn, batch, self._weights.storage, wanted)
+
+    def _circumstances(self, loss_fn: LossFunction, batch: Any) -> object:
+        return circumstances(self._modules, self._buffers, self._weights, loss_fn, batch)
 
     def _exact_curvature(
         self, loss_fn: LossFunction, samples: Any, before: Before, at: Perturbation, v: Vector
@@ -219,15 +229,14 @@ class Method:
         here = self._weights.copy()
         try:
             self._weights.restore(before.weights)
-            with self._weights.moved(before.weights, scaled(at.eps_hat, at.rho)):
+            with self._weights.moved(before.weights, at.eps_hat * at.rho):
                 return self._passes.curvature(loss_fn, samples, v, self._weights.trainable())
         finally:
             self._weights.restore(here)
 
     @contextmanager
-    def _undone_on_error(self) -> Iterator[Before]:
-        before = Before(self._model, self._weights, list(self._parts().values()))
-        steps, rho = self._steps, self._radius.value()
+    def _undone_on_error(self, rho: Tensor) -> Iterator[Before]:
+        before, steps = Before(self._weights, self._buffers, self._parts().values()), self._steps
 
         def undo() -> None:
             before.undo()
@@ -245,7 +254,19 @@ class Method:
         self._guard.end_step(steps, rho, undo)
 
     def _frozen_batchnorm(self) -> AbstractContextManager[None]:
-        return batchnorm.frozen(self._model) if self._freezes_batchnorm else nullcontext()
+        return batchnorm.frozen(self._norms) if self._freezes_batchnorm else nullcontext()
+
+    def _look_at_the_model(self) -> None:
+        """Whatever may have changed since the last step: modules, their modes, where the weights lie."""
+        self._weights.lay_out()
+        self._modules = _modules(self._model)
+        self._norms = batchnorm.updating(self._modules)
+        self._buffers = batchnorm.buffers(self._norms)
+
+    @property
+    def _learned(self) -> Learned:
+        assert isinstance(self._radius, Learned)
+        return self._radius
 
     def _parts(self) -> dict[str, Part]:
         return {
@@ -265,3 +286,15 @@ class Method:
                 "method.step(loss_fn, batch, val_batch)"
             )
         batches.size(val_batch, "val_batch")
+
+
+def _modules(model: nn.Module) -> list[nn.Module]:
+    """What `model.modules()` gives, in another order and a third of the time: every step asks."""
+    found = {model: None}
+    waiting = [model]
+    while waiting:
+        for module in waiting.pop()._modules.values():
+            if module is not None and module not in found:
+                found[module] = None
+                waiting.append(module)
+    return list(found)

@@ -1,7 +1,10 @@
 """Forward and backward passes: from the user's per-sample losses to the gradient of their mean."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from itertools import compress
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,7 +12,8 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from . import batches
-from .vectors import Vector, dense, plus
+from .storage import Present, Storage
+from .vectors import Vector
 
 if TYPE_CHECKING:
     from .data_parallel import DataParallel
@@ -30,9 +34,9 @@ class Gradient:
     vector: Vector
     ascent: Vector
 
-    def only(self, wanted: Vector) -> "Gradient":
-        """The same pass, its gradient restricted to the parameters that `wanted` does not leave out."""
-        return Gradient(self.losses, self.loss, _only(self.vector, wanted), _only(self.ascent, wanted))
+    def only(self, wanted: Present) -> "Gradient":
+        """The same pass, its gradient restricted to the `wanted` parameters."""
+        return Gradient(self.losses, self.loss, self.vector.only(wanted), self.ascent.only(wanted))
 
 
 class Passes:
@@ -44,15 +48,18 @@ class Passes:
     def __init__(self, micro_batches: int, ranks: "DataParallel | None") -> None:
         self._micro_batches, self._ranks = micro_batches, ranks
 
-    def gradient(self, loss_fn: LossFunction, batch: Any, wanted: Vector) -> Gradient:
-        """Per-sample losses and the gradient of their mean with respect to `wanted`."""
+    def gradient(self, loss_fn: LossFunction, batch: Any, storage: Storage, wanted: Present) -> Gradient:
+        """Per-sample losses and the gradient of their mean with respect to the `wanted` parameters."""
         losses: list[Tensor] = []
-        vector: Vector = [None] * len(wanted)
+        means: list[Tensor] = []
+        vectors: list[Vector] = []
         for part, share in self._parts(loss_fn, batch):
             losses.append(part.detach())
-            vector = plus(vector, _differentiate(part.mean() * share, wanted))
+            means.append(torch.dot(losses[-1], share))
+            vectors.append(_vector(_differentiate([part], storage, wanted, [share]), storage))
         whole = losses[0] if len(losses) == 1 else torch.cat(losses)
-        own = Gradient(whole, whole.mean(), vector, vector)
+        vector = reduce(add, vectors)
+        own = Gradient(whole, reduce(add, means), vector, vector)
         return self._ranks.gradient(own, wanted) if self._ranks else own
 
     @torch.no_grad()
@@ -60,24 +67,26 @@ class Passes:
         """Per-sample losses [n], forward only."""
         return torch.cat([part for part, _ in self._parts(loss_fn, batch)])
 
-    def curvature(self, loss_fn: LossFunction, batch: Any, along: Vector, wanted: Vector) -> Vector:
+    def curvature(self, loss_fn: LossFunction, batch: Any, along: Vector, wanted: Present) -> Vector:
         """Hessian of the mean loss times `along`, by differentiating twice."""
-        product: Vector = [None] * len(wanted)
+        products: list[Vector] = []
         with sdpa_kernel(SDPBackend.MATH):  # attention's fused kernels can be differentiated only once
             for part, share in self._parts(loss_fn, batch):
-                gradient = _differentiate(part.mean() * share, wanted, create_graph=True)
-                product = plus(product, _derivative_along(gradient, along, wanted))
-        return product
+                gradient = _differentiate([part], along.storage, wanted, [share], create_graph=True)
+                product = _derivative_along(gradient, along, wanted)
+                products.append(_vector(product, along.storage))
+        return reduce(add, products)
 
-    def _parts(self, loss_fn: LossFunction, batch: Any) -> Iterator[tuple[Tensor, float]]:
+    def _parts(self, loss_fn: LossFunction, batch: Any) -> Iterator[tuple[Tensor, Tensor]]:
+        """The losses of each part, and the share of each in the mean over the batch: two tensors [k]."""
         n = batches.size(batch)
-        for part in batches.chunks(batch, self._micro_batches):
-            count = batches.size(part)
-            yield _per_sample(loss_fn, part, count), count / n
+        for part, count in batches.chunks(batch, n, self._micro_batches):
+            losses = _per_sample(loss_fn, part, count)
+            yield losses, torch.full_like(losses, 1 / n, requires_grad=False)
 
 
-def _only(v: Vector, wanted: Vector) -> Vector:
-    return [None if w is None else x for x, w in zip(v, wanted, strict=True)]
+def _vector(found: Sequence[Tensor | None], storage: Storage) -> Vector:
+    return Vector(storage.gather(found), tuple([x is not None for x in found]), storage)
 
 
 def _per_sample(loss_fn: LossFunction, batch: Any, count: int) -> Tensor:
@@ -94,28 +103,36 @@ def _per_sample(loss_fn: LossFunction, batch: Any, count: int) -> Tensor:
     return losses
 
 
-def _derivative_along(gradient: Vector, along: Vector, wanted: Vector) -> Vector:
+def _derivative_along(
+    gradient: Sequence[Tensor | None], along: Vector, wanted: Present
+) -> Sequence[Tensor | None]:
     """The derivative of <gradient, along>; a gradient that depends on no weight has none."""
-    pairs = [(g, a) for g, a in zip(gradient, along, strict=True) if g is not None and a is not None]
+    pairs = [(g, a) for g, a in zip(gradient, along.parts(), strict=True) if g is not None and a is not None]
     pairs = [(g, a) for g, a in pairs if g.requires_grad]
     if not pairs:
         return [None] * len(wanted)
-    return _differentiate([g for g, _ in pairs], wanted, [a for _, a in pairs])
+    return _differentiate([g for g, _ in pairs], along.storage, wanted, [a for _, a in pairs])
 
 
 def _differentiate(
-    outputs: Tensor | list[Tensor],
-    wanted: Vector,
-    along: list[Tensor] | None = None,
+    outputs: list[Tensor],
+    storage: Storage,
+    wanted: Present,
+    along: list[Tensor],
     create_graph: bool = False,
-) -> Vector:
-    inputs = dense(wanted)
+) -> Sequence[Tensor | None]:
+    """The derivative of <outputs, along> with respect to the `wanted` parameters; None for the others."""
+    everything = all(wanted)
+    inputs = storage.parameters if everything else list(compress(storage.parameters, wanted))
     if not inputs:
-        return wanted
-    if isinstance(outputs, Tensor) and not outputs.requires_grad:
+        return [None] * len(wanted)
+    if not any(x.requires_grad for x in outputs):
         raise ValueError(
             "the losses of loss_fn do not depend on any trainable parameter; "
             "was the forward detached or run under torch.no_grad()?"
         )
-    found = iter(torch.autograd.grad(outputs, inputs, along, create_graph=create_graph, allow_unused=True))
-    return [None if w is None else next(found) for w in wanted]
+    found = torch.autograd.grad(outputs, inputs, along, create_graph=create_graph, allow_unused=True)
+    if everything:
+        return found
+    rest = iter(found)
+    return [next(rest) if here else None for here in wanted]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .part import Part
-from .vectors import Vector, norm
+from .vectors import Vector
 
 
 class Policy(Part):
@@ -80,7 +80,7 @@ class Adaptive(Policy):
 
     def perturbs(self, step: int, gradient: Vector) -> bool:
         """Update the averages with this gradient, then compare."""
-        n = norm(gradient).cpu() ** 2
+        n = gradient.norm().cpu() ** 2
         self._mean = self._average(self._mean, n)
         self._variance = self._average(self._variance, (n - self._mean) ** 2)
         progress = min(step / self._total_steps, 1.0)

@@ -1,95 +1,116 @@
-"""Arithmetic on vectors that are spread over many tensors, as gradients and weights are.
+"""Arithmetic on vectors that are as long as the weights: gradients, directions, the weights themselves.
 
-Entry i belongs to parameter i. None stands for zero: a parameter that is frozen or has no gradient. All norms
-and products run over all tensors jointly; each tensor is summed in its own precision, the sums in float64.
+Norms and products run over all parameters jointly. They are summed in the precision of the weights over short
+stretches, and in float64 over those: summed in float32 alone, the norm of ten million numbers is wrong in the
+fourth digit.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import and_, or_
 
 import torch
 from torch import Tensor
 
-Vector = list[Tensor | None]
+from .storage import STRETCH, Present, Storage
 
 
-def dense(v: Vector) -> list[Tensor]:
-    """The entries that are not zero."""
-    return [x for x in v if x is not None]
+@dataclass(slots=True, eq=False)
+class Vector:
+    """One number per weight, in flat `blocks` as `storage` has them; zero where a parameter is not `present`.
+
+    A parameter that is frozen or has no gradient is not present. Vectors are not changed in place.
+    """
+
+    blocks: tuple[Tensor, ...]
+    present: Present
+    storage: Storage
+    _norm: Tensor | None = None
+
+    def __add__(self, other: "Vector") -> "Vector":
+        blocks = tuple(a + b for a, b in zip(self.blocks, other.blocks, strict=True))
+        return Vector(blocks, self._either(other), self.storage)
+
+    def __sub__(self, other: "Vector") -> "Vector":
+        blocks = tuple(a - b for a, b in zip(self.blocks, other.blocks, strict=True))
+        return Vector(blocks, self._either(other), self.storage)
+
+    def __mul__(self, other: "Vector | Tensor | float") -> "Vector":
+        """Element by element, or by a scalar."""
+        if isinstance(other, Vector):
+            blocks = tuple(a * b for a, b in zip(self.blocks, other.blocks, strict=True))
+            return Vector(blocks, self._both(other), self.storage)
+        return Vector(tuple(_scaled(a, other) for a in self.blocks), self.present, self.storage)
+
+    def dot(self, other: "Vector") -> Tensor:
+        """Inner product, a float64 scalar."""
+        if self.storage.short:
+            sums = list(map(torch.dot, self.blocks, other.blocks))
+        else:
+            sums = list(map(torch.dot, _stretches(self.blocks), _stretches(other.blocks)))
+        return sums[0].double() if len(sums) == 1 else _total(sums)
+
+    def norm(self) -> Tensor:
+        """Euclidean norm, a float64 scalar."""
+        if self._norm is None:
+            self._norm = self.dot(self).sqrt()
+        return self._norm
+
+    def only(self, wanted: Present) -> "Vector":
+        """The same with zero for all parameters but the `wanted` ones."""
+        present = tuple(map(and_, self.present, wanted))
+        if present == self.present:
+            return self
+        segments = zip(self.storage.segments(self.blocks), present, strict=True)
+        kept = [x if here else torch.zeros_like(x) for x, here in segments]
+        return Vector(self.storage.joined(kept), present, self.storage)
+
+    def parts(self) -> list[Tensor | None]:
+        """A view per parameter, in its shape; None if it is not present."""
+        views = zip(self.storage.views(self.blocks), self.present, strict=True)
+        return [x if here else None for x, here in views]
+
+    def one_by_one(self) -> "list[Vector]":
+        """A vector per parameter, for norms and products of each alone; `joined` puts them together again."""
+        segments = zip(self.storage.segments(self.blocks), self.present, strict=True)
+        return [Vector((x,), (here,), self.storage) for x, here in segments]
+
+    def _either(self, other: "Vector") -> Present:
+        return self.present if self.present == other.present else tuple(map(or_, self.present, other.present))
+
+    def _both(self, other: "Vector") -> Present:
+        return (
+            self.present if self.present == other.present else tuple(map(and_, self.present, other.present))
+        )
 
 
-def norm(v: Vector) -> Tensor:
-    """Euclidean norm over all tensors, a float64 scalar."""
-    xs = dense(v)
-    if not xs:
-        return torch.zeros((), dtype=torch.float64)
-    per_tensor = torch.stack(torch._foreach_norm(xs)).double()
-    return per_tensor.square().sum().sqrt()
-
-
-def dot(a: Vector, b: Vector) -> Tensor:
-    """Inner product over all tensors, a float64 scalar."""
-    xs, ys = _overlap(a, b)
-    if not xs:
-        return torch.zeros((), dtype=torch.float64)
-    return (
-        torch.stack([torch.dot(x.flatten(), y.flatten()) for x, y in zip(xs, ys, strict=True)]).double().sum()
-    )
-
-
-def scaled(v: Vector, factor: float | Tensor) -> Vector:
-    """factor * v for a scalar factor."""
-    xs = dense(v)
-    if not xs:
-        return v
-    if isinstance(factor, float):
-        return _fill(v, torch._foreach_mul(xs, factor))
-    # In the tensors' own precision the scalar keeps _foreach_mul on its fast path; low precision keeps
-    # float32.
-    dtype = torch.promote_types(xs[0].dtype, torch.float32)
-    return _fill(v, torch._foreach_mul(xs, factor.to(xs[0].device, dtype)))
-
-
-def times(a: Vector, b: Vector) -> Vector:
-    """a * b, element by element."""
-    xs, ys = _overlap(a, b)
-    products = iter(torch._foreach_mul(xs, ys) if xs else ())
-    return [next(products) if x is not None and y is not None else None for x, y in zip(a, b, strict=True)]
-
-
-def plus(a: Vector, b: Vector) -> Vector:
-    """a + b."""
-    xs, ys = _overlap(a, b)
-    sums = iter(torch._foreach_add(xs, ys) if xs else ())
-    return [y if x is None else x if y is None else next(sums) for x, y in zip(a, b, strict=True)]
-
-
-def minus(a: Vector, b: Vector) -> Vector:
-    """a - b."""
-    xs, ys = _overlap(a, b)
-    differences = iter(torch._foreach_sub(xs, ys) if xs else ())
-    pairs = zip(a, b, strict=True)
-    return [x if y is None else -y if x is None else next(differences) for x, y in pairs]
+def joined(vectors: Sequence[Vector]) -> Vector:
+    """What `one_by_one` took apart."""
+    storage = vectors[0].storage
+    present = tuple(v.present[0] for v in vectors)
+    return Vector(storage.joined([v.blocks[0] for v in vectors]), present, storage)
 
 
 def reciprocal(x: Tensor) -> Tensor:
-    """1/x for a norm x, and 0 for a norm of 0: a zero vector has no direction and moves nothing."""
-    return torch.where(x == 0, 0.0, 1 / x)
+    """1/x for a norm x; of a norm below 1e-20 a number so large that the zero vector stays zero, and moves nothing."""
+    return x.clamp_min(1e-20).reciprocal()
 
 
-def copied(v: Vector) -> Vector:
-    """A copy that shares no memory."""
-    xs = [x.detach() for x in dense(v)]
-    copies = [torch.empty_like(x) for x in xs]
-    if xs:
-        torch._foreach_copy_(copies, xs)
-    return _fill(v, copies)
+def _scaled(block: Tensor, factor: Tensor | float) -> Tensor:
+    if isinstance(factor, Tensor) and factor.device != block.device:
+        factor = factor.to(block.device)
+    if block.element_size() < 4:  # the factor keeps its precision
+        return (block.float() * factor).to(block.dtype)
+    return block * factor
 
 
-def _overlap(a: Vector, b: Vector) -> tuple[list[Tensor], list[Tensor]]:
-    both = [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None]
-    return [x for x, _ in both], [y for _, y in both]
+def _stretches(blocks: tuple[Tensor, ...]) -> list[Tensor]:
+    """What is summed in one go; low precision in float32."""
+    wide = [x.float() if x.element_size() < 4 else x for x in blocks]
+    return [part for x in wide for part in torch.split(x, STRETCH if x.device.type == "cpu" else len(x))]
 
 
-def _fill(pattern: Vector, xs: Iterable[Tensor]) -> Vector:
-    values = iter(xs)
-    return [None if p is None else next(values) for p in pattern]
+def _total(sums: list[Tensor]) -> Tensor:
+    """A float64 scalar on the device of the first."""
+    total: Tensor = torch.stack([x.to(sums[0].device, torch.float64) for x in sums]).sum()
+    return total

@@ -1,72 +1,105 @@
-"""theta: the trainable parameters of the base optimizer, seen as one vector."""
+"""theta: the parameters of the base optimizer, laid side by side in memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
-from .vectors import Vector, copied, dense
+from .storage import Present, Storage
+from .vectors import Vector
 
 
 class Weights:
-    """The parameters that `optimizer` updates, in the order of its groups.
+    """The parameters that `optimizer` updates, in the order of its groups, as views of a few flat blocks.
 
-    A parameter that does not require a gradient keeps its place as None, so freezing or unfreezing one during
-    training does not shift the others.
+    Their values, shapes and strides stay what they are; where they lie in memory changes once. So does the
+    place of their gradients: `.grad` of each is a view of one block, too.
     """
 
-    def __init__(self, model: nn.Module, optimizer: Optimizer) -> None:
-        self._model, self._optimizer = model, optimizer
+    def __init__(self, optimizer: Optimizer) -> None:
+        self._optimizer = optimizer
+        self._identity: list[tuple[int, int]] = []
+        self.lay_out()
+
+    def lay_out(self) -> None:
+        """Lay the parameters side by side, unless they lie so already.
+
+        They no longer do if somebody gave one of them new memory (`model.to`), or added some. ValueError if
+        two of them are in one place.
+        """
+        parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
+        if self._identity == _identity(parameters):
+            return
+        _refuse_shared_memory(parameters)
+        self.storage = Storage(parameters)
+        self._blocks = self.storage.gather([p.detach() for p in parameters])
+        for parameter, view in zip(parameters, self.storage.views(self._blocks), strict=True):
+            parameter.data = view
+        self._gradient = tuple(torch.empty_like(block) for block in self._blocks)
+        self._gradients = self.storage.views(self._gradient)
+        self._identity = _identity(parameters)
 
     @property
     def parameters(self) -> list[Tensor]:
         """All parameters of the base optimizer, frozen ones included."""
-        return [p for group in self._optimizer.param_groups for p in group["params"]]
+        return self.storage.parameters
 
     @property
     def device(self) -> torch.device:
         """The device of the first parameter."""
         return self.parameters[0].device
 
-    def trainable(self) -> Vector:
-        """The parameters themselves; None where frozen."""
-        return [p if p.requires_grad else None for p in self.parameters]
+    def trainable(self) -> Present:
+        """Which parameters are not frozen."""
+        return tuple([p.requires_grad for p in self.parameters])
 
-    def values(self) -> Vector:
-        """The parameters without their history; None where frozen."""
-        return [p.detach() if p.requires_grad else None for p in self.parameters]
+    def theta(self) -> Vector:
+        """The weights themselves, not a copy."""
+        return Vector(self._blocks, self.trainable(), self.storage)
 
-    def copy(self) -> Vector:
+    def copy(self) -> tuple[Tensor, ...]:
         """A copy of the values, for `restore`."""
-        return copied(self.values())
+        return tuple(block.clone() for block in self._blocks)
 
-    @torch.no_grad()
-    def restore(self, saved: Vector) -> None:
+    def restore(self, saved: tuple[Tensor, ...]) -> None:
         """Put a copy back, bit for bit."""
-        pairs = [(p, s) for p, s in zip(self.parameters, saved, strict=True) if s is not None]
-        if pairs:
-            torch._foreach_copy_([p for p, _ in pairs], [s for _, s in pairs])
+        for block, values in zip(self._blocks, saved, strict=True):
+            block.copy_(values)
 
     @contextmanager
-    def moved(self, saved: Vector, by: Vector) -> Iterator[None]:
+    def moved(self, saved: tuple[Tensor, ...], by: Vector) -> Iterator[None]:
         """At theta + `by`; the way back goes by the copy `saved`, because adding and subtracting drifts."""
-        moving: Vector = [s if b is not None else None for s, b in zip(saved, by, strict=True)]
-        with torch.no_grad():
-            targets = [p for p, b in zip(self.parameters, by, strict=True) if b is not None]
-            if targets:
-                torch._foreach_add_(targets, dense(by))
+        for block, step in zip(self._blocks, by.blocks, strict=True):
+            block.add_(step)
         try:
             yield
         finally:
-            self.restore(moving)
+            self.restore(saved)
 
     def hand_over(self, gradient: Vector) -> None:
-        """Make `gradient` what the base optimizer finds; whatever lay in `.grad` before is ignored."""
-        for parameter, g in zip(self.parameters, gradient, strict=True):
-            parameter.grad = g
+        """Make a copy of `gradient` what the base optimizer finds; what lay in `.grad` before is ignored."""
+        for block, values in zip(self._gradient, gradient.blocks, strict=True):
+            block.copy_(values)
+        for parameter, view, here in zip(self.parameters, self._gradients, gradient.present, strict=True):
+            wanted = view if here else None
+            if parameter.grad is not wanted:
+                parameter.grad = wanted
 
-    def versions(self) -> list[tuple[int, int, bool]]:
-        """Changes whenever the weights do: version counters, addresses, and which of them are trainable."""
-        return [(p._version, p.data_ptr(), p.requires_grad) for p in self.parameters]
+    def versions(self) -> list[tuple[int, bool]]:
+        """Changes whenever the weights do, or which of them are trainable; not when `moved` moves them."""
+        return [(p._version, p.requires_grad) for p in self.parameters]
+
+
+def _identity(parameters: list[Tensor]) -> list[tuple[int, int]]:
+    return [(id(p), p.data_ptr()) for p in parameters]
+
+
+def _refuse_shared_memory(parameters: list[Tensor]) -> None:
+    places = [p.data_ptr() for p in parameters if p.data_ptr()]
+    if len(set(places)) < len(places):
+        raise ValueError(
+            "two parameters of base_optimizer share memory; to tie weights register one Parameter under both "
+            "names: model.second = model.first"
+        )

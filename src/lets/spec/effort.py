@@ -43,11 +43,8 @@ def steps(run: RunSpec) -> int:
 
 def passes(run: RunSpec) -> float:
     """Return the expected number of passes: 1 per step for ERM, 2 for SAM, 4 for LETS (3 with reuse)."""
-    share = _perturbed(run)
-    extra = 1.0
-    if describe(run.method).radius == "learned":
-        extra = 3.0 - (run.training.val_batches == "next") + _exact(run)
-    return steps(run) * (1 + share * extra)
+    learning = 2 - (run.training.val_batches == "next") + _exact(run)
+    return steps(run) * (1 + _perturbed(run) + _learned(run) * learning)
 
 
 def measured_size(dataset: str) -> int:
@@ -62,7 +59,7 @@ def training_flops(run: RunSpec, network: Network) -> int:
     ESAM's second pass is counted in whole, though only its sharp subset is differentiated.
     """
     info, epochs = lets.data.catalogue.describe(run.dataset), run.training.epochs
-    per_step = PASS * passes(run) / steps(run) + (PRODUCT - PASS) * _exact(run) * _perturbed(run)
+    per_step = PASS * passes(run) / steps(run) + (PRODUCT - PASS) * _exact(run) * _learned(run)
     measured = info.test_size + measured_size(run.dataset)
     return round(epochs * network.flops * (per_step * info.train_size + measured))
 
@@ -110,8 +107,16 @@ def _trace_bytes(run: RunSpec) -> int:
 
 
 def _exact(run: RunSpec) -> bool:
-    """Whether every step that perturbs differentiates twice."""
+    """Whether every step on which the radius learns differentiates twice."""
     return run.hyperparameters.get("hessian") == "exact"
+
+
+def _learned(run: RunSpec) -> float:
+    """The expected share of steps on which the radius learns."""
+    if describe(run.method).radius != "learned":
+        return 0.0
+    every: int = run.hyperparameters.get("rho_every", 1)  # type: ignore[assignment]
+    return _perturbed(run) / every
 
 
 def _perturbed(run: RunSpec) -> float:

@@ -96,6 +96,7 @@ def test_parts(name, parts):
                 "hessian": "diagonal",
                 "metric": "half-squared-gap",
                 "include_lr": True,
+                "rho_every": 1,
                 "rho_bounds": (1e-6, 10.0),
                 "xi": 0.01,
                 "asam_norm": "elementwise",

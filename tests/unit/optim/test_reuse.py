@@ -37,6 +37,21 @@ def test_reuse_changes_no_number(name, network, draw):
     assert set(spent[1]) <= {4, 1}
 
 
+def test_three_passes_are_four_over_sixty_steps_of_a_moving_radius(network, draw):
+    """Parameters, radius and BatchNorm's buffers after each of 60 steps in float64, rho moving by more than 10 %."""
+    (model, three), (twin, four) = (setup(network, rho_lr=0.05) for _ in range(2))
+    batches, radii = [draw(t) for t in range(61)], [three.rho]
+    for t in range(60):
+        copies = [tuple(x.clone() for x in batches[i]) for i in (t, t + 1)]
+        passes = (three.step(model, *batches[t : t + 2]).passes, four.step(twin, *copies).passes)
+        assert passes == (3 if t else 4, 4)
+        assert torch.equal(everything(model, three)[0], everything(twin, four)[0])
+        assert three.rho == four.rho
+        radii.append(three.rho)
+    assert max(radii) / min(radii) > 1.1
+    assert model.norm.num_batches_tracked == twin.norm.num_batches_tracked == 60
+
+
 def test_passes(network, draw):
     model, method = setup(network)
     a, b = draw(0), draw(1)

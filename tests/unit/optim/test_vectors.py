@@ -1,39 +1,69 @@
-"""None is zero: sums, differences and products with entries that only one vector has."""
+"""Flat vectors against their parameters one by one; what is not present is zero."""
 
 import pytest
 import torch
 
-from lets.optim.vectors import copied, dot, minus, norm, plus, reciprocal, scaled, times
+from lets.optim.storage import Storage
+from lets.optim.vectors import Vector, joined, reciprocal
 
+PARAMETERS = [torch.zeros(2), torch.zeros(()), torch.zeros(1), torch.zeros(3)]
+STORAGE = Storage(PARAMETERS)
 A = [torch.tensor([1.0, 2.0]), torch.tensor(3.0), None, None]
 B = [torch.tensor([4.0, 5.0]), None, torch.tensor([6.0]), None]
 
 
+def vector(parts, storage=STORAGE):
+    return Vector(storage.gather(parts), tuple(x is not None for x in parts), storage)
+
+
 def numbers(v):
-    return [None if x is None else x.tolist() for x in v]
+    return [None if x is None else x.tolist() for x in v.parts()]
 
 
 def test_arithmetic():
-    assert numbers(plus(A, B)) == [[5, 7], 3, [6], None]
-    assert numbers(minus(A, B)) == [[-3, -3], 3, [-6], None]
-    assert numbers(times(A, B)) == [[4, 10], None, None, None]
-    assert numbers(scaled(A, 2.0)) == numbers(scaled(A, torch.tensor(2.0))) == [[2, 4], 6, None, None]
+    a, b = vector(A), vector(B)
+    assert numbers(a) == [[1, 2], 3, None, None]
+    assert numbers(a + b) == [[5, 7], 3, [6], None]
+    assert numbers(a - b) == [[-3, -3], 3, [-6], None]
+    assert numbers(a * b) == [[4, 10], None, None, None]
+    assert numbers(a * 2.0) == numbers(a * torch.tensor(2.0)) == [[2, 4], 6, None, None]
 
 
 def test_joint_norm_and_product():
-    assert norm(A).item() == pytest.approx(14**0.5)
-    assert dot(A, B).item() == 14
-    assert norm([None]).item() == dot([None], [None]).item() == 0
-    assert reciprocal(torch.tensor(0.0)) == 0
+    nothing = vector([None] * 4)
+    assert vector(A).norm().item() == pytest.approx(14**0.5)
+    assert vector(A).dot(vector(B)).item() == 14
+    assert nothing.norm().item() == nothing.dot(nothing).item() == 0
+    assert numbers(nothing * reciprocal(nothing.norm()) * 2.0) == [None] * 4
+    assert not (nothing * reciprocal(nothing.norm())).blocks[0].any()
     assert reciprocal(torch.tensor(4.0)) == 0.25
 
 
-def test_a_copy_shares_nothing():
-    copy = copied(A)
-    copy[0].zero_()
-    assert numbers(A) == [[1, 2], 3, None, None]
+def test_only_some_parameters():
+    v = vector(A).only((True, False, True, True))
+    assert numbers(v) == [[1, 2], None, None, None]
+    assert v.norm().item() == pytest.approx(5**0.5)
+    assert v.only((True, True, True, True)) is v
 
 
-def test_low_precision_is_scaled_in_single_precision():
-    x = torch.tensor([1.0], dtype=torch.bfloat16)
-    assert scaled([x], torch.tensor(0.333251953125))[0].dtype == torch.bfloat16
+def test_one_by_one():
+    taken = vector(A).one_by_one()
+    assert [v.norm().item() for v in taken] == pytest.approx([5**0.5, 3, 0, 0])
+    assert numbers(joined(taken)) == numbers(vector(A))
+
+
+def test_low_precision_keeps_the_scalar_and_sums_in_single_precision():
+    ones = torch.ones(1001, dtype=torch.bfloat16)  # which has no 1001
+    v = vector([ones], Storage([ones]))
+    assert v.dot(v).item() == 1001
+    assert v.norm().item() == pytest.approx(1001**0.5, rel=1e-6)
+    scaled = v * torch.tensor(0.333251953125)
+    assert scaled.blocks[0].dtype == torch.bfloat16
+    assert scaled.blocks[0][0] == torch.tensor(0.333251953125).bfloat16()
+
+
+def test_long_sums_do_not_drift():
+    x = torch.full((3_000_000,), 0.01)
+    v = vector([x], Storage([x]))
+    assert v.norm().item() == pytest.approx(0.01 * 3_000_000**0.5, rel=1e-5)
+    assert v.dot(v).item() == pytest.approx(300, rel=2e-5)

@@ -1,0 +1,178 @@
+"""Weights that lie side by side in memory: for everybody else they are what they were."""
+
+import copy
+import io
+
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+import lets
+from lets.optim.storage import Storage
+
+
+def optimizer_of(model, **options):
+    return torch.optim.SGD(model.parameters(), **{"lr": 0.1, "momentum": 0.9, **options})
+
+
+def blocks(parameters):
+    return {p.untyped_storage().data_ptr() for p in parameters}
+
+
+def channels_last():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = nn.Sequential(
+            nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 1), nn.Flatten(), nn.Linear(80, 3)
+        )
+    return model.to(memory_format=torch.channels_last)
+
+
+class Losses(nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+        self.memory = torch.channels_last if network[0].weight.stride(1) == 1 else torch.contiguous_format
+
+    def forward(self, batch):
+        return nn.functional.cross_entropy(self.network(batch[0]), batch[1], reduction="none")
+
+
+def test_values_shapes_and_strides_stay_what_they_were():
+    model = channels_last()
+    twin = copy.deepcopy(model)
+    lets.create("sam", model, optimizer_of(model))
+    assert len(blocks(model.parameters())) == 1
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        assert torch.equal(p, q)
+        assert p.stride() == q.stride()
+        assert p.is_leaf
+        assert p.requires_grad
+
+
+@pytest.mark.parametrize("name", ["sam", "asam", "esam", "gsam", "looksam", "lets-asam"])
+def test_channels_last_changes_no_number(name):
+    ends = []
+    for prepared in (channels_last, lambda: channels_last().to(memory_format=torch.contiguous_format)):
+        model = Losses(prepared().double())
+        generator = torch.Generator().manual_seed(1)
+        images = torch.randn(4, 8, 3, 6, 6, generator=generator, dtype=torch.float64)
+        labels = torch.randint(0, 3, (4, 8), generator=generator)
+        method = lets.create(name, model, optimizer_of(model))
+        for t in range(3):
+            method.step(model, *[(images[i].to(memory_format=model.memory), labels[i]) for i in (t, t + 1)])
+        ends.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
+    torch.testing.assert_close(*ends, rtol=1e-9, atol=1e-12)
+
+
+def test_two_precisions_are_two_blocks_and_one_vector():
+    """The joint norm runs over both: a step of SAM by hand."""
+    a = nn.Parameter(torch.tensor([3.0], dtype=torch.float64))
+    b = nn.Parameter(torch.tensor([4.0], dtype=torch.float32))
+    model = nn.Module()
+    model.a, model.b, seen = a, b, []
+
+    def loss_fn(batch):  # L = (a^2 + b^2)/2: the gradient is (3, 4), its norm 5
+        seen.append((model.a.item(), model.b.item()))
+        return 0.5 * (model.a**2 + model.b.double() ** 2).expand(len(batch))
+
+    method = lets.create("sam", model, torch.optim.SGD([a, b], lr=0.1), rho=0.5)
+    method.step(loss_fn, torch.zeros(2, 1))
+    assert seen[1] == pytest.approx((3.3, 4.4))
+    assert (a.item(), b.item()) == pytest.approx((3 - 0.33, 4 - 0.44))
+
+
+def test_saving_and_copying(network, draw):
+    model = network(0)
+    method = lets.create("sam", model, optimizer_of(model))
+    method.step(model, draw(0))
+    file = io.BytesIO()
+    torch.save(model.state_dict(), file)
+    file.seek(0)
+    loaded = torch.load(file, weights_only=True)
+    tensors = safetensors.torch.load(safetensors.torch.save(model.state_dict()))
+    twin = copy.deepcopy(model)
+    for name, p in model.named_parameters():
+        assert torch.equal(p, loaded[name])
+        assert torch.equal(p, tensors[name])
+        assert torch.equal(p, twin.get_parameter(name))
+    assert blocks(twin.parameters()).isdisjoint(blocks(model.parameters()))
+
+
+def test_loading_weights_reaches_the_vector(network, draw):
+    """`load_state_dict` copies into the parameters, and so into the block that the next step moves."""
+    model, twin = network(0), network(1)
+    method = lets.create("sam", model, optimizer_of(model, momentum=0.0))
+    model.load_state_dict(twin.state_dict())
+    other = lets.create("sam", twin, optimizer_of(twin, momentum=0.0))
+    method.step(model, draw(0)), other.step(twin, draw(0))
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        assert torch.equal(p, q)
+
+
+@pytest.mark.parametrize("name", ["asam", "looksam", "esam", "lets-sam"])
+def test_weights_that_were_moved_are_laid_out_again(name, network, draw):
+    """Somebody gives every parameter new memory between two steps; nothing else changes."""
+    ends = []
+    for moved in (False, True):
+        model = network(0)
+        method = lets.create(name, model, optimizer_of(model))
+        for t in range(4):
+            if moved and t == 0:
+                for p in model.parameters():
+                    p.data = p.data.clone()
+            method.step(model, draw(t), draw(50 + t))
+        assert len(blocks(model.parameters())) == 1
+        ends.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
+    assert torch.equal(*ends)
+
+
+def test_a_group_that_is_added_takes_part(network, draw):
+    model, seen = network(0), []
+    optimizer = torch.optim.SGD(model.first.parameters(), lr=0.1, momentum=0.9)
+    method = lets.create("looksam", model, optimizer, rho=0.3, k=2)
+    method.step(model, draw(0))
+    optimizer.add_param_group({"params": model.last.parameters()})
+    method.step(model, draw(1))
+    start = {n: p.detach().clone() for n, p in model.named_parameters()}
+
+    def loss_fn(batch):
+        seen.append({n: p.detach().clone() for n, p in model.named_parameters()})
+        return model(batch)
+
+    method.step(loss_fn, draw(2))
+    moved = torch.sqrt(sum(((seen[1][n] - start[n]) ** 2).sum() for n in start))
+    assert moved.item() == pytest.approx(0.3, rel=1e-12)
+    assert not torch.equal(seen[1]["last.weight"], start["last.weight"])
+
+
+def test_gradients_can_be_cleared_in_either_way(network, draw):
+    ends = []
+    for clear in (lambda o: None, lambda o: o.zero_grad(), lambda o: o.zero_grad(set_to_none=False)):
+        model = network(0)
+        optimizer = optimizer_of(model)
+        method = lets.create("sam", model, optimizer)
+        for t in range(3):
+            method.step(model, draw(t))
+            clear(optimizer)
+        ends.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
+    assert torch.equal(ends[0], ends[1])
+    assert torch.equal(ends[0], ends[2])
+
+
+def test_memory_with_gaps_is_closed_up():
+    wide = torch.arange(12.0).view(3, 4)
+    odd = [wide[:, :2], wide.t(), torch.tensor(7.0).expand(2, 2), torch.empty(0, 3)]
+    storage = Storage(odd)
+    for given, found in zip(odd, storage.views(storage.gather(odd)), strict=True):
+        assert torch.equal(given, found)
+    assert [len(block) for block in storage.gather(odd)] == [6 + 12 + 4]
+
+
+def test_two_parameters_in_one_place_are_refused():
+    """Laid out, they would no longer be tied; one Parameter under two names stays tied."""
+    model = nn.utils.skip_init(nn.Linear, 3, 3, bias=False)
+    model.second = nn.Parameter(model.weight.data)
+    with pytest.raises(ValueError, match=r"share memory.*one Parameter"):
+        lets.create("sam", model, optimizer_of(model))

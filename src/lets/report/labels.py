@@ -14,6 +14,7 @@ _FIELDS = {
     "method": "Method",
     "metric": "Generalization metric",
     "rho": "Perturbation radius ρ",
+    "rho_every": "Radius learns every",
 }
 _OBJECTIVES = {
     "validation-loss": "Validation loss",
@@ -66,4 +67,5 @@ _NAMING: dict[str, Callable[[str], str]] = {
     "method": _method_title,
     "noise": _noise_title,
     "metric": lambda name: _OBJECTIVES.get(name, name),
+    "rho_every": lambda k: "step" if k == "1" else f"{k} steps",
 }

@@ -14,7 +14,7 @@ def build_optimizer(model: torch.nn.Module, spec: Optimizer) -> torch.optim.Opti
     """Return the base optimizer; weight decay acts on every parameter, as in all public code (methods of SAM)."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     settings = spec.model_dump(exclude={"name"})
-    if all(parameter.is_cuda for parameter in parameters):
+    if not any(parameter.is_meta for parameter in parameters):
         settings["fused"] = True  # one kernel for all weights
     if isinstance(spec, Sgd):
         return torch.optim.SGD(parameters, **settings)

@@ -4,7 +4,7 @@ PYTHON ?= python3
 ENV := .venv
 ACTIVATE := . $(ENV)/bin/activate
 
-.PHONY: demo test lint format shell report image lock clean
+.PHONY: demo test lint format shell report bench peers image lock clean
 
 demo: $(ENV)/installed          ## every table and figure on embedded data
 	@$(ACTIVATE) && (snakemake --dry-run 2>/dev/null | grep "Nothing to be done" \
@@ -29,6 +29,13 @@ shell: $(ENV)/installed         ## a shell in which lets, snakemake and dvc work
 
 report: $(ENV)/installed        ## Snakemake's own report: provenance and run times of every job
 	@$(ACTIVATE) && snakemake --report work/snakemake-report.html
+
+bench: $(ENV)/installed peers   ## every benchmark that needs no GPU, then docs/speed.md: about an hour of a quiet machine
+	@$(ACTIVATE) && lets bench all; code=$$?; lets bench --page && exit $$code
+
+peers: $(ENV)/installed         ## other people's optimizers, which `lets bench peers` compares ours with
+	$(ENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps --upgrade --target work/peers \
+		--requirement benchmarks/peers/requirements.txt
 
 image:                          ## containers/lets.sif, which --use-singularity runs in
 	@containers/build

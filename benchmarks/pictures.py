@@ -1,16 +1,16 @@
-"""How many pictures a second the pipeline of ImageNet reads: `python -m benchmarks.pictures`.
+"""How many pictures a second the pipeline of ImageNet reads.
 
 The pictures are JPEGs of ImageNet's usual size, cut from scikit-learn's two photographs, and lie in the page cache:
 decoding is measured, not the disk. First one core's work in its own processor seconds, which other processes on
-the machine do not change: ours, and Pillow with torchvision's transforms on its images, as torchvision's own
+the machine change less: ours, and Pillow with torchvision's transforms on its images, as torchvision's own
 recipe has it. Then batches by the clock, one row for each number of workers.
 """
 
-import argparse
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from statistics import median
 from time import perf_counter, process_time
 
 import torch
@@ -25,15 +25,38 @@ from lets.data.index import Picture
 from lets.data.pictures import Pictures
 from lets.data.readers import Readers
 
-from .result import FOLDER, Row, report
+from .measure import AGAIN, Action, interleave, rounded
+from .problem import clock
+from .result import Conditions, Findings, Row
 
-DIFFERENT = 64
-SIZE = (500, 375)  # ImageNet's most frequent one
-TEXT = """\
-{pictures} JPEGs of {size[0]}×{size[1]} pixels ({kilobytes:.0f} kB each), pictures a second. `train`: RandomResizedCrop
-and flip; `test`: the shorter side to 256, the centre 224. `one core`: decoded and cut, in processor seconds.
-`workers`: batches of {batch_size}, normalised on {device}, by the clock, after one batch of warm-up; whatever else
-the machine does slows them down."""
+HOW = """\
+JPEGs of {size[0]}×{size[1]} pixels ({kilobytes:.0f} kB each) in the page cache. *train*: RandomResizedCrop
+and flip; *test*: the shorter side to 256, the centre 224. One core: {different} pictures decoded and cut,
+in processor seconds; Pillow is torchvision's own recipe. Workers: {rounds} batches of {batch} by the clock
+after one of warm-up, normalised on the device, a process for each; whatever else the machine does slows
+them down."""
+DIFFERENT, SIZE = 64, (500, 375)  # ImageNet's most frequent size
+PILLOW = "one core, Pillow, train"
+
+
+def measure(given: Conditions) -> Findings:
+    """One core's work, ours and Pillow's, then two rows for each number of workers."""
+    warnings.filterwarnings("ignore", message="The image decoding", category=DeprecationWarning)
+    device, batch = given.place, 16 if given.quick else 256
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        different = write_pictures(folder)
+        times = interleave(one_core(folder, different), PILLOW, given.rounds, process_time)
+        rows: list[Row] = [
+            times.row(title, PILLOW, pictures_per_second=_rate(DIFFERENT, median(times.seconds[title])))
+            for title in times.seconds
+            if not title.endswith(AGAIN)
+        ]
+        for count in (0, 1) if given.quick else (0, 1, 2):
+            rows += by_workers(folder, different, count, batch, given.rounds, device)
+        kilobytes = sum(picture.bytes for picture in different) / DIFFERENT / 1e3
+    how = HOW.format(size=SIZE, kilobytes=kilobytes, different=DIFFERENT, rounds=given.rounds, batch=batch)
+    return Findings(how, rows, [times.control()])
 
 
 def write_pictures(folder: Path) -> list[Picture]:
@@ -48,17 +71,15 @@ def write_pictures(folder: Path) -> list[Picture]:
     return pictures
 
 
-def rate(batches: Iterable[tuple[torch.Tensor, torch.Tensor]], device: torch.device) -> float:
-    """Pictures a second, from the second batch on."""
-    count, start = 0, 0.0
-    for number, (_, y) in enumerate(batches):
-        if number == 0:
-            start = perf_counter()
-        else:
-            count += len(y)
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return count / (perf_counter() - start)
+def one_core(folder: Path, pictures: list[Picture]) -> dict[str, Action]:
+    """Decode all of them in this process: ours and Pillow's, as for training and as for testing."""
+    paths = tuple(str(folder / picture.path) for picture in pictures)
+    lengths = tuple(picture.bytes for picture in pictures)
+    return {
+        f"one core, {reader}, {kind}": _reading(read, Request(paths, lengths, seeds, 224))
+        for kind, seeds in (("train", tuple(range(len(pictures)))), ("test", None))
+        for reader, read in (("Pillow", by_pillow), ("ours", decode))
+    }
 
 
 def by_pillow(request: Request) -> None:
@@ -69,63 +90,46 @@ def by_pillow(request: Request) -> None:
         F.pil_to_tensor((train if request.seeds else test)(Image.open(path).convert("RGB")))
 
 
-def one_core(read: Callable[[Request], object], folder: Path, pictures: list[Picture], rounds: int) -> Row:
-    """Pictures per processor second of this process."""
-    paths = tuple(str(folder / picture.path) for picture in pictures)
-    lengths = tuple(picture.bytes for picture in pictures)
-    found = {}
-    for kind, seeds in (("train", tuple(range(len(pictures)))), ("test", None)):
-        request = Request(paths, lengths, seeds, 224)
-        read(request)
-        start = process_time()
-        for _ in range(rounds):
-            read(request)
-        found[kind] = round(rounds * len(pictures) / (process_time() - start))
-    return {"reader": f"one core, {'Pillow' if read is by_pillow else 'ours'}", **found}
-
-
-def rows(folder: Path, batch_size: int, batches: int, workers: list[int], device: torch.device) -> list[Row]:
-    """One core's work, ours and Pillow's, then one row for each number of workers."""
-    info, different = describe("imagenet"), write_pictures(folder)
-    pictures = (different * (batch_size * batches // DIFFERENT + 1))[: batch_size * batches]
-    found = [one_core(read, folder, different, batches) for read in (by_pillow, decode)]
-    for count in workers:
-        loader = Pictures(
-            folder,
-            pictures,
-            side=224,
-            readers=Readers(count, pin=device.type == "cuda"),
-            batch_size=batch_size,
-            mean=info.mean,
-            std=info.std,
-            augmentation="crop-flip",
-            device=device,
-        )
-        rates = {"train": rate(loader.epoch(0), device), "test": rate(loader.plain(), device)}
-        found.append({"reader": f"{count} workers", **{kind: round(value) for kind, value in rates.items()}})
-        print(found[-1], flush=True)
-    return found
-
-
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    options.add_argument("--device", type=torch.device, default=torch.device("cpu"))
-    options.add_argument("--batch-size", type=int, default=256)
-    options.add_argument("--batches", type=int, default=9)
-    options.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
-    options.add_argument("--threads", type=int, default=1)
-    options.add_argument("--folder", type=Path, default=FOLDER)
-    given = options.parse_args()
-    torch.set_num_threads(given.threads)
-    warnings.filterwarnings("ignore", message="The image decoding", category=DeprecationWarning)
-    with tempfile.TemporaryDirectory() as folder:
-        table = rows(Path(folder), given.batch_size, given.batches, given.workers, given.device)
-        kilobytes = sum(path.stat().st_size for path in Path(folder).iterdir()) / DIFFERENT / 1e3
-    text = TEXT.format(
-        pictures=DIFFERENT, size=SIZE, kilobytes=kilobytes, batch_size=given.batch_size, device=given.device
+def by_workers(
+    folder: Path, different: list[Picture], count: int, batch: int, rounds: int, device: torch.device
+) -> list[Row]:
+    """Pictures a second with a number of worker processes, for training and for testing."""
+    pictures = (different * (batch * (rounds + 1) // DIFFERENT + 1))[: batch * (rounds + 1)]
+    info = describe("imagenet")
+    loader = Pictures(
+        folder,
+        pictures,
+        side=224,
+        readers=Readers(count, pin=device.type == "cuda"),
+        batch_size=batch,
+        mean=info.mean,
+        std=info.std,
+        augmentation="crop-flip",
+        device=device,
     )
-    report("pictures", given.device, text, table, given.folder)
+    found = {"train": seconds_of(loader.epoch(0), device), "test": seconds_of(loader.plain(), device)}
+    return [
+        {
+            "variant": f"{count} workers, {kind}",
+            "pictures_per_second": _rate(batch * rounds, seconds),
+            "seconds": rounded(seconds),
+        }
+        for kind, seconds in found.items()
+    ]
 
 
-if __name__ == "__main__":
-    main()
+def seconds_of(batches: Iterable[tuple[torch.Tensor, torch.Tensor]], device: torch.device) -> float:
+    """Seconds from the end of the first batch on."""
+    now, start = clock(device), perf_counter()
+    for number, _ in enumerate(batches):
+        if number == 0:
+            start = now()
+    return now() - start
+
+
+def _reading(read: Callable[[Request], object], request: Request) -> Action:
+    return lambda _: read(request)
+
+
+def _rate(pictures: int, seconds: float) -> int:
+    return round(pictures / seconds)

@@ -1,18 +1,24 @@
-"""What the benchmarks train: a network for CIFAR on random images, or a small one that takes no time."""
+"""What the benchmarks train: a network on random images, with its base optimizer and its batches."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 import lets
+from lets.models.resnet import ResNet
 from lets.optim import Method
 from lets.spec.training import Precision
 from lets.train.device import autocast, placed
 
 Batch = tuple[Tensor, Tensor]
+CIFAR, DIGITS, CLASSES = (3, 32, 32), (1, 8, 8), 10
+POOL = 16
+"""how many batches there are; after them they come again"""
 
 
 @dataclass(frozen=True)
@@ -24,65 +30,95 @@ class Settings:
     compile: bool = False
 
     def __str__(self) -> str:
-        return " ".join(
-            [self.precision, *(name for name in ("channels_last", "compile") if getattr(self, name))]
-        )
+        names = [name for name in ("channels_last", "compile") if getattr(self, name)]
+        return " ".join([self.precision, *names])
 
 
-@dataclass(frozen=True)
+def tiny() -> nn.Module:
+    """Eleven tensors: three convolutions of 8 channels with BatchNorm, and a linear head; for images of 8 × 8."""
+    layers: list[nn.Module] = []
+    for inputs, stride in ((1, 1), (8, 2), (8, 2)):
+        layers += [nn.Conv2d(inputs, 8, 3, stride, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU()]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, CLASSES))
+
+
+def resnet8() -> nn.Module:
+    """ResNet-8 for CIFAR: one basic block in each of three stages, 78,042 parameters."""
+    return ResNet(CLASSES, CIFAR, widths=(16, 32, 64), blocks=(1, 1, 1), shortcut="projection")
+
+
+NETWORKS: dict[str, Callable[[], nn.Module]] = {"tiny": tiny, "resnet8": resnet8}
+"""those that the catalogue of architectures does not have"""
+
+
+TITLES = {
+    "tiny": "The tiny network (11 tensors: 3 convolutions of 8 channels with BatchNorm, a linear head) on 8×8 images",
+    "resnet8": "ResNet-8 (78,042 parameters) on 3×32×32 images",
+}
+
+
 class Problem:
     """A model, its base optimizer and its batches; equal arguments give equal numbers on every device."""
 
-    model: nn.Module
-    optimizer: torch.optim.SGD
-    batch_size: int
-    device: torch.device
-    settings: Settings = Settings()
-    forward: Any = field(default=None)
-    """the model, or what torch.compile made of it"""
-
-    @classmethod
-    def make(
-        cls,
-        device: torch.device,
+    def __init__(
+        self,
+        architecture: str,
         batch_size: int,
-        architecture: str = "resnet18",
+        device: torch.device,
         dtype: torch.dtype = torch.float32,
         settings: Settings = Settings(),
-    ) -> "Problem":
-        """Weights are drawn on the CPU; the learning rate is small, because random labels are not learned."""
+    ) -> None:
         torch.manual_seed(0)
-        model = placed(lets.models.create(architecture, classes=10).to(dtype), device, settings.channels_last)
-        fused = {"fused": True} if device.type == "cuda" else {}
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, **fused)
-        forward = torch.compile(model) if settings.compile else model
-        return cls(model, optimizer, batch_size, device, settings, forward)
+        network = NETWORKS[architecture]() if architecture in NETWORKS else lets.models.create(architecture)
+        self.model = placed(network.to(dtype), device, settings.channels_last)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), **SGD)
+        self.batch_size, self.device, self.dtype, self.settings = batch_size, device, dtype, settings
+        self._image = DIGITS if architecture == "tiny" else CIFAR
+        self._forward = torch.compile(self.model) if settings.compile else self.model
 
-    def method(self, name: str) -> Method:
-        """A method with its defaults; LookSAM perturbs every other step, so that few steps show both kinds."""
-        options: dict[str, Any] = {"k": 2} if "k" in lets.describe(name).hyperparameters else {}
-        return lets.create(name, self.model, self.optimizer, total_steps=100, **options)
+    def method(self, name: str, **given: Any) -> Method:
+        """A method with its defaults, but for what is given."""
+        return lets.create(name, self.model, self.optimizer, total_steps=100, **given)
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy of each sample, [n]."""
+        if self.settings.precision != "bfloat16":
+            return F.cross_entropy(self._forward(batch[0]), batch[1], reduction="none")
         with autocast(self.settings.precision, self.device):
-            logits = self.forward(batch[0])
-        if self.settings.precision == "bfloat16":
-            logits = logits.float()
-        return nn.functional.cross_entropy(logits, batch[1], reduction="none")
+            logits = self._forward(batch[0])
+        return F.cross_entropy(logits.float(), batch[1], reduction="none")
 
-    def pairs(self, next_validates: bool = False) -> Iterator[tuple[Batch, Batch]]:
-        """Training and validation batches without end; `next_validates`: a step validates on its successor's."""
+    def one_pass(self, batch: Batch) -> None:
+        """The unit of all costs: forward and backward, nothing else."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.loss(batch).mean().backward()
+
+    def pairs(self, next_validates: bool = False) -> list[tuple[Batch, Batch]]:
+        """Training and validation batches, to be used in a circle.
+
+        `next_validates`: a step validates on the batch of the next one.
+        """
         generator = torch.Generator().manual_seed(1)
-        dtype = next(self.model.parameters()).dtype
-        following = self._draw(generator, dtype)
-        while True:
-            batch = following
-            following = self._draw(generator, dtype)
-            yield batch, following if next_validates else self._draw(generator, dtype)
+        train = [self._draw(generator) for _ in range(POOL)]
+        validation = train[1:] + train[:1] if next_validates else [self._draw(generator) for _ in train]
+        return list(zip(train, validation, strict=True))
 
-    def _draw(self, generator: torch.Generator, dtype: torch.dtype) -> Batch:
-        images = torch.randn(self.batch_size, 3, 32, 32, generator=generator)
-        labels = torch.randint(10, (self.batch_size,), generator=generator)
+    def _draw(self, generator: torch.Generator) -> Batch:
+        images = torch.randn(self.batch_size, *self._image, generator=generator)
+        labels = torch.randint(CLASSES, (self.batch_size,), generator=generator)
         memory = torch.channels_last if self.settings.channels_last else torch.contiguous_format
-        return images.to(self.device, dtype, memory_format=memory), labels.to(self.device)
+        return images.to(self.device, self.dtype, memory_format=memory), labels.to(self.device)
+
+
+SGD: dict[str, Any] = {"lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "fused": True}
+"""of every base optimizer, ours and others'; the learning rate is small, because random labels are not learned"""
+
+
+def clock(device: torch.device) -> Callable[[], float]:
+    """Seconds, when the device has done what it was given."""
+
+    def synchronised() -> float:
+        torch.cuda.synchronize(device)
+        return perf_counter()
+
+    return synchronised if device.type == "cuda" else perf_counter

@@ -1,39 +1,111 @@
-"""The result of a benchmark: one table with the facts of its machine, as csv and as md."""
+"""What a benchmark is asked, and what it leaves: one JSON file with the facts of its machine."""
 
-import csv
-from collections.abc import Mapping, Sequence
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import torch
-
+from lets.records.files import write_json
 from lets.records.provenance import machine
 
-FOLDER = Path(__file__).parent / "results"
-Row = Mapping[str, str | int | float | bool]
+if TYPE_CHECKING:
+    import torch
+
+    from .catalogue import Benchmark
+
+FOLDER = Path("benchmarks/results")
+TOLERANCE = 0.02
+"""how far from 1 the ratio of a variant to itself may be"""
+
+Row = dict[str, str | int | float | bool]
 
 
-def device_name(device: torch.device) -> str:
-    """The GPU's name, or "cpu"."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+@dataclass(frozen=True)
+class Conditions:
+    """How a benchmark is made. `quick`: small and short, to see that it works; its numbers mean nothing."""
+
+    rounds: int
+    device: str = "cpu"
+    threads: int = 1
+    quick: bool = False
+    params: Path = Path("params/demo.yaml")
+
+    @property
+    def place(self) -> "torch.device":
+        """The device for torch, which from now on computes with `threads` threads."""
+        import torch
+
+        from lets.train.device import choose_device
+
+        torch.set_num_threads(self.threads)
+        return choose_device(self.device)
+
+    @property
+    def device_name(self) -> str:
+        """The GPU's name, or `cpu`."""
+        if self.device == "cpu":
+            return "cpu"
+        from lets.train.device import device_name
+
+        return device_name(self.place)
 
 
-def markdown(rows: Sequence[Row]) -> str:
-    """A table whose columns are the keys of the first row."""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(map(str, row.values()) for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+@dataclass(frozen=True)
+class Findings:
+    """What was measured: `how` in words, one row a variant, and the controls: each a variant against itself.
+
+    `wrong` says what else makes it invalid. Checks that time nothing have no control (`timed=False`).
+    """
+
+    how: str
+    rows: Sequence[Row]
+    controls: Sequence[Row] = ()
+    wrong: Sequence[str] = ()
+    timed: bool = True
+
+    def doubts(self) -> list[str]:
+        """Why the result is not valid; empty if it is."""
+        unlike = [
+            f"{row['variant']} against itself: {row['ratio']}"
+            for row in self.controls
+            if round(abs(float(row["ratio"]) - 1), 4) > TOLERANCE
+        ]
+        missing = ["no variant was measured against itself"] if self.timed and not self.controls else []
+        return [*self.wrong, *missing, *unlike]
 
 
-def report(name: str, device: torch.device, text: str, rows: Sequence[Row], folder: Path = FOLDER) -> None:
-    """Print the table and leave it in `folder` as NAME-DEVICE.csv and NAME-DEVICE.md."""
-    folder.mkdir(parents=True, exist_ok=True)
-    stem = folder / f"{name}-{device_name(device).lower().replace(' ', '-')}"
-    facts = {**machine(device_name(device), torch.get_num_threads()), "torch": torch.__version__}
-    described = "\n".join(f"- {fact}: {value}" for fact, value in facts.items() if value is not None)
-    page = f"# {name}\n\n{text}\n\n{markdown(rows)}\n\n{described}\n"
-    stem.with_suffix(".md").write_text(page)
-    with stem.with_suffix(".csv").open("w", newline="") as file:
-        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
-    print(page)
-    print(f"written: {stem}.csv and {stem}.md")
+def place_of(benchmark: "Benchmark", given: Conditions) -> Path:
+    """Where the result goes by default; what is quick is no result, and stays out of the committed ones."""
+    folder = Path("work/benchmarks") if given.quick else FOLDER
+    return folder / f"{benchmark.name}-{given.device_name.lower().replace(' ', '-')}.json"
+
+
+def write_result(path: Path, benchmark: "Benchmark", given: Conditions, findings: Findings) -> None:
+    """Write the result file; its facts are those of this machine, its date is today's."""
+    facts = {**machine(given.device_name, given.threads), "cores": len(os.sched_getaffinity(0))}
+    write_json(
+        path,
+        {
+            "name": benchmark.name,
+            "question": benchmark.question,
+            "how": " ".join(findings.how.split()),
+            "valid": not findings.doubts(),
+            "doubts": findings.doubts(),
+            "quick": given.quick,
+            "rounds": given.rounds,
+            "date": datetime.now(UTC).date().isoformat(),
+            "machine": {key: value for key, value in facts.items() if value is not None}
+            | {"torch": version("torch")},
+            "variants": list(findings.rows),
+            "controls": list(findings.controls),
+        },
+    )
+
+
+def read_results(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
+    """Every committed result by the name of its file, without the suffix."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}

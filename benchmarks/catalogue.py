@@ -1,0 +1,88 @@
+"""The benchmarks by name, each with the question that it answers. To add one: a file, and a row here.
+
+The file has a function `measure(given: Conditions) -> Findings`. Nothing heavy is imported here.
+"""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pkgutil import resolve_name
+from typing import Any
+
+from lets.errors import SpecError
+
+from .result import Conditions, Findings
+
+__all__ = ["BENCHMARKS", "Benchmark", "chosen"]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One row: `function` is "module:function" in this package, `rounds` the number by default.
+
+    `device` is where it means something: what `lets bench all` leaves to a machine that has it.
+    """
+
+    name: str
+    question: str
+    function: str
+    rounds: int
+    device: str = "cpu"
+    arguments: tuple[Any, ...] = ()
+
+    def measure(self, given: Conditions) -> Findings:
+        """Import the function, and call it."""
+        found: Findings = resolve_name(f"{__package__}.{self.function}")(*self.arguments, given)
+        return found
+
+
+_ROWS = (
+    Benchmark(
+        "step-tiny",
+        "What does a step of each method cost beside its bare passes, where a pass costs next to nothing?",
+        "steps:measure",
+        400,
+        arguments=("tiny", 32),
+    ),
+    Benchmark(
+        "step-resnet8",
+        "The same on ResNet-8 at batch 128, the smallest network that anybody trains on CIFAR.",
+        "steps:measure",
+        24,
+        arguments=("resnet8", 128),
+    ),
+    Benchmark(
+        "peers", "How do our steps compare with those of other people's code?", "peers.compare:measure", 300
+    ),
+    Benchmark("lets", "What does LETS cost over SAM?", "learned_radius:measure", 16),
+    Benchmark(
+        "start", "How long does a command take to start, and what training imports?", "start:measure", 20
+    ),
+    Benchmark("matrix", "How long does it take to know the runs of a params file?", "matrix:measure", 40),
+    Benchmark("records", "How long do commands think about a thousand finished runs?", "records:measure", 5),
+    Benchmark("demo", "How busy are the cores while the demo trains?", "demo:measure", 2),
+    Benchmark("pictures", "How many JPEGs a second does ImageNet's pipeline read?", "pictures:measure", 9),
+    Benchmark("agreement", "Are the numbers of the GPU those of the CPU?", "agreement:measure", 12, "cuda"),
+    Benchmark(
+        "synchronisation", "Does a step make the host wait for the GPU?", "synchronisation:measure", 6, "cuda"
+    ),
+    Benchmark(
+        "throughput",
+        "How many images a second, and what share of the device's matrix rate is that?",
+        "throughput:measure",
+        10,
+        "cuda",
+    ),
+)
+
+BENCHMARKS = {row.name: row for row in _ROWS}
+
+
+def chosen(name: str, device: str) -> list[Benchmark]:
+    """The benchmark of this name; of `all`, those that mean something on `device`. SpecError with near names."""
+    if name == "all":
+        return [row for row in _ROWS if row.device == device]
+    if name in BENCHMARKS:
+        return [BENCHMARKS[name]]
+    near = get_close_matches(name, BENCHMARKS)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise SpecError(f"{name} – no such benchmark{hint} – choose from: {', '.join(BENCHMARKS)}, all")

@@ -1,0 +1,138 @@
+"""Our steps against other people's: first that both take the same steps, then how long."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import cycle
+
+import torch
+
+from ..measure import Times, interleave
+from ..problem import TITLES, Problem, clock
+from ..result import Conditions, Findings, Row
+from ..text import table
+from .loops import RHO, Step, find_peers, ours, plain_loop, their_gsam, their_looksam, two_step_sam
+
+HOW = """\
+{network}, batch 32, threads: {threads}; all with SGD, momentum, weight decay, fused. *a plain loop*: a bare
+pass and the optimizer's step. *davda54/sam* is written anew here (`benchmarks/peers/sam.py`), GSAM and
+LookSAM are those of pytorch_optimizer 4.1.0 with their defaults but `rho` and `k=5`, used as their
+documentation says. What is timed is `steps` steps: of LookSAM whole cycles. *its passes*: as many bare
+passes as the peer makes, counted: {passes}. Before anything is timed, both sides train a network in float64
+from the same start; how far they are apart after {steps} steps, relative to how far they went: {apart}.
+What is left: pytorch_optimizer takes the norm of the gradient in single precision, and its LookSAM adds
+1e-8 to the norm of the part that it keeps. LookSAM's norms are theirs per tensor, ours over all tensors by
+default: compared with `scope="per-tensor"`, timed with the default. The learning rate is constant on both
+sides."""
+PASSES = "its passes"
+STEPS = 20
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Ours and theirs; `steps` are timed as one. `alike` is ours as it equals theirs, up to `tolerance`."""
+
+    name: str
+    peer: str
+    ours: Callable[[Problem], Step]
+    theirs: Callable[[Problem], Step]
+    alike: Callable[[Problem], Step]
+    tolerance: float
+    steps: int = 1
+
+
+_LOOKSAM = {"rho": RHO, "k": 5}
+PAIRS = (
+    Pair("erm", "a plain loop", ours("erm"), plain_loop, ours("erm"), 1e-10),
+    Pair("sam", "davda54/sam", ours("sam", rho=RHO), two_step_sam, ours("sam", rho=RHO), 1e-10),
+    Pair("gsam", "pytorch_optimizer GSAM", ours("gsam", rho=RHO), their_gsam, ours("gsam", rho=RHO), 1e-5),
+    Pair(
+        "looksam",
+        "pytorch_optimizer LookSAM",
+        ours("looksam", **_LOOKSAM),
+        their_looksam,
+        ours("looksam", scope="per-tensor", **_LOOKSAM),
+        1e-4,
+        steps=5,
+    ),
+)
+
+
+def measure(given: Conditions) -> Findings:
+    """One row for each of ours against its peer, one for each peer against its own passes."""
+    find_peers()
+    device, rows, controls, wrong = given.place, list[Row](), list[Row](), list[str]()
+    passes, distances = dict[str, int](), dict[str, float]()
+    for pair in PAIRS:
+        passes[pair.peer], distances[pair.peer] = passes_of(pair, device), apart(pair, device)
+        if not distances[pair.peer] <= pair.tolerance:
+            wrong.append(f"{pair.name} and {pair.peer} take other steps: {distances[pair.peer]:.1e} apart")
+        times = side_by_side(pair, passes[pair.peer], given.rounds, device)
+        rows += [
+            times.row(pair.name, pair.peer, steps=pair.steps),
+            times.row(pair.peer, PASSES, steps=pair.steps),
+        ]
+        controls.append(times.control(steps=pair.steps))
+        print(*table(rows[-2:]).splitlines()[-2:], sep="\n", file=sys.stderr, flush=True)
+    how = HOW.format(
+        network=TITLES["tiny"],
+        threads=given.threads,
+        steps=STEPS,
+        passes=", ".join(f"{peer} {count}" for peer, count in passes.items()),
+        apart=", ".join(f"{peer} {distance:.0e}" for peer, distance in distances.items()),
+    )
+    return Findings(how, rows, controls, wrong)
+
+
+def apart(pair: Pair, device: torch.device) -> float:
+    """The largest difference between the weights of both sides, relative to the largest change of a weight."""
+    start = weights(Problem("tiny", 32, device, torch.float64))
+    ends = []
+    for side in (pair.alike, pair.theirs):
+        problem = Problem("tiny", 32, device, torch.float64)
+        step = side(problem)
+        for batch, _ in (problem.pairs() * STEPS)[:STEPS]:
+            step(batch)
+        ends.append(weights(problem))
+    return float((ends[0] - ends[1]).abs().max() / (ends[0] - start).abs().max())
+
+
+def weights(problem: Problem) -> torch.Tensor:
+    """All weights in one vector."""
+    return torch.cat([p.detach().flatten().clone() for p in problem.model.parameters()])
+
+
+def passes_of(pair: Pair, device: torch.device) -> int:
+    """How often the peer calls the network in `steps` steps."""
+    problem, calls = Problem("tiny", 32, device), list[int]()
+    step = pair.theirs(problem)
+    problem.model.register_forward_hook(lambda *_: calls.append(1))
+    for batch, _ in problem.pairs()[: pair.steps]:
+        step(batch)
+    return len(calls)
+
+
+def side_by_side(pair: Pair, passes: int, rounds: int, device: torch.device) -> Times:
+    """Time ours, theirs, and the bare passes of theirs."""
+    bare = Problem("tiny", 32, device)
+    variants = {
+        pair.peer: _steps(pair.theirs, pair.steps, device),
+        pair.name: _steps(pair.ours, pair.steps, device),
+        PASSES: _repeated(bare.one_pass, bare, passes),
+    }
+    return interleave(variants, pair.peer, rounds, clock(device))
+
+
+def _steps(side: Callable[[Problem], Step], count: int, device: torch.device) -> Callable[[int], None]:
+    problem = Problem("tiny", 32, device)
+    return _repeated(side(problem), problem, count)
+
+
+def _repeated(step: Step, problem: Problem, count: int) -> Callable[[int], None]:
+    batches = cycle(batch for batch, _ in problem.pairs())
+
+    def repeated(_: int) -> None:
+        for _ in range(count):
+            step(next(batches))
+
+    return repeated

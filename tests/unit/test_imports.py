@@ -191,8 +191,46 @@ def test_a_verb_starts_without_torch(verb: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_help_imports_the_command_line_alone() -> None:
+    """A fifth of a second: the package of the command line is there, none of those that the verbs need."""
+    code = (
+        "import sys; from lets.cli.main import app; app(['--help'], standalone_mode=False); "
+        "heavy = {'torch', 'numpy', 'pandas', 'scipy', 'matplotlib', 'sklearn', 'timm', 'torchvision', 'transformers', "
+        "'pydantic', 'yaml', 'safetensors', 'jinja2', 'filelock', 'asyncio', 'rich', 'snakemake', 'dvc', "
+        "'lets.spec', 'lets.records'} & set(sys.modules); "
+        "sys.exit(f'imported {heavy}' if heavy or 'typer' not in sys.modules else 0)"
+    )
+    done = python(code)
+    assert done.returncode == 0, done.stderr
+
+
+TRAINING = """
+profile: test
+device: cpu
+seeds: [0]
+training: {epochs: 1, batch_size: 512, optimizer: {name: sgd, lr: 0.1}, schedule: {name: cosine}}
+experiments: {one: {datasets: [digits], architectures: [resnet-small], methods: [erm]}}
+"""
+
+
+def test_a_training_of_images_imports_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(TRAINING)
+    verb = "import sys; from lets.cli.main import app; app(sys.argv[1:], standalone_mode=False); "
+    assert python(verb, "data", "prepare", "digits").returncode == 0
+    code = (
+        f"{verb}heavy = {{'torchvision', 'timm', 'transformers', 'tokenizers', 'sacrebleu', 'scipy', 'pandas', "
+        "'matplotlib', 'sklearn', 'sympy', 'filelock', 'lets.results', 'lets.report', 'lets.analysis', 'lets.audit', "
+        "'torch._dynamo.convert_frame', 'torch._inductor'} & set(sys.modules); "
+        "sys.exit(f'imported {heavy}' if heavy or 'torch' not in sys.modules else 0)"
+    )
+    done = python(code, "train", "--params", "params.yaml", "--run", "digits/")
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.rglob("metrics.json"))
+
+
 @pytest.mark.parametrize(
-    "module", ["lets", "lets.spec", "lets.records", "lets.results", "lets.report", "lets.audit"]
+    "module", ["lets", "lets.spec", "lets.records", "lets.results", "lets.report", "lets.audit", "lets.train"]
 )
 def test_a_package_is_imported_without_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -187,3 +188,27 @@ def test_a_second_workflow_in_the_same_folder_is_refused_while_the_first_is_aliv
     assert second.returncode == 1
     assert "cannot be locked" in second.stderr
     assert first.wait(timeout=120) == 0
+
+
+TIMERS = """
+import atexit, sys, threading
+started = []
+class Timer(threading.Timer):
+    def start(self):
+        started.append(self)
+        super().start()
+threading.Timer = Timer
+atexit.register(lambda: print(len(started), "timers"))
+from snakemake.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_snakemake_does_not_look_for_work_again_and_again(project):
+    """It would a second after every job it has started, and again after that: after n jobs, n times a second."""
+    done = project.run(
+        sys.executable, "-c", TIMERS, "--cores", "1", "data/processed/digits/symmetric-40.json",
+        "--configfile", "params/tiny.yaml",
+    )  # fmt: skip
+    assert (project.folder / "data/processed/digits/symmetric-40.json").is_file()
+    assert "0 timers" in done.stdout.splitlines()

@@ -33,10 +33,10 @@ def sharpness(run: RunId, params: ParamsFile = DEMO, device: Device = "", thread
 
 def _analyse(kind: str, run: str, params: Path, device: str, threads: int) -> None:
     """Compute with the settings of the table or figure that shows the run."""
-    from lets.cli.gpu_locks import take_gpus
     from lets.errors import SpecError
     from lets.spec import Layout, expand, load_params
     from lets.spec.params import ANALYSES
+    from lets.train.startup import leave_out_the_compiler, without_garbage_collection
 
     content = load_params(params)
     matrix = expand(content)
@@ -48,12 +48,16 @@ def _analyse(kind: str, run: str, params: Path, device: str, threads: int) -> No
 
     wanted = device or content.device
     if wanted == "cuda":
+        from lets.cli.gpu_locks import take_gpus
+
         take_gpus(1)
 
-    from lets.analysis import COMPUTE
-    from lets.records.files import write_text
-    from lets.train.device import choose_device, compute_deterministically
+    with without_garbage_collection():
+        from lets.analysis import COMPUTE
+        from lets.records.files import write_text
+        from lets.train.device import choose_device, compute_deterministically
 
+    leave_out_the_compiler()
     place = choose_device(wanted)
     compute_deterministically(threads)
     layout = Layout(content.profile)

@@ -32,21 +32,25 @@ def train(
 
     Example: lets train --run digits/clean/resnet-small/lets-sam/seed-0
     """
-    from lets.cli import gpu_locks, torchrun
+    from lets.cli import torchrun
     from lets.errors import DivergenceError
     from lets.records.progress import progress
     from lets.spec import Layout, expand, load_params
+    from lets.train.startup import without_garbage_collection
 
     chosen = load_params(params)
     matrix, layout = expand(chosen), Layout(chosen.profile)
     spec, place = matrix.find(run), device or chosen.device
     if not torchrun.here():
         if place == "cuda":
-            gpu_locks.take_gpus(spec.training.ranks)
+            from lets.cli.gpu_locks import take_gpus
+
+            take_gpus(spec.training.ranks)
         if spec.training.ranks > 1:
             sys.exit(torchrun.start(spec.training.ranks, threads))
 
-    from lets.train import train_run
+    with without_garbage_collection():
+        from lets.train import train_run
 
     with _lines(log) as lines:
 

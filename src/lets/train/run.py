@@ -18,7 +18,7 @@ from lets.spec import Layout, RunSpec
 from lets.train.data import RunData
 from lets.train.device import choose_device, compute_deterministically, device_name, peak_memory_mib
 from lets.train.ranks import Ranks
-from lets.train.startup import leave_out_the_compiler
+from lets.train.startup import leave_out_the_compiler, without_garbage_collection
 from lets.train.state import load_state, save_state
 from lets.train.training import Training
 
@@ -34,7 +34,8 @@ def train_run(spec: RunSpec, layout: Layout, device: str, threads: int, on_epoch
     record = RunRecord.at(layout, spec.id)
     if record.status in (Status.FINISHED, Status.DIVERGED):
         return record.metrics
-    job = _Job(spec, layout, choose_device(device), threads)
+    with without_garbage_collection():
+        job = _Job(spec, layout, choose_device(device), threads)
     try:
         return job.run(on_epoch)
     finally:

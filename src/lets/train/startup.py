@@ -1,16 +1,19 @@
-"""Start without torch's compiler: a training that compiles nothing should not wait a second for it.
+"""Start without torch's compiler, and without a search for garbage: a run of two seconds should not wait for them.
 
-`torch.optim` imports `torch._dynamo` at the first step only to tell it not to compile, and torchvision, which
-timm needs, to ask it whether it could. In a matrix of short runs that import is a fifth of all the time.
+`torch.optim` imports `torch._dynamo` at the first step only to tell it not to compile, and torchvision, which timm
+needs, to ask it whether it could: a second. Python looks for garbage among all that it imports, again and again, and
+once more at its end: half a second. Importing this file does not import torch.
 """
 
+import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 from typing import Any, TypeVar
 
-import torch
+__all__ = ["leave_out_the_compiler", "without_garbage_collection"]
 
 NAMES = ("torch._dynamo", "torch._dynamo.utils")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -48,6 +51,20 @@ class _StandIn(ModuleType):
 def leave_out_the_compiler() -> None:
     """Put the stand-in in place, unless the compiler is there already."""
     if NAMES[0] not in sys.modules:
+        import torch
+
         for name in NAMES:
             sys.modules[name] = _StandIn(name)
         torch._dynamo = sys.modules[NAMES[0]]
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Import, or build what stays: there is none among it."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()

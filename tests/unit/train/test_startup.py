@@ -1,7 +1,12 @@
-"""The compiler is left out of a training, and comes when it is called."""
+"""The compiler is left out of a training, and comes when it is called; nobody looks for garbage among imports."""
 
+import gc
 import subprocess
 import sys
+
+import pytest
+
+from lets.train.startup import without_garbage_collection
 
 
 def run(code: str) -> None:
@@ -69,4 +74,47 @@ def test_one_that_is_there_stays():
         "import torch._dynamo, sys; real = sys.modules['torch._dynamo']\n"
         + STEP
         + "assert torch._dynamo is real"
+    )
+
+
+def collections():
+    return sum(generation["collections"] for generation in gc.get_stats())
+
+
+def test_what_is_imported_is_not_searched_for_garbage():
+    before = collections()
+    with without_garbage_collection():
+        kept = [[] for _ in range(50 * gc.get_threshold()[0])]
+        assert collections() == before
+    assert gc.isenabled()
+    more = [[] for _ in kept]
+    assert collections() > before, "the same outside is searched"
+    assert len(more) == len(kept)
+
+
+def test_an_import_that_fails_leaves_the_search_on():
+    with pytest.raises(ImportError), without_garbage_collection():
+        raise ImportError("no such package")
+    assert gc.isenabled()
+
+
+def test_who_has_turned_it_off_finds_it_off():
+    gc.disable()
+    try:
+        with without_garbage_collection():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_the_command_line_ends_without_a_search():
+    run(
+        """
+import atexit, gc, os, sys
+from lets.cli.main import main
+sys.argv = ["lets", "list", "methods"]
+atexit.register(lambda: gc.get_freeze_count() > len(gc.get_objects()) or os._exit(1))
+main()
+"""
     )

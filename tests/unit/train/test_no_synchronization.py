@@ -1,0 +1,66 @@
+"""Between two epochs a training never waits for the device, shown without one: the meta device has no numbers.
+
+Whatever reads one on the host raises there: `item`, `float`, `bool`, a copy to the CPU, a mask as index.
+"""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+
+from lets.optim import guard
+from lets.train import training
+from lets.train.data import RunData
+from lets.train.evaluation import Evaluation, evaluate
+from lets.train.ranks import Ranks
+from lets.train.training import Training
+
+META = torch.device("meta")
+
+
+class NoVerdict:
+    """Stands in for the one copy to the host, which a GPU makes in the background."""
+
+    def __init__(self, step, rho, quantities):
+        pass
+
+    def raise_if_diverged(self):
+        pass
+
+
+@dataclass(frozen=True)
+class Host(Ranks):
+    """Where an evaluation ends: its sums, still on the device, are added up over the ranks and read."""
+
+    def sum(self, values):
+        assert values.device == META
+        return torch.tensor([30.0, 5.0, 20.0])
+
+
+def on_meta(spec, layout):
+    return Training(spec, RunData.read(spec, layout, META), META)
+
+
+@pytest.mark.parametrize("augmentation", ["none", "crop-flip-cutout"])
+@pytest.mark.parametrize("method", ["erm", "lets-sam", "looksam"])
+def test_a_stretch_of_steps_reads_no_number(layout, make_run, monkeypatch, method, augmentation):
+    monkeypatch.setattr(guard, "Readings", NoVerdict)
+    monkeypatch.setattr(training, "STRETCH", 4)
+    here = on_meta(make_run(method, training={"augmentation": augmentation}), layout)
+    assert here.run_stretch() is None
+    assert here.run_stretch() is None
+    assert here.epoch.steps == 8
+    assert {column.device for column in here.trace.columns.values()} == {META}
+
+
+def test_an_evaluation_reads_its_sums_once_at_the_end(layout, make_run):
+    here = on_meta(make_run("erm"), layout)
+    assert evaluate(here.model, here.data.test, ranks=Host()) == Evaluation(loss=1.5, accuracy=25.0)
+
+
+def test_a_read_would_not_go_unnoticed(layout, make_run, monkeypatch):
+    monkeypatch.setattr(guard, "Readings", NoVerdict)
+    monkeypatch.setattr(training.Trace, "record", lambda self, step, stats: Tensor.item(stats.loss))
+    with pytest.raises((RuntimeError, NotImplementedError), match=r"[Mm]eta"):
+        on_meta(make_run("erm"), layout).run_stretch()

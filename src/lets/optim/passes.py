@@ -53,10 +53,10 @@ class Passes:
         losses: list[Tensor] = []
         means: list[Tensor] = []
         vectors: list[Vector] = []
-        for part, share in self._parts(loss_fn, batch):
+        for part, mean in self._parts(loss_fn, batch):
             losses.append(part.detach())
-            means.append(torch.dot(losses[-1], share))
-            vectors.append(_vector(_differentiate([part], storage, wanted, [share]), storage))
+            means.append(mean.detach())
+            vectors.append(_vector(_differentiate([mean], storage, wanted), storage))
         whole = losses[0] if len(losses) == 1 else torch.cat(losses)
         vector = reduce(add, vectors)
         own = Gradient(whole, reduce(add, means), vector, vector)
@@ -71,18 +71,18 @@ class Passes:
         """Hessian of the mean loss times `along`, by differentiating twice."""
         products: list[Vector] = []
         with sdpa_kernel(SDPBackend.MATH):  # attention's fused kernels can be differentiated only once
-            for part, share in self._parts(loss_fn, batch):
-                gradient = _differentiate([part], along.storage, wanted, [share], create_graph=True)
+            for _, mean in self._parts(loss_fn, batch):
+                gradient = _differentiate([mean], along.storage, wanted, create_graph=True)
                 product = _derivative_along(gradient, along, wanted)
                 products.append(_vector(product, along.storage))
         return reduce(add, products)
 
     def _parts(self, loss_fn: LossFunction, batch: Any) -> Iterator[tuple[Tensor, Tensor]]:
-        """The losses of each part, and the share of each in the mean over the batch: two tensors [k]."""
+        """The losses [k] of each part, and what it adds to the mean over the batch."""
         n = batches.size(batch)
         for part, count in batches.chunks(batch, n, self._micro_batches):
             losses = _per_sample(loss_fn, part, count)
-            yield losses, torch.full_like(losses, 1 / n, requires_grad=False)
+            yield losses, torch.dot(losses, torch.full_like(losses, 1 / n, requires_grad=False))
 
 
 def _vector(found: Sequence[Tensor | None], storage: Storage) -> Vector:
@@ -118,10 +118,10 @@ def _differentiate(
     outputs: list[Tensor],
     storage: Storage,
     wanted: Present,
-    along: list[Tensor],
+    along: list[Tensor] | None = None,
     create_graph: bool = False,
 ) -> Sequence[Tensor | None]:
-    """The derivative of <outputs, along> with respect to the `wanted` parameters; None for the others."""
+    """The derivative of <outputs, along>, or of a single number, with respect to the `wanted` parameters."""
     everything = all(wanted)
     inputs = storage.parameters if everything else list(compress(storage.parameters, wanted))
     if not inputs:

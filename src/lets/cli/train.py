@@ -30,7 +30,7 @@ def train(
     A run of several ranks starts that many processes, one per GPU; start them yourself with torchrun.
     Exit code 3: the numbers stopped being finite; the run is recorded as diverged.
 
-    Example: lets train --run digits/clean/resnet-small/lets-sam/seed-0
+    Example: lets train --run digits/clean/wrn-small/lets-sam/seed-0
     """
     from lets.cli import torchrun
     from lets.errors import DivergenceError

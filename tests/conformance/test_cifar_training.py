@@ -91,4 +91,4 @@ def test_it_learns_real_images(
     assert loss.shape == (STEPS,)
     # Chance is ln 10 = 2.303: a network that learns nothing stays there.
     assert loss[:5].mean() > 2
-    assert loss[-20:].mean() < 1.5
+    assert loss[-20:].mean() < 1.9

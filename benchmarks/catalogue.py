@@ -72,6 +72,16 @@ _ROWS = (
         10,
         "cuda",
     ),
+    Benchmark(
+        "captured", "What does a step cost that a CUDA graph launches?", "captured:measure", 20, "cuda"
+    ),
+    Benchmark(
+        "packed",
+        "What do eight small trainings on one GPU do in the time of one?",
+        "packed:measure",
+        20,
+        "cuda",
+    ),
 )
 
 BENCHMARKS = {row.name: row for row in _ROWS}

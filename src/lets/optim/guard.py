@@ -53,6 +53,11 @@ class Guard:
         else:
             _raise_if_diverged(step, float(rho), names, [float(x) for x in quantities.values()])
 
+    def seen(self) -> dict[str, Tensor]:
+        """The numbers inspected in this step, for one who asks a `late` guard to send them himself."""
+        seen, self._seen = self._seen, {}
+        return seen
+
     def end_step(self, step: int, rho: Tensor, undo: Callable[[], None]) -> None:
         """Step `step` is queued: send its numbers, and hear the verdict on the step before."""
         if not self._late:

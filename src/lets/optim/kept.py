@@ -6,7 +6,7 @@ instead of four.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -30,6 +30,18 @@ class Kept:
         if batch is not self.batch or self.circumstances is None:
             return False
         return self.circumstances == circumstances
+
+    def tensors(self) -> list[Tensor]:
+        """All that was kept."""
+        gradient = self.gradient
+        return [gradient.losses, gradient.loss, *gradient.vector.blocks, *self.buffers]
+
+    def placed(self, tensors: Sequence[Tensor], batch: Any, circumstances: object) -> "Kept":
+        """The same for what lies in `tensors`, ordered as `tensors()` are."""
+        losses, loss, *rest = tensors
+        count = len(self.gradient.vector.blocks)
+        vector = replace(self.gradient.vector, blocks=tuple(rest[:count]), _norm=None)
+        return Kept(Gradient(losses, loss, vector, vector), rest[count:], batch, circumstances)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +68,10 @@ def circumstances(
     if content is None:
         return None
     modes = [module.training for module in modules]
-    return content, weights.versions(), [b._version for b in buffers], modes, _loss(loss_fn)
+    return content, weights.versions(), [b._version for b in buffers], modes, variables(loss_fn)
 
 
-def _loss(loss_fn: Any) -> list[_Same]:
+def variables(loss_fn: Any) -> list[object]:
     """The code of `loss_fn` and the values its variables have now; a lambda written inside a loop is the same.
 
     When in doubt two losses differ, which costs a pass and no correctness. What stands behind a variable,

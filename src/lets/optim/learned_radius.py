@@ -39,14 +39,17 @@ class Learned(Radius):
         first = 0.0 if self._exponential else rho
         self._variable = torch.full((), first, dtype=torch.float64, device=device)
         self._optimizer = Adam(device) if rho_optimizer == "adam" else Descend()
-        self._lr, self._decay, self._include_lr, self._base = rho_lr, rho_decay, include_lr, base_optimizer
+        self._lr = torch.full((), rho_lr, dtype=torch.float64, device=device)
+        self._decay, self._include_lr, self._base = rho_decay, include_lr, base_optimizer
         self.clamped = torch.zeros((), dtype=torch.int64, device=device)
         self._reported, self._every, self._perturbed = 0, every, 0
-        self._rho = self._from_variable()
+        self._now: Tensor | None = None
 
     def value(self) -> Tensor:
         """rho, a float64 scalar on the device of the weights."""
-        return self._rho
+        if self._now is None:
+            self._now = self._from_variable()
+        return self._now
 
     def due(self) -> bool:
         """Whether the radius learns on this perturbed step; to be asked once on each."""
@@ -59,12 +62,12 @@ class Learned(Radius):
         if self._include_lr:
             gradient = gradient * self._base.param_groups[0]["lr"]
         if self._exponential:
-            gradient = gradient * self._rho  # d rho / d nu = rho
+            gradient = gradient * self.value()  # d rho / d nu = rho
         moved = self._variable - self._lr * self._optimizer.step(gradient)
         low, high = (log(b / self._start) if self._exponential else b for b in self._bounds)
         self._variable = moved.clamp(low, high)
         self.clamped = self.clamped + (self._variable != moved)
-        self._rho = self._from_variable()
+        self._now = None
 
     def _from_variable(self) -> Tensor:
         rho = self._start * self._variable.exp() if self._exponential else self._variable
@@ -72,7 +75,7 @@ class Learned(Radius):
 
     def end_epoch(self) -> None:
         """Decay the step size; warn if the radius met its bounds since the last call."""
-        self._lr *= self._decay
+        self._lr = self._lr * self._decay
         count, self._reported = int(self.clamped) - self._reported, int(self.clamped)
         if count:
             warn(
@@ -95,9 +98,9 @@ class Learned(Radius):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue with a saved radius."""
-        self._start, self._lr = state["start"], state["lr"]
+        self._start, self._now = state["start"], None
         self._reported, self._perturbed = state["reported"], state["perturbed"]
         device = self._variable.device
         self._variable, self.clamped = state["variable"].to(device), state["clamped"].to(device)
+        self._lr = torch.as_tensor(state["lr"], dtype=torch.float64, device=device)
         self._optimizer.load_state_dict(state["optimizer"])
-        self._rho = self._from_variable()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +34,9 @@ from .stats import Stats
 from .storage import Present
 from .vectors import Vector
 from .weights import Weights
+
+if TYPE_CHECKING:
+    from .captured import Captured
 
 __all__ = ["Method"]
 
@@ -91,37 +94,17 @@ class Method:
         self._look_at_the_model()
         rho = self._radius.value()
         with self._undone_on_error(rho) as before, torch.enable_grad():
-            clean, passes = self._gradient_at_theta(loss_fn, batch, rho)
+            return self._take(loss_fn, batch, val_batch, rho, before)
 
-            # If the policy says so,
-            if not self._policy.perturbs(self._steps, clean.vector):
-                self._descend(self._descent.unperturbed(clean.vector), rho)
-                return Stats(clean.loss, rho, False, passes)
+    def captured(self, loss_fn: LossFunction) -> "Captured":
+        """The steps of this method with `loss_fn` as CUDA graphs: `captured.step(batch, val_batch)`.
 
-            # climb along the ascent direction by the radius,
-            direction = self._ascent.at(self._weights.theta())
-            eps_hat = direction(clean.ascent)
-            with self._weights.moved(before.weights, eps_hat * rho), self._frozen_batchnorm():
-                # take the gradient there,
-                samples = self._descent.subset(
-                    batch, clean.losses, partial(self._passes.losses, loss_fn, batch)
-                )
-                there = self._gradient(loss_fn, samples, self._weights.trainable())
+        ValueError for a method, a base optimizer or a device with which that is not possible.
+        """
+        from .captured import Captured
+        from .cuda_graphs import CudaGraphs
 
-            # turn it into a descent gradient, give it to the base optimizer;
-            gradient = self._descent.perturbed(clean.vector, there.vector)
-            if self._upper_level is None or not self._learned.due():
-                self._descend(gradient, rho)
-                return Stats(clean.loss, rho, True, passes + 1)
-
-            # then let the radius learn.
-            perturbation = Perturbation(direction, eps_hat, rho, clean.vector, there.vector)
-            curvature = partial(self._exact_curvature, loss_fn, samples, before, perturbation)
-            response = self._upper_level.response(perturbation, curvature)
-            before.include(self._base_optimizer)
-            self._descend(gradient, rho)
-            gap, g_rho = self._learn(loss_fn, batch, val_batch, response, rho)
-            return Stats(clean.loss, rho, True, passes + 3 + self._upper_level.exact, gap, g_rho)
+        return Captured(self, loss_fn, CudaGraphs(self._weights.device))
 
     @property
     def rho(self) -> float:
@@ -147,7 +130,7 @@ class Method:
         return {
             "method": self.info.name,
             "steps": self._steps,
-            **{name: part.state_dict() for name, part in self._parts().items()},
+            **tree_map_only(Tensor, torch.clone, self._states()),
             "base_optimizer": deepcopy(self._base_optimizer.state_dict()),
         }
 
@@ -164,6 +147,38 @@ class Method:
         for name, part in self._parts().items():
             part.load_state_dict(tree_map_only(Tensor, lambda x: x.to(device), state[name]))
         self._base_optimizer.load_state_dict(state["base_optimizer"])
+
+    def _take(self, loss_fn: LossFunction, batch: Any, val_batch: Any, rho: Tensor, before: Before) -> Stats:
+        """The sentence above, with the radius `rho`; `before` goes back to where the step began."""
+        clean, passes = self._gradient_at_theta(loss_fn, batch, rho)
+
+        # If the policy says so,
+        if not self._policy.perturbs(self._steps, clean.vector):
+            self._descend(self._descent.unperturbed(clean.vector), rho)
+            return Stats(clean.loss, rho, False, passes)
+
+        # climb along the ascent direction by the radius,
+        direction = self._ascent.at(self._weights.theta())
+        eps_hat = direction(clean.ascent)
+        with self._weights.moved(before.weights, eps_hat * rho), self._frozen_batchnorm():
+            # take the gradient there,
+            samples = self._descent.subset(batch, clean.losses, partial(self._passes.losses, loss_fn, batch))
+            there = self._gradient(loss_fn, samples, self._weights.trainable())
+
+        # turn it into a descent gradient, give it to the base optimizer;
+        gradient = self._descent.perturbed(clean.vector, there.vector)
+        if self._upper_level is None or not self._learned.due():
+            self._descend(gradient, rho)
+            return Stats(clean.loss, rho, True, passes + 1)
+
+        # then let the radius learn.
+        perturbation = Perturbation(direction, eps_hat, rho, clean.vector, there.vector)
+        curvature = partial(self._exact_curvature, loss_fn, samples, before, perturbation)
+        response = self._upper_level.response(perturbation, curvature)
+        before.include(self._base_optimizer)
+        self._descend(gradient, rho)
+        gap, g_rho = self._learn(loss_fn, batch, val_batch, response, rho)
+        return Stats(clean.loss, rho, True, passes + 3 + self._upper_level.exact, gap, g_rho)
 
     def _gradient_at_theta(self, loss_fn: LossFunction, batch: Any, rho: Tensor) -> tuple[Gradient, int]:
         """The clean gradient and the passes it took: none if the last step already made it."""
@@ -267,6 +282,9 @@ class Method:
     def _learned(self) -> Learned:
         assert isinstance(self._radius, Learned)
         return self._radius
+
+    def _states(self) -> dict[str, dict[str, Any]]:
+        return {name: part.state_dict() for name, part in self._parts().items()}
 
     def _parts(self) -> dict[str, Part]:
         return {

@@ -38,8 +38,12 @@ class LearningRateCoupled(Radius):
 
     def value(self) -> Tensor:
         """rho_min + (rho_max - rho_min) (lr - lr_min)/(lr_max - lr_min) at the current learning rate."""
-        span = self._lr_max - self._lr_min
-        share = (float(self._optimizer.param_groups[0]["lr"]) - self._lr_min) / span if span else 1.0
+        lr, span = self._optimizer.param_groups[0]["lr"], self._lr_max - self._lr_min
+        if isinstance(lr, Tensor):  # float(lr) would wait for the device
+            lr = lr.to(self._device, torch.float64)
+        share = (lr - self._lr_min) / span if span else 1.0
+        if isinstance(share, Tensor):
+            return self._rho_min + (self._rho_max - self._rho_min) * share.clamp(0.0, 1.0)
         rho = self._rho_min + (self._rho_max - self._rho_min) * min(max(share, 0.0), 1.0)
         return torch.full((), rho, dtype=torch.float64, device=self._device)
 

@@ -192,3 +192,21 @@ def test_the_base_optimizer_may_overwrite_its_gradients(network, draw):
         method = lets.create("lets-gsam", model, optimizer_class(model.parameters(), lr=lr))
         found.append(method.step(model, draw(0), draw(1)).hypergradient.item())
     assert found[0] == pytest.approx(found[1], rel=1e-12)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_way_back_is_exact(name, network, draw):
+    """A learning rate of 0: after a step the weights are what they were to the last bit.
+
+    The weights are of all sizes, so adding a perturbation and taking it away again would round some of them.
+    """
+    model = network(0)
+    sizes = torch.logspace(-8, 1, model.first.weight.numel(), dtype=torch.float64)
+    with torch.no_grad():
+        model.first.weight.mul_(sizes.view_as(model.first.weight))
+    start = values(model)
+    options = {} if name == "erm" else {"rho": 0.3}
+    method = lets.create(name, model, torch.optim.SGD(model.parameters(), lr=0.0), total_steps=3, **options)
+    for t in range(3):
+        method.step(model, draw(t), draw(50 + t))
+    assert all(torch.equal(start[n], p) for n, p in model.named_parameters())

@@ -1,7 +1,5 @@
 """ASAM's ascent: a direction that is scaled with the size of the weights."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
@@ -9,9 +7,6 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from .ascent import Ascent, Direction, unit
 from .storage import Storage
 from .vectors import Vector
-
-Size = Callable[[Vector], tuple[Tensor, ...]]
-"""the diagonal of T without its stabiliser, in blocks"""
 
 
 class Adaptive(Ascent):

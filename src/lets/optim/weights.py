@@ -87,9 +87,9 @@ class Weights:
             if parameter.grad is not wanted:
                 parameter.grad = wanted
 
-    def versions(self) -> list[tuple[int, bool]]:
-        """Changes whenever the weights do, or which of them are trainable; not when `moved` moves them."""
-        return [(p._version, p.requires_grad) for p in self.parameters]
+    def versions(self) -> tuple[Storage, list[tuple[int, bool]]]:
+        """Changes whenever the weights do, where they lie, or which are trainable; not when `moved` moves them."""
+        return self.storage, [(p._version, p.requires_grad) for p in self.parameters]
 
 
 def _identity(parameters: list[Tensor]) -> list[tuple[int, int]]:

@@ -63,6 +63,10 @@ def scale_weights(model, method, batch):
         model.last.weight.mul_(1.01)
 
 
+def replace_memory(model, method, batch):
+    model.last.weight.data = 1.01 * model.last.weight.data
+
+
 def change_batch(model, method, batch):
     batch[0].mul_(1.01)
 
@@ -84,7 +88,8 @@ def freeze(model, method, batch):
 
 
 @pytest.mark.parametrize(
-    "change", [scale_weights, change_batch, load_state, reset_averages, leave_train_mode, freeze]
+    "change",
+    [scale_weights, replace_memory, change_batch, load_state, reset_averages, leave_train_mode, freeze],
 )
 def test_a_change_forbids_reuse(change, network, draw):
     model, method = setup(network)

@@ -40,8 +40,10 @@ class Conditions:
         import torch
 
         from lets.train.device import choose_device
+        from lets.train.startup import keep_freed_memory
 
         torch.set_num_threads(self.threads)
+        keep_freed_memory()  # as in a training
         return choose_device(self.device)
 
     @property

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import lets
-from lets.models.resnet import ResNet
 from lets.optim import Method
 from lets.spec.training import Precision
 from lets.train.device import autocast, placed
@@ -42,12 +41,7 @@ def tiny() -> nn.Module:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, CLASSES))
 
 
-def resnet8() -> nn.Module:
-    """ResNet-8 for CIFAR: one basic block in each of three stages, 78,042 parameters."""
-    return ResNet(CLASSES, CIFAR, widths=(16, 32, 64), blocks=(1, 1, 1), shortcut="projection")
-
-
-NETWORKS: dict[str, Callable[[], nn.Module]] = {"tiny": tiny, "resnet8": resnet8}
+NETWORKS: dict[str, Callable[[], nn.Module]] = {"tiny": tiny}
 """those that the catalogue of architectures does not have"""
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from benchmarks.problem import POOL, Problem, resnet8, tiny
+from benchmarks.problem import POOL, Problem, tiny
 from benchmarks.steps import Case, costs, make_bare, rehearse, side_by_side
 
 CPU = torch.device("cpu")
@@ -76,7 +76,7 @@ def test_steps_that_go_another_way_than_rehearsed_are_refused(monkeypatch):
 
 def test_networks_are_as_described():
     assert len(list(tiny().parameters())) == 11
-    assert sum(p.numel() for p in resnet8().parameters()) == 78_042
+    assert sum(p.numel() for p in Problem("resnet8", 2, CPU).model.parameters()) == 78_042
 
 
 def test_a_batch_comes_again_as_the_same_object():

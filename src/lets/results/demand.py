@@ -70,9 +70,8 @@ def all_jobs(
         network = networks[run.architecture, run.dataset]
         flops = training_flops(run, network)
         state = _state(outcomes[id], layout)
-        jobs[TRAINING, id] = Job(
-            state, passes(run), flops, _seconds(flops, speed(run)), run_bytes(run, network)
-        )
+        size = run_bytes(run, network, params.keep_weights)
+        jobs[TRAINING, id] = Job(state, passes(run), flops, _seconds(flops, speed(run)), size)
     items = chain(params.tables.values(), params.figures.values())
     for item in [item for item in items if isinstance(item, Analysis)]:
         for run in matrix.analysed(item):

@@ -30,6 +30,11 @@ def conflicts(run: RunSpec) -> Iterator[str]:
             f"{training.ranks} ranks – a batch of {training.batch_size} has no sample for each – "
             f"write  ranks: {training.batch_size}"
         )
+    if training.val_batches == "held-out" and (dataset.pictures or dataset.vocabulary):
+        yield (
+            f"val_batches: held-out of {dataset.title} – only images in memory are split – "
+            "write  val_batches: independent"
+        )
     if training.dropout == "same" and training.val_batches == "next":
         yield (
             "dropout: same with val_batches: next – a gradient that is kept for the next step has the masks of "

@@ -7,7 +7,7 @@ import lets.data.catalogue
 from lets.optim.catalogue import describe
 from lets.spec.params import Analysis, Hypergradient, Landscape, Sharpness
 from lets.spec.run import RunSpec
-from lets.spec.training import Sgd
+from lets.spec.training import Sgd, held_out
 
 PASS = 3
 """a forward-backward pass, in forwards: the backward half differentiates by inputs and by weights"""
@@ -37,8 +37,14 @@ def steps(run: RunSpec) -> int:
 
     An estimate for translations, whose batches count tokens.
     """
-    info = lets.data.catalogue.describe(run.dataset)
-    return run.training.epochs * math.ceil(info.train_size * (info.tokens or 1) / run.training.batch_size)
+    tokens = lets.data.catalogue.describe(run.dataset).tokens or 1
+    return run.training.epochs * math.ceil(trained_on(run) * tokens / run.training.batch_size)
+
+
+def trained_on(run: RunSpec) -> int:
+    """Return the number of samples that a run trains on: all, unless some are held out."""
+    size, training = lets.data.catalogue.describe(run.dataset).train_size, run.training
+    return size - held_out(size, training.batch_size) * (training.val_batches == "held-out")
 
 
 def passes(run: RunSpec) -> float:
@@ -58,10 +64,10 @@ def training_flops(run: RunSpec, network: Network) -> int:
 
     ESAM's second pass is counted in whole, though only its sharp subset is differentiated.
     """
-    info, epochs = lets.data.catalogue.describe(run.dataset), run.training.epochs
+    tested, epochs = lets.data.catalogue.describe(run.dataset).test_size, run.training.epochs
     per_step = PASS * passes(run) / steps(run) + (PRODUCT - PASS) * _exact(run) * _learned(run)
-    measured = info.test_size + measured_size(run.dataset)
-    return round(epochs * network.flops * (per_step * info.train_size + measured))
+    measured = tested + min(measured_size(run.dataset), trained_on(run))
+    return round(epochs * network.flops * (per_step * trained_on(run) + measured))
 
 
 def analysis_flops(item: Analysis, run: RunSpec, network: Network) -> int:
@@ -88,9 +94,14 @@ def setting(run: RunSpec) -> tuple[object, ...]:
     return (run.architecture, image, training.batch_size, *ways)
 
 
-def run_bytes(run: RunSpec, network: Network) -> int:
+def run_bytes(run: RunSpec, network: Network, keep_weights: bool = True) -> int:
     """Return the size of a finished run's folder: weights, a trace of every step, small files."""
-    return 4 * network.parameters + _trace_bytes(run) + RECORDS + HISTORY_LINE * run.training.epochs
+    return (
+        4 * network.parameters * keep_weights
+        + _trace_bytes(run)
+        + RECORDS
+        + HISTORY_LINE * run.training.epochs
+    )
 
 
 def state_bytes(run: RunSpec, network: Network) -> int:

@@ -4,7 +4,17 @@ import hashlib
 from typing import Literal
 
 Role = Literal[
-    "init", "order", "validation", "noise", "method", "landscape", "sharpness", "audit", "dropout", "measured"
+    "init",
+    "order",
+    "validation",
+    "held-out",
+    "noise",
+    "method",
+    "landscape",
+    "sharpness",
+    "audit",
+    "dropout",
+    "measured",
 ]
 
 

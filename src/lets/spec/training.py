@@ -7,6 +7,12 @@ from pydantic import Field, model_validator
 from lets.spec.strict import Count, NonNegative, Positive, Share, Strict
 
 Precision = Literal["float32", "tf32", "bfloat16"]
+ValBatches = Literal["independent", "next", "held-out"]
+
+
+def held_out(samples: int, batch_size: int) -> int:
+    """Return how many of a training set are held out: about a tenth, in whole batches, one at least."""
+    return batch_size * max(1, round(samples / 10 / batch_size))
 
 
 class Sgd(Strict):
@@ -67,8 +73,9 @@ class TrainingSpec(Strict):
     augmentation: Literal["none", "crop-flip", "crop-flip-cutout"] = "none"
     """of pictures on disk (ImageNet), crop-flip is a random part of random size, resized, and a flip"""
     label_smoothing: Share = 0.0
-    val_batches: Literal["independent", "next"] = "independent"
-    """independent: a second shuffled loader (the paper); next: the next training batch, LETS in 3 passes"""
+    val_batches: ValBatches = "independent"
+    """independent: a second shuffled loader (the paper); next: the next training batch, LETS in 3 passes;
+    held-out: a tenth of the training set, which nobody trains on then, whatever the method"""
     precision: Precision = "float32"
     """of matrix products: float32; tf32 on GPUs that have it; bfloat16 in the forward pass, weights in float32"""
     channels_last: bool = False
@@ -93,7 +100,7 @@ class TrainingOverride(Strict):
     schedule: Schedule | None = None
     augmentation: Literal["none", "crop-flip", "crop-flip-cutout"] | None = None
     label_smoothing: Share | None = None
-    val_batches: Literal["independent", "next"] | None = None
+    val_batches: ValBatches | None = None
     precision: Precision | None = None
     channels_last: bool | None = None
     compile: bool | None = None

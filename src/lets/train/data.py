@@ -31,7 +31,7 @@ class RunData:
 
     train: Loader
     validation: Loader
-    """the training set again, in an order of its own (paper §4.1)"""
+    """the training set again, in an order of its own (paper §4.1); or what is held out of it"""
     measured: Loader
     """what loss and accuracy of training are measured on after an epoch: all images in memory; of pictures on
     disk (in the test transform) and of texts a random sample as large as the test set, the same in every run"""
@@ -81,13 +81,25 @@ class RunData:
 
         With `next`, the validation batch of a step *is* the next step's training batch, so its gradient is
         reused; the last one of an epoch is drawn from the next epoch. The last one of the steps asked for is
-        not carried over, so that a run resumed after it spends the same passes.
+        not carried over, so that a run resumed after it spends the same passes. Held-out samples are few and come
+        round more often than an epoch ends.
         """
         steps, stop = len(self.train), len(self.train) if stop is None else stop
         if val_batches == "independent":
             both = (loader.epoch(epoch, start, stop) for loader in (self.train, self.validation))
             return zip(*both, strict=True)
+        if val_batches == "held-out":
+            turns = endless(self.validation, epoch * steps + start)
+            return zip(self.train.epoch(epoch, start, stop), turns, strict=False)
         stretch = self.train.epoch(epoch, start, stop + 1)
         if stop < steps:
             return pairwise(stretch)
         return pairwise(chain(stretch, self.train.epoch(epoch + 1, 0, 1)))
+
+
+def endless(loader: Loader, step: int) -> Iterator[Batch]:
+    """Yield the batches of a loader from its `step`-th on, epoch after epoch."""
+    epoch, first = divmod(step, len(loader))
+    while True:
+        yield from loader.epoch(epoch, first)
+        epoch, first = epoch + 1, 0

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from lets.data.batches import Batches
 from lets.data.catalogue import describe
@@ -10,6 +11,7 @@ from lets.data.digest import arrays_sha256
 from lets.data.noisy_labels import read_noisy_labels
 from lets.data.processed import read_processed
 from lets.spec import Layout, RunSpec, seed_for
+from lets.spec.training import held_out
 from lets.train.data import Place, RunData
 
 
@@ -25,23 +27,40 @@ def read_arrays(spec: RunSpec, layout: Layout, place: Place) -> RunData:
         "arrays": arrays_sha256(dataset.arrays),
         "training_labels": arrays_sha256({"labels": labels}),
     }
-    train = Batches(
-        dataset.train.images,
-        labels,
-        augmentation=spec.training.augmentation,
-        crop_padding=info.crop_padding,
-        seed=seeds["order"],
-        **common,
-    )
+
+    def batches(images: Tensor, labels: Tensor) -> Batches:
+        return Batches(
+            images,
+            labels,
+            augmentation=spec.training.augmentation,
+            crop_padding=info.crop_padding,
+            seed=seeds["order"],
+            **common,
+        )
+
+    images = dataset.train.images
+    if spec.training.val_batches == "held-out":
+        train, validation = (batches(images[part], labels[part]) for part in _split(spec, len(labels)))
+    else:
+        train = validation = batches(images, labels)
     return RunData(
         train=train,
-        validation=train.with_seed(seeds["validation"]),
+        validation=validation.with_seed(seeds["validation"]),
         measured=train,
         test=Batches(dataset.test.images, dataset.test.labels, **common),
         classes=info.classes,
         image=info.image,
         digests=digests,
     )
+
+
+def _split(spec: RunSpec, samples: int) -> tuple[Tensor, Tensor]:
+    """The samples to train on and those held out, by number: the same ones in every run on a data set."""
+    chance = torch.Generator().manual_seed(seed_for("held-out", spec.dataset))
+    held = torch.randperm(samples, generator=chance)[: held_out(samples, spec.training.batch_size)]
+    trained = torch.ones(samples, dtype=torch.bool)
+    trained[held] = False
+    return trained.nonzero().flatten(), held.sort().values
 
 
 def read_pictures(spec: RunSpec, layout: Layout, place: Place, workers: int | None) -> RunData:

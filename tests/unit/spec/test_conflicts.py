@@ -101,3 +101,16 @@ def test_precision_and_ranks_reach_the_runs(tmp_path):
     given = {"precision": "bfloat16", "channels_last": True, "compile": True, "ranks": 2}
     (run, *_) = expand(load(tmp_path, training=given)).runs.values()
     assert {name: getattr(run.training, name) for name in given} == given
+
+
+@pytest.mark.parametrize(
+    ("dataset", "architecture"),
+    [("imagenette", "resnet50"), ("sst2", "deberta-small"), ("emoji", "transformer-tiny")],
+)
+def test_only_images_in_memory_are_held_out(tmp_path, dataset, architecture):
+    training = {"val_batches": "held-out"}
+    with pytest.raises(
+        SpecError, match=r"only images in memory are split .* write  val_batches: independent"
+    ):
+        load(tmp_path, datasets=[dataset], architectures=[architecture], training=training)
+    load(tmp_path, training=training)

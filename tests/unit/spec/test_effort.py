@@ -11,14 +11,16 @@ from lets.spec import Layout, RunSpec
 from lets.spec.effort import (
     analysis_flops,
     measured_size,
+    passes,
     run_bytes,
     setting,
     state_bytes,
     steps,
+    trained_on,
     training_flops,
 )
 from lets.spec.params import Hypergradient, Landscape, Sharpness
-from lets.spec.training import Adam, Schedule, Sgd, TrainingSpec
+from lets.spec.training import Adam, Schedule, Sgd, TrainingSpec, held_out
 
 NETWORK = SimpleNamespace(parameters=1000, flops=10)
 COMMON = {"title": "", "experiments": ["some"]}
@@ -153,3 +155,23 @@ def test_bytes_are_those_of_a_real_training(method: str, layout: Layout, make_ru
     assert run_bytes(spec, network) == pytest.approx(folder, rel=0.05)
     packing = sizes[-1] - state_bytes(spec, network)
     assert 0 < packing < 40_000  # names and frames of 60 tensors; a copy of the weights is twice that
+
+
+@pytest.mark.parametrize(
+    ("samples", "batch_size", "held"),
+    [(1437, 128, 128), (1437, 32, 128), (50_000, 128, 39 * 128), (50_000, 100, 5_000), (60, 32, 32)],
+)
+def test_a_tenth_is_held_out_in_whole_batches(samples: int, batch_size: int, held: int) -> None:
+    assert held_out(samples, batch_size) == held
+
+
+def test_what_is_held_out_is_neither_trained_on_nor_measured() -> None:
+    spec = run("lets-sam", values={"hessian": "diagonal"}, val_batches="held-out")
+    assert trained_on(spec) == 1437 - 128
+    assert steps(spec) == 2 * 41  # 1,309 images in batches of 32
+    assert passes(spec) == 4 * steps(spec)
+    assert training_flops(spec, NETWORK) == 2 * 10 * (4 * 3 * 1309 + 1309 + 360)
+
+
+def test_a_run_that_keeps_no_weights_is_smaller_by_them() -> None:
+    assert run_bytes(run(), NETWORK) - run_bytes(run(), NETWORK, keep_weights=False) == 4 * 1000

@@ -67,7 +67,7 @@ def test_a_stretch_of_independent_batches_is_the_same_steps(layout, make_run):
         assert same(ours[1], theirs[1])
 
 
-@pytest.mark.parametrize("val_batches", ["next", "independent"])
+@pytest.mark.parametrize("val_batches", ["next", "independent", "held-out"])
 def test_ranks_share_every_pair(layout, make_run, val_batches):
     spec = make_run("sam")
     together = list(RunData.read(spec, layout, CPU).pairs(1, val_batches))
@@ -225,3 +225,50 @@ def test_noise_that_a_data_set_does_not_have(layout, pictures, make_run):
         RunData.read(pictures.model_copy(update={"noise": "symmetric-40"}), layout, CPU)
     with pytest.raises(SpecError, match="people labelled CIFAR-10 anew, not Digits"):
         RunData.read(make_run("erm").model_copy(update={"noise": "human-worse"}), layout, CPU)
+
+
+def images(loader):
+    return {x.numpy().tobytes() for batch, _ in loader.plain() for x in batch}
+
+
+def test_held_out_images_are_trained_on_by_nobody(layout, make_run):
+    one, other = (
+        RunData.read(make_run(name, training={"val_batches": "held-out"}), layout, CPU)
+        for name in ("erm", "lets-sam")
+    )
+    assert (len(one.train.labels), len(one.validation.labels)) == (1437 - 128, 128)
+    whole = RunData.read(make_run("erm"), layout, CPU)
+    assert images(one.train) | images(one.validation) == images(whole.train)
+    assert not images(one.train) & images(one.validation)
+    assert images(one.measured) == images(one.train)
+    assert images(one.validation) == images(other.validation)
+
+
+def test_held_out_batches_come_round_again_in_a_new_order(layout, make_run):
+    spec = make_run("sam", training={"val_batches": "held-out", "batch_size": 64})
+    data = RunData.read(spec, layout, CPU)
+    pairs = list(data.pairs(0, "held-out"))
+    assert (len(pairs), len(data.validation)) == (21, 2)  # 1,309 images to train on, 128 held out
+    turns = [torch.cat([pairs[i][1][1], pairs[i + 1][1][1]]) for i in (0, 2, 4)]
+    assert all(torch.equal(turn.bincount(), data.validation.labels.bincount()) for turn in turns)
+    assert not torch.equal(turns[0], turns[1])
+
+
+@pytest.mark.parametrize(("epoch", "start", "stop"), [(0, 3, 9), (1, 0, 4), (2, 20, None)])
+def test_a_stretch_of_held_out_batches_is_the_same_steps(layout, make_run, epoch, start, stop):
+    spec = make_run("sam", training={"val_batches": "held-out", "batch_size": 64})
+    data = RunData.read(spec, layout, CPU)
+    everything = [pair for number in range(3) for pair in data.pairs(number, "held-out")]
+    wanted = everything[epoch * 21 + start : epoch * 21 + (stop or 21)]
+    for ours, theirs in zip(data.pairs(epoch, "held-out", start, stop), wanted, strict=True):
+        assert same(ours[0], theirs[0])
+        assert same(ours[1], theirs[1])
+
+
+def test_the_validation_batches_of_all_epochs_are_one_stream(layout, make_run):
+    """21 steps an epoch and 2 batches held out: the second epoch begins in the middle of a turn."""
+    spec = make_run("sam", training={"val_batches": "held-out", "batch_size": 64})
+    data = RunData.read(spec, layout, CPU)
+    stream = [batch for turn in range(21) for batch in data.validation.epoch(turn)]
+    used = [pair[1] for epoch in range(2) for pair in data.pairs(epoch, "held-out")]
+    assert all(same(one, other) for one, other in zip(used, stream, strict=True))

@@ -12,21 +12,29 @@ from lets.cli.amounts import amount
 
 
 def list_(
-    what: Annotated[Literal["methods", "architectures", "datasets"], typer.Argument(help="which catalogue")],
+    what: Annotated[
+        Literal["methods", "presets", "architectures", "datasets"], typer.Argument(help="which catalogue")
+    ],
     json: Annotated[bool, typer.Option("--json", help="everything known about each, for programs")] = False,
     write_costs: Annotated[
         bool,
         typer.Option("--write-costs", help="count all architectures anew and write what was found instead"),
     ] = False,
 ) -> None:
-    """List what a params file can name: methods with their hyper-parameters, architectures, data sets.
+    """List what a params file can name: methods with their hyper-parameters, presets, architectures, data sets.
 
     An architecture comes with its parameters, and the operations of one image or text, forward (a multiply-add
     is two).
     """
     if write_costs:
         return _write_costs()
-    rows = {"methods": _methods, "architectures": _architectures, "datasets": _datasets}[what]()
+    catalogues = {
+        "methods": _methods,
+        "presets": _presets,
+        "architectures": _architectures,
+        "datasets": _datasets,
+    }
+    rows = catalogues[what]()
     if json:
         print(json_format.dumps(rows, indent=2, ensure_ascii=False))
         return
@@ -44,6 +52,14 @@ def _methods() -> dict[str, dict[str, Any]]:
             "hyperparameters": {h.name: h.default for h in info.hyperparameters.values()},
         }
         for name, info in METHODS.items()
+    }
+
+
+def _presets() -> dict[str, dict[str, Any]]:
+    from lets.optim.presets import PRESETS
+
+    return {
+        name: {"title": one.meaning, "hyperparameters": dict(one.values)} for name, one in PRESETS.items()
     }
 
 

@@ -12,14 +12,17 @@ if TYPE_CHECKING:
     from .errors import DivergenceError
     from .factory import create
     from .method import Method
+    from .presets import PRESETS, Preset
     from .stats import Stats
 
 __all__ = [
     "METHODS",
+    "PRESETS",
     "DivergenceError",
     "Hyperparameter",
     "Method",
     "MethodInfo",
+    "Preset",
     "Stats",
     "create",
     "describe",
@@ -35,6 +38,8 @@ _HOMES = {
     "methods": "catalogue",
     "resolve": "catalogue",
     "DivergenceError": "errors",
+    "PRESETS": "presets",
+    "Preset": "presets",
     "create": "factory",
     "Method": "method",
     "Stats": "stats",

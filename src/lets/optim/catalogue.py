@@ -10,6 +10,7 @@ from math import inf
 from types import MappingProxyType
 from typing import Literal
 
+from .presets import spelled_out
 from .values import checked
 
 __all__ = ["METHODS", "Hyperparameter", "MethodInfo", "Value", "describe", "methods", "resolve"]
@@ -276,9 +277,13 @@ def resolve(name: str, given: Mapping[str, object]) -> dict[str, Value]:
     """The complete hyper-parameters of a method: `given` checked, everything else at its default.
 
     The result is ready for JSON, in the order of the catalogue, and equal for equal meaning (`rho=1` is
-    `rho=1.0`). ValueError or TypeError names the value, the reason and what would be accepted.
+    `rho=1.0`). `preset` names a whole setting of a learned radius, and what is given beside it wins. ValueError
+    or TypeError names the value, the reason and what would be accepted.
     """
     info = describe(name)
+    if "preset" in given and not info.needs_validation:
+        raise ValueError(f"a preset is a setting of a learned radius, which {name} has not; lets-sam has one")
+    given = spelled_out(given)
     for unknown in sorted(given.keys() - info.hyperparameters.keys()):
         raise ValueError(_refusal(info, unknown))
     values: dict[str, Value] = {}

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from lets.errors import SpecError
 from lets.optim.catalogue import resolve
+from lets.optim.presets import spelled_out
 from lets.spec.matches import matches
 from lets.spec.params import Analysis, Comparison, Experiment, Params, Selection
 from lets.spec.run import RunSpec
@@ -101,7 +102,8 @@ def _hyperparameters(
     params: Params, experiment: Experiment, method: str, values: dict[str, Scalar]
 ) -> dict[str, Scalar]:
     """Defaults ← file ← experiment ← grid axis, as JSON knows them; a method's seed is derived by role."""
-    given = params.methods.get(method, {}) | experiment.hyperparameters.get(method, {}) | values
+    levels = (params.methods.get(method, {}), experiment.hyperparameters.get(method, {}), values)
+    given = {name: value for level in levels for name, value in spelled_out(level).items()}
     resolved = resolve(method, given)
     # As JSON and YAML would give them back: equal runs must have equal specs.
     return {name: list(v) if isinstance(v, tuple) else v for name, v in resolved.items() if name != "seed"}

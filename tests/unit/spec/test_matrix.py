@@ -205,3 +205,31 @@ def test_effort_with_reuse() -> None:
     content = {**CONTENT["training"], "val_batches": "next"}
     run = next(run for run in expand(params(training=content)).runs.values() if run.method == "lets-sam")
     assert passes(run) == 24 * 3
+
+
+def with_preset(given: dict[str, Any], file: dict[str, Any]) -> dict[str, Any]:
+    clean = {
+        **CONTENT["experiments"]["clean"],
+        "methods": ["lets-sam"],
+        "hyperparameters": {"lets-sam": given},
+    }
+    matrix = expand(params(experiments={"clean": clean}, methods={"lets-sam": file}, tables={}, figures={}))
+    return runs(matrix, "clean")[0].hyperparameters
+
+
+def test_the_preset_of_an_experiment_wins_over_what_the_file_says() -> None:
+    found = with_preset({"preset": "paper-literal"}, {"rho_lr": 0.5, "rho": 0.3})
+    assert (found["rho_optimizer"], found["rho_lr"], found["rho"]) == ("sgd", 1e-4, 0.3)
+    assert "preset" not in found
+
+
+def test_a_value_of_an_experiment_wins_over_the_preset_of_the_file() -> None:
+    found = with_preset({"rho_lr": 0.5}, {"preset": "paper-literal"})
+    assert (found["rho_optimizer"], found["rho_lr"]) == ("sgd", 0.5)
+
+
+def test_presets_are_an_axis() -> None:
+    names = ["paper-literal", "paper-effective"]
+    clean = {**CONTENT["experiments"]["clean"], "methods": ["lets-sam"], "vary": {"preset": names}}
+    matrix = expand(params(experiments={"clean": clean}, tables={}, figures={}))
+    assert {run.hyperparameters["rho_optimizer"] for run in runs(matrix, "clean")} == {"sgd", "adam"}

@@ -66,7 +66,7 @@ def one_round(given: Conditions) -> tuple[Shares, int]:
         wall = seconds(["snakemake", "runs", "--cores", "all", "--quiet", "--configfile", str(file)], folder)
         params = load_params(folder / file)
         matrix = expand(params)
-        return shares_of(matrix, Layout(params.profile, folder), wall), len(matrix.runs)
+        return shares_of(matrix, Layout.of(params, folder), wall), len(matrix.runs)
 
 
 def shares_of(matrix: Matrix, layout: Layout, wall: float) -> Shares:

@@ -125,8 +125,8 @@ class Project:
 
     def __init__(self) -> None:
         self.file = Path("params/test.yaml")
-        self.layout = Layout("test")
         self.read()
+        self.layout = Layout.of(self.params)
 
     def read(self) -> None:
         self.params = load_params(self.file)

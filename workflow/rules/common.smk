@@ -19,7 +19,7 @@ from lets.spec.preflight import (
 with plainly():
     params_file = selected_file(workflow.configfiles, config)
     params = load_params(params_file)
-    layout = Layout(params.profile)
+    layout = Layout.of(params)
     matrix = expand(params)
     claim_sources = sources_of_claims(
         read_claims(layout.paper_claims), params, matrix, layout

@@ -11,7 +11,6 @@ from lets.errors import RecordError
 from lets.records import RunRecord, Status
 from lets.records.digests import sha256_bytes, sha256_file
 from lets.spec import Layout, Matrix, Params
-from lets.spec.paths import RUN_FILES
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class Case:
 
 
 def _digests(record: RunRecord) -> dict[str, str]:
-    return {name: sha256_file(record.folder / name) for name in RUN_FILES if name != "provenance.json"}
+    return {name: sha256_file(record.folder / name) for name in record.files if name != "provenance.json"}
 
 
 def _state(record: RunRecord) -> Status | RecordError:

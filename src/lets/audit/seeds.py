@@ -67,7 +67,8 @@ def _beginning(record: RunRecord) -> Any:
 
 def _pair(case: Case, one: str, other: str, traces: dict[str, Any]) -> Iterator[Finding]:
     """Which of the two is the copy, nobody knows: both are to be made again."""
-    names = [name for name in COPIED if case.digests[one][name] == case.digests[other][name]]
+    first, second = case.digests[one], case.digests[other]
+    names = [name for name in COPIED if name in first and first[name] == second[name]]
     if not names and one in traces and other in traces and _alike(traces[one], traces[other]):
         names = ["almost the trace.safetensors"]
     if names:

@@ -10,7 +10,6 @@ from lets.audit.findings import Check, Finding, damaged
 from lets.errors import RecordError
 from lets.records import RunRecord, Status
 from lets.spec.params import Analysis, Hypergradient, Landscape, Sharpness
-from lets.spec.paths import RUN_FILES
 
 ANALYSES: tuple[type[Analysis], ...] = (Landscape, Sharpness, Hypergradient)
 
@@ -30,8 +29,7 @@ def _run(case: Case, record: RunRecord) -> Iterator[Finding]:
     if state is Status.MISSING:
         yield Finding(record.id, "not trained yet", case.cells_of(record.id), record.id, (), case.make)
     elif state is Status.PARTIAL:
-        absent = [name for name in RUN_FILES if not (record.folder / name).is_file()]
-        yield damaged(case, record.id, f"half a folder: no {', '.join(absent)}")
+        yield damaged(case, record.id, f"half a folder: no {', '.join(record.absent)}")
     elif isinstance(state, RecordError):
         yield damaged(case, record.id, f"unreadable: {state}")
     else:

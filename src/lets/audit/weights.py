@@ -27,7 +27,7 @@ SCORES = 10
 def check_weights(case: Case) -> Check:
     """The finished runs that are drawn give their numbers again."""
     finished = [run for run, state in case.states.items() if state is Status.FINISHED]
-    chosen = case.drawn(finished)
+    chosen = case.drawn(finished) if case.layout.keep_weights else []
     failures, confirmed = [], set[str]()
     for run in chosen:
         try:
@@ -39,6 +39,8 @@ def check_weights(case: Case) -> Check:
         else:
             confirmed.add(run)
     about = "runs evaluated again from weights and data"
+    if not case.layout.keep_weights:
+        about += ": none has kept its weights (--deep trains one again)"
     return Check("weights", about, len(chosen), tuple(failures), confirmed=frozenset(confirmed))
 
 

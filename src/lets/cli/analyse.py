@@ -60,7 +60,7 @@ def _analyse(kind: str, run: str, params: Path, device: str, threads: int) -> No
     leave_out_the_compiler()
     place = choose_device(wanted)
     compute_deterministically(threads)
-    layout = Layout(content.profile)
+    layout = Layout.of(content)
     path = layout.analysis(kind, spec.id)
     write_text(path, COMPUTE[kind](spec, layout, device=str(place), **item.settings))
     print(f"analysis: {path}")

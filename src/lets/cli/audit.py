@@ -49,7 +49,7 @@ def audit(
     if run and not deep:
         raise SpecError(f"--run {run} – names the run to train again – write  lets audit --deep --run {run}")
     content = load_params(params)
-    layout = Layout(content.profile)
+    layout = Layout.of(content)
     count = content.audit_weights if weights is None else weights
     draw = audits.Draw(sys.maxsize if all_ else count, salt, deep, run)
     result = audits.perform(params, DEMO, draw)

@@ -20,7 +20,7 @@ def export(
     from lets.spec import Layout, expand, load_params
 
     content = load_params(params)
-    matrix, layout = expand(content), Layout(content.profile)
+    matrix, layout = expand(content), Layout.of(content)
     target = to or layout.crate
     count = write_crate(target, params, matrix, layout, weights)
     print(f"{target}: {count} of {len(matrix.runs)} runs, {target.stat().st_size / 2**20:.1f} MiB")

@@ -70,7 +70,7 @@ def _plan(path: Path, tflops: float | None) -> Found:
     if tflops is not None and not tflops > 0:
         raise SpecError(f"--tflops {tflops:g} – no GPU is that slow – write  --tflops 20")
     params = load_params(path)
-    matrix, layout = expand(params), Layout(params.profile)
+    matrix, layout = expand(params), Layout.of(params)
     networks = _networks(matrix)
     outcomes = {id: read_outcome(run, layout) for id, run in matrix.runs.items()}
     measured = measured_speeds(outcomes.values(), layout, networks)

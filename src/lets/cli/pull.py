@@ -10,7 +10,7 @@ def pull(params: ParamsFile = DEMO) -> None:
     from lets.spec import Layout, expand, load_params
 
     content = load_params(params)
-    layout = Layout(content.profile)
+    layout = Layout.of(content)
     refuse_other_params(params)
     pointers = [f"{folder}.dvc" for folder in (*layout.data_folders(expand(content)), layout.memory)]
     dvc("pull", "dvc.yaml", *pointers)

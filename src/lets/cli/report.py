@@ -34,7 +34,7 @@ def report(
     from lets.spec import Layout, expand, load_params
 
     content = load_params(params)
-    matrix, layout = expand(content), Layout(content.profile)
+    matrix, layout = expand(content), Layout.of(content)
     everything = not (table or figure or page or summary or claims)
     tables = _chosen("table", content.tables, list(content.tables) if everything else table or [])
     figures = _chosen("figure", content.figures, list(content.figures) if everything else figure or [])

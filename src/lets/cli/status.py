@@ -22,7 +22,7 @@ def status(
     from lets.spec import Layout, expand, load_params
 
     content = load_params(params)
-    matrix, layout = expand(content), Layout(content.profile)
+    matrix, layout = expand(content), Layout.of(content)
     states = {run: _state(spec, layout) for run, spec in matrix.runs.items()}
     if runs:
         print("\n".join(f"{state:<11} {run}" for run, state in states.items()))

@@ -12,7 +12,7 @@ def track(params: ParamsFile = DEMO) -> None:
     from lets.spec import Layout, expand, load_params
 
     content = load_params(params)
-    matrix, layout = expand(content), Layout(content.profile)
+    matrix, layout = expand(content), Layout.of(content)
     refuse_other_params(params)
     keep_memory(layout, _remembered(params))
     dvc("add", "--quiet", *layout.data_folders(matrix), layout.memory)

@@ -39,7 +39,7 @@ def train(
     from lets.train.startup import without_garbage_collection
 
     chosen = load_params(params)
-    matrix, layout = expand(chosen), Layout(chosen.profile)
+    matrix, layout = expand(chosen), Layout.of(chosen)
     spec, place = matrix.find(run), device or chosen.device
     if not torchrun.here():
         if place == "cuda":

@@ -24,7 +24,7 @@ def why(
     from lets.spec import Layout, expand, load_params
 
     content = load_params(params)
-    matrix, layout = expand(content), Layout(content.profile)
+    matrix, layout = expand(content), Layout.of(content)
     wanted = run.removeprefix(f"{layout.runs}/").rstrip("/")
     spec = matrix.find(wanted)
     outcome = read_outcome(spec, layout)

@@ -13,7 +13,7 @@ from lets.records.files import read_json
 from lets.records.history import HistoryRow, read_history
 from lets.records.metrics import Metrics
 from lets.records.provenance import Provenance
-from lets.spec.paths import RUN_FILES, Layout
+from lets.spec.paths import Layout
 from lets.spec.run import RunSpec
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -35,21 +35,26 @@ class RunRecord:
 
     id: str
     folder: Path
+    files: tuple[str, ...]
+    """the names of those that it has when it is whole"""
 
     @classmethod
     def at(cls, layout: Layout, run: str) -> "RunRecord":
         """Return the record of a run id; the folder need not exist."""
-        return cls(run, layout.run(run))
+        return cls(run, layout.run(run), layout.file_names)
 
     @cached_property
     def status(self) -> Status:
         """Finished means: every file is there. Raises RecordError when metrics.json cannot be read."""
-        there = [name for name in RUN_FILES if (self.folder / name).is_file()]
-        if not there:
+        absent = self.absent
+        if len(absent) == len(self.files):
             return Status.MISSING
-        if len(there) < len(RUN_FILES):
-            return Status.PARTIAL
-        return Status(self.metrics.status)
+        return Status.PARTIAL if absent else Status(self.metrics.status)
+
+    @property
+    def absent(self) -> list[str]:
+        """The files that are not there."""
+        return [name for name in self.files if not (self.folder / name).is_file()]
 
     @cached_property
     def spec(self) -> RunSpec:

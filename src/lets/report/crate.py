@@ -20,6 +20,7 @@ from lets.errors import RecordError
 from lets.records import RunRecord, Status
 from lets.records.digests import sha256_file
 from lets.spec import Layout, Matrix
+from lets.spec.paths import WEIGHTS
 
 PAPER = "https://arxiv.org/abs/2408.08222"
 LICENSE = "https://spdx.org/licenses/MIT"
@@ -168,8 +169,8 @@ class Crate:
             object=[self._file(self.params_file), self._data(spec.dataset, spec.noise, provenance.data)],
             result=[
                 self._file(record.folder / name)
-                for name in sorted([*provenance.files, "provenance.json"])
-                if self.weights or name != "weights.safetensors"
+                for name in sorted(record.files)
+                if self.weights or name != WEIGHTS
             ],
             properties={
                 "name": f"lets train --params {self.params_file} --run {record.id}",

@@ -8,7 +8,6 @@ from lets.errors import RecordError
 from lets.records import Metrics, RunRecord, Status
 from lets.results.quantities import SCORES
 from lets.spec import Layout, RunSpec
-from lets.spec.paths import RUN_FILES
 
 State = Literal["finished", "diverged", "missing", "partial", "unreadable"]
 STATES: tuple[State, ...] = ("finished", "diverged", "missing", "partial", "unreadable")
@@ -56,7 +55,7 @@ def read_outcome(spec: RunSpec, layout: Layout) -> Outcome:
         if record.status == Status.MISSING:
             return Outcome(spec, "missing", reason="not trained yet")
         if record.status == Status.PARTIAL:
-            return Outcome(spec, "partial", reason=f"interrupted or damaged: no {', '.join(_absent(record))}")
+            return Outcome(spec, "partial", reason=f"interrupted or damaged: no {', '.join(record.absent)}")
         metrics = record.metrics
     except RecordError as error:
         return Outcome(spec, "unreadable", reason=str(error))
@@ -67,7 +66,3 @@ def read_outcome(spec: RunSpec, layout: Layout) -> Outcome:
             spec, "diverged", metrics, f"step {metrics.divergence.step}, rho {metrics.divergence.rho:g}"
         )
     return Outcome(spec, "finished", metrics)
-
-
-def _absent(record: RunRecord) -> list[str]:
-    return [name for name in RUN_FILES if not (record.folder / name).is_file()]

@@ -7,12 +7,13 @@ import lets.models.catalogue
 from lets.optim.catalogue import METHODS, resolve
 from lets.spec.conflicts import conflicts
 from lets.spec.effort import measured_size
-from lets.spec.matches import SETTING, Setting, by_setting, matches
+from lets.spec.matches import SETTING, Setting, by_setting, learned, matches
 from lets.spec.matrix import Matrix, expand
 from lets.spec.messages import Location, Problem, as_number, read_as_text
 from lets.spec.noise import Noise
 from lets.spec.params import (
     Analysis,
+    Baselines,
     Comparison,
     Experiment,
     Hypergradient,
@@ -22,6 +23,7 @@ from lets.spec.params import (
     Ranking,
     Selection,
     Sharpness,
+    Starts,
     Table,
 )
 from lets.spec.run import RunSpec
@@ -75,6 +77,8 @@ def contradictions(params: Params) -> Iterator[Problem]:
             yield from _compared(at, item, runs)
         elif isinstance(item, Ranking):
             yield from _ranked(at, item, runs)
+        elif isinstance(item, Starts | Baselines):
+            yield from _learned(at, item, matrix, runs)
     yield from _analyses(params, matrix)
 
 
@@ -151,6 +155,35 @@ def _ranked(at: Location, item: Ranking, runs: list[RunSpec]) -> Iterator[Proble
         yield from _trained_alike(at, setting, group)
 
 
+def _learned(
+    at: Location, item: Starts | Baselines, matrix: Matrix, runs: list[RunSpec]
+) -> Iterator[Problem]:
+    """Some method learns its radius, in runs that differ in seed and start alone, and has its base beside it."""
+    found = learned(item, matrix)
+    if not found:
+        methods = ", ".join(dict.fromkeys(run.method for run in runs))
+        yield (*at, "experiments"), f"without a row – none of {methods} learns its radius – add a lets-method"
+    for one in found:
+        if differing := _differing(one.runs):
+            reason = f"its runs of {one.method} differ in {differing}, not in seed and rho alone"
+            yield (*at, "experiments"), f"{one.experiment!r} – {reason} – make two experiments of it"
+        fixed = [run for run in runs if (run.setting, run.method) == (one.setting, one.base)]
+        if isinstance(item, Baselines) and not fixed:
+            reason = f"there is no run of {one.base} with a fixed radius beside {one.method}"
+            yield (*at, "experiments"), f"{item.experiments} – {reason} – add an experiment with it"
+
+
+def _differing(runs: Sequence[RunSpec]) -> str:
+    """The first field, besides seed and rho, in which runs of one method and setting differ."""
+    first = runs[0].variant | {"training": runs[0].training}
+    for run in runs[1:]:
+        other = run.variant | {"training": run.training}
+        for name, value in first.items():
+            if name != "rho" and value != other[name]:
+                return name
+    return ""
+
+
 def _trained_alike(at: Location, setting: Setting, runs: Sequence[RunSpec]) -> Iterator[Problem]:
     first = runs[0]
     other = next((run for run in runs if run.training != first.training), None)
@@ -170,6 +203,8 @@ def _analyses(params: Params, matrix: Matrix) -> Iterator[Problem]:
     for at, item in _items(params):
         if not isinstance(item, Analysis):
             continue
+        if item.of_weights and not params.keep_weights:
+            yield at, f"a {item.kind} without weights – it is computed from them – write  keep_weights: true"
         for run in matrix.analysed(item):
             other, settings = first.setdefault((item.kind, run.id), (at[-1], item))
             for key, value in item.settings.items():

@@ -56,6 +56,8 @@ class Experiment(Strict):
     """hyper-parameters that become axes of the grid"""
     section: Section | None = None
     """the section of the paper whose experiment this is: its claims are tested on these runs"""
+    title: str = ""
+    """what tables and figures call its runs where they compare experiments; by default its name"""
 
 
 class Selection(Strict):
@@ -102,6 +104,28 @@ class AgainstPaper(Selection):
     """Every number that the tables of this file print beside one of the paper, and how far the two are apart."""
 
     kind: Literal["published"]
+
+
+class Starts(Selection):
+    """Whether learned radii move, where to, and whether their start matters: a row per experiment and lets-method.
+
+    Its runs differ in seed and `rho` alone.
+    """
+
+    kind: Literal["starts"]
+    metric: RunMetric = "test_accuracy"
+    margin: Positive
+    """how far apart, in units of the metric, two starts may be and still be called the same"""
+
+
+class Baselines(Selection):
+    """Learned radii against the fixed ones of the same method: at its start, the best of all, at equal passes.
+
+    A row per experiment with a lets-method; its baselines are the runs of the method without lets-.
+    """
+
+    kind: Literal["baselines"]
+    metric: RunMetric = "test_accuracy"
 
 
 class Sensitivity(Selection):
@@ -170,6 +194,17 @@ class Cost(Selection):
     panels: str = "architecture"
 
 
+class Pareto(Selection):
+    """A metric over all passes of a training, a mark per experiment and method, a panel per value of one field.
+
+    A mark is the mean over radii (or starts), a line through it their range. What is best for its passes is marked.
+    """
+
+    kind: Literal["pareto"]
+    metric: RunMetric = "test_accuracy"
+    panels: str = "noise"
+
+
 class Hypergradient(Analysis):
     """How far LETS's surrogates are from the true hyper-gradient along a training.
 
@@ -222,10 +257,11 @@ def _named(table: Any) -> Any:
 
 
 Figure = Annotated[
-    Sensitivity | Curves | Landscape | Bars | Cost | Hypergradient | Sharpness, Field(discriminator="kind")
+    Sensitivity | Curves | Landscape | Bars | Cost | Pareto | Hypergradient | Sharpness,
+    Field(discriminator="kind"),
 ]
 AnyTable = Annotated[
-    Table | Comparison | Ranking | AgainstPaper | Hypergradient | Sharpness,
+    Table | Comparison | Ranking | AgainstPaper | Starts | Baselines | Hypergradient | Sharpness,
     Field(discriminator="kind"),
     BeforeValidator(_named),
 ]
@@ -262,6 +298,9 @@ class Params(Strict):
     """small data sets and architectures → the paper's, to print the paper's numbers beside ours"""
     reduced: str = ""
     """in words, what makes the trainings smaller than the paper's; then its numbers are not comparable"""
+    keep_weights: bool = True
+    """false: a run folder holds the digest of its weights only, small enough for git; then nothing is computed from
+    weights, and an audit can but train again (lets audit --deep)"""
     audit_weights: Annotated[int, Field(ge=0)] = 3
     """how many runs the audit evaluates again from their weights"""
 

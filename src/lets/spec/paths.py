@@ -9,17 +9,19 @@ from lets.spec.params import Analysis
 
 if TYPE_CHECKING:
     from lets.spec.matrix import Matrix
-    from lets.spec.params import Selection
+    from lets.spec.params import Params, Selection
     from lets.spec.run import RunSpec
 
+WEIGHTS = "weights.safetensors"
 RUN_FILES = (
     "run.json",
     "history.csv",
     "trace.safetensors",
-    "weights.safetensors",
-    "metrics.json",
+    WEIGHTS,
     "provenance.json",
+    "metrics.json",
 )
+"""in the order in which they are written: the last one means that all the others are whole"""
 TABLE_SUFFIXES = ("csv", "md", "tex")
 FIGURE_SUFFIXES = ("csv", "svg", "png")
 SCHEMA = Path("workflow/schemas/params.schema.json")
@@ -37,6 +39,13 @@ class Layout:
 
     profile: str
     root: Path = Path()
+    keep_weights: bool = True
+    """whether a run folder holds the weights, or their digest alone (in provenance.json)"""
+
+    @classmethod
+    def of(cls, params: "Params", root: Path = Path()) -> "Layout":
+        """The layout of a params file's profile."""
+        return cls(params.profile, root, params.keep_weights)
 
     @property
     def runs(self) -> Path:
@@ -52,9 +61,14 @@ class Layout:
         assert name in RUN_FILES, name
         return self.run(run) / name
 
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """The names of the files that a finished run folder holds."""
+        return RUN_FILES if self.keep_weights else tuple(name for name in RUN_FILES if name != WEIGHTS)
+
     def run_files(self, run: str) -> list[Path]:
         """Every file that a finished run folder holds."""
-        return [self.run_file(run, name) for name in RUN_FILES]
+        return [self.run_file(run, name) for name in self.file_names]
 
     def landscape(self, run: str) -> Path:
         """The loss on a plane through the final weights of one run."""

@@ -11,14 +11,15 @@ from safetensors.torch import save
 from lets.optim import DivergenceError
 from lets.records import Divergence, Metrics, RunRecord, Status
 from lets.records.digests import code_digest, sha256_bytes
-from lets.records.files import json_text, write_bytes, write_json
+from lets.records.files import json_text, write_bytes
 from lets.records.history import HistoryRow, history_text
 from lets.records.provenance import Provenance, image, machine, packages
 from lets.spec import Layout, RunSpec
+from lets.spec.paths import WEIGHTS
 from lets.train.data import RunData
 from lets.train.device import choose_device, compute_deterministically, device_name, peak_memory_mib
 from lets.train.ranks import Ranks
-from lets.train.startup import leave_out_the_compiler, without_garbage_collection
+from lets.train.startup import keep_freed_memory, leave_out_the_compiler, without_garbage_collection
 from lets.train.state import load_state, save_state
 from lets.train.training import Training
 
@@ -49,6 +50,7 @@ class _Job:
         if not spec.training.compile:
             leave_out_the_compiler()
         compute_deterministically(threads, spec.training.precision)
+        keep_freed_memory()
         self.spec, self.layout, self.device, self.threads = spec, layout, device, threads
         self.started, self.clock = datetime.now(UTC), time.monotonic()
         self.seconds_before, self.resumed = 0.0, 0
@@ -98,7 +100,7 @@ class _Job:
         return self.seconds_before + time.monotonic() - self.clock
 
     def _write(self, divergence: Divergence | None) -> Metrics:
-        """Write the folder, metrics.json last: its presence means that all the others are whole."""
+        """Write the folder; the digest of the weights is recorded even where they are not kept."""
         scores = None if divergence or not self.data.scores else self.data.scores(self.training.model)
         metrics = Metrics.of(self.spec.id, self.training.history, divergence, scores)
         if self.ranks.rank:
@@ -107,15 +109,13 @@ class _Job:
             "run.json": json_text(self.spec.model_dump(mode="json")).encode(),
             "history.csv": history_text(self.training.history).encode(),
             "trace.safetensors": save(self.training.trace.state_dict()),
-            "weights.safetensors": save(_contiguous(self.training.model)),
+            WEIGHTS: save(_contiguous(self.training.model)),
             "metrics.json": json_text(metrics.model_dump(mode="json")).encode(),
         }
-        last = files.pop("metrics.json")
-        for name, content in files.items():
-            write_bytes(self.layout.run_file(self.spec.id, name), content)
-        digests = {name: sha256_bytes(content) for name, content in {**files, "metrics.json": last}.items()}
-        write_json(self.layout.run_file(self.spec.id, "provenance.json"), self._provenance(metrics, digests))
-        write_bytes(self.layout.run_file(self.spec.id, "metrics.json"), last)
+        digests = {name: sha256_bytes(content) for name, content in files.items()}
+        files["provenance.json"] = json_text(self._provenance(metrics, digests)).encode()
+        for path in self.layout.run_files(self.spec.id):
+            write_bytes(path, files[path.name])
         shutil.rmtree(self.layout.state(self.spec.id).parent, ignore_errors=True)
         return metrics
 

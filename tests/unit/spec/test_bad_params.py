@@ -170,7 +170,7 @@ CASES = {
     ),
     "unknown figure": (
         "kind: curves", "kind: curve", 34,
-        "figures.figure2.kind is 'curve' – want one of sensitivity, curves, landscape, bars, cost, hypergradient, sharpness – write  kind: curves",
+        "figures.figure2.kind is 'curve' – want one of sensitivity, curves, landscape, bars, cost, pareto, hypergradient, sharpness – write  kind: curves",
     ),
     "unknown metric": (
         "metric: generalization_gap", "metric: generalisation_gap", 38,
@@ -217,7 +217,7 @@ CASES = {
     ),
     "unknown kind of table": (
         "    rows: metric", "    kind: hypergradients", 30,
-        "tables.table6.kind is 'hypergradients' – want one of pivot, comparison, ranking, published, hypergradient, sharpness – write  kind: hypergradient",
+        "tables.table6.kind is 'hypergradients' – want one of pivot, comparison, ranking, published, starts, baselines, hypergradient, sharpness – write  kind: hypergradient",
     ),
     "hyper-gradient without its interval": (
         "    rows: metric\n    columns: [dataset]", "    kind: hypergradient", 27,

@@ -1,12 +1,14 @@
 """Which printed place a line of a table or figure file belongs to."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import product
+from types import ModuleType
 
 from lets.audit.case import Case
 from lets.audit.differences import Difference, split
-from lets.audit.printed import Printed, compared, corrected, fields, place
-from lets.report import published_sheet, ranking_sheet, sharpness_sheet
+from lets.audit.printed import Printed, compared, corrected, fields, place, reading
+from lets.report import baselines_sheet, published_sheet, ranking_sheet, sharpness_sheet, starts_sheet
 from lets.report.comparison_sheet import COLUMNS, CORRECTED, CORRECTED_FIELDS, pair_title
 from lets.report.labels import setting_title, value_title
 from lets.report.latex import escape
@@ -14,15 +16,18 @@ from lets.report.ways import hypergradient_ways
 from lets.report.ways_sheet import blocks_of
 from lets.results import pivot
 from lets.results.against_paper import beside_paper
-from lets.spec.matches import matches
+from lets.results.baselines import WAYS
+from lets.spec.matches import learned, matches
 from lets.spec.params import (
     AgainstPaper,
     AnyTable,
+    Baselines,
     Comparison,
     Figure,
     Hypergradient,
     Ranking,
     Sharpness,
+    Starts,
     Table,
 )
 
@@ -106,6 +111,10 @@ def table_places(name: str, table: AnyTable, case: Case) -> Places:
             return _comparison(name, table, case)
         case AgainstPaper():
             return _beside_paper(name, table, case)
+        case Starts():
+            return _readings(name, table, case, starts_sheet, [()])
+        case Baselines():
+            return _readings(name, table, case, baselines_sheet, [(way,) for way in WAYS])
     return _pivot(name, table, case)
 
 
@@ -128,6 +137,22 @@ def _comparison(name: str, table: Comparison, case: Case) -> Places:
         title = setting_title(*match.setting)
         _print(places, pair_title(match), title, range(1, CORRECTED), where)
         _print(places, pair_title(match), title, range(CORRECTED, 1 + len(COLUMNS)), corrected(where))
+    return places
+
+
+def _readings(
+    name: str, table: Starts | Baselines, case: Case, sheet: ModuleType, ways: Sequence[tuple[str, ...]]
+) -> Places:
+    """A row is two places, as in a comparison; the rows of a reading, one for each of `ways`, are the same two."""
+    places = Places(_of(name, case), fields(table), {})
+    for one, way in product(learned(table, case.matrix), ways):
+        where, key = f"{name}: {reading(one)}", (one.experiment, one.method, *one.setting, *way)
+        places.by_values[key] = where
+        places.by_values.update({(*key, column): corrected(where) for column in sheet.CORRECTED_FIELDS})
+        block = sheet.title_of(one.method, *way, one.setting)
+        title = case.params.experiments[one.experiment].title or one.experiment
+        _print(places, block, title, range(1, sheet.CORRECTED), where)
+        _print(places, block, title, range(sheet.CORRECTED, 1 + len(sheet.heads(table))), corrected(where))
     return places
 
 

@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from lets.report.labels import value_title
 from lets.spec import Matrix, Params, RunSpec
 from lets.spec.checks import RUN_FIELDS
-from lets.spec.matches import SETTING, Match, matches
+from lets.spec.matches import SETTING, Learned, Match, by_setting, learned, matches
 from lets.spec.params import (
     AgainstPaper,
     Analysis,
     Bars,
+    Baselines,
     Comparison,
     Cost,
     Curves,
+    Pareto,
     Ranking,
     Selection,
     Sensitivity,
+    Starts,
     Table,
 )
 
@@ -48,12 +51,16 @@ def fields(item: Selection) -> tuple[str, ...]:
             return (item.rows, *item.columns)
         case Sensitivity():
             return ("method", item.x)
-        case Curves() | Bars() | Cost():
+        case Curves() | Bars() | Cost() | Pareto():
             return ("method", item.panels)
         case Comparison():
             return ("method", "against", *SETTING)
         case AgainstPaper():
             return ("method", *SETTING)
+        case Starts():
+            return ("experiment", "method", *SETTING)
+        case Baselines():
+            return ("experiment", "method", *SETTING, "against")
     return ("method",)
 
 
@@ -82,6 +89,8 @@ def _places(name: str, item: Selection, matrix: Matrix) -> Iterator[Printed]:
     match item:
         case Comparison():
             yield from _comparisons(name, matches(item, matrix.select(item)))
+        case Starts() | Baselines():
+            yield from _readings(name, item, matrix)
         case Ranking():
             runs = matrix.select(item)
             for where in dict.fromkeys(place(fields(item), run) for run in runs):
@@ -95,6 +104,23 @@ def _comparisons(name: str, found: list[Match]) -> Iterator[Printed]:
     for match in found:
         yield Printed(name, compared(match), tuple(run.id for run in match.runs))
         yield Printed(name, corrected(compared(match)), every)
+
+
+def reading(one: Learned) -> str:
+    """Return the place of a reading of LETS: `literal × LETS-SAM × Digits × clean labels × ResNet (small)`."""
+    setting = zip(("method", *SETTING), (one.method, *one.setting), strict=True)
+    return " × ".join([one.experiment, *(value_title(field, value) for field, value in setting)])
+
+
+def _readings(name: str, item: Starts | Baselines, matrix: Matrix) -> Iterator[Printed]:
+    """What a reading is held against counts too: all fixed radii of its method in its setting."""
+    chosen = matrix.chosen(item)
+    fixed = by_setting(chosen)
+    for one in learned(item, matrix):
+        against = fixed[one.setting] if isinstance(item, Baselines) else []
+        runs = [*one.runs, *(run for run in against if run.method == one.base)]
+        yield Printed(name, reading(one), tuple(run.id for run in runs))
+        yield Printed(name, corrected(reading(one)), tuple(run.id for run in chosen))
 
 
 def _by_fields(name: str, item: Selection, matrix: Matrix) -> Iterator[Printed]:

@@ -8,6 +8,7 @@ from lets.records.files import write_bytes, write_text
 from lets.records.landscape import Point, read_points
 from lets.report.analysed import Analyses, read_analyses
 from lets.report.notes import absent_counts, seeds_note
+from lets.report.pareto import Marks, pareto_marks
 from lets.report.series import Series, bar_series, cost_series, curve_series, sensitivity_series
 from lets.report.sharpness import sharpness_measures
 from lets.report.ways import hypergradient_ways
@@ -20,6 +21,7 @@ from lets.spec.params import (
     Figure,
     Hypergradient,
     Landscape,
+    Pareto,
     Sensitivity,
     Sharpness,
 )
@@ -27,7 +29,7 @@ from lets.spec.params import (
 if TYPE_CHECKING:
     import matplotlib.figure
 
-Numbers = Series | Analyses[Any]
+Numbers = Series | Marks | Analyses[Any]
 
 
 def figure_numbers(figure: Figure, matrix: Matrix, layout: Layout) -> Numbers:
@@ -41,6 +43,8 @@ def figure_numbers(figure: Figure, matrix: Matrix, layout: Layout) -> Numbers:
             return bar_series(figure, matrix, layout)
         case Cost():
             return cost_series(figure, matrix, layout)
+        case Pareto():
+            return pareto_marks(figure, matrix, layout)
         case Landscape():
             return read_analyses(figure, matrix, layout, Point, read_points)
         case Hypergradient():
@@ -73,6 +77,9 @@ def caption(figure: Figure, numbers: Numbers) -> str:
                 f"First seed of each method; {figure.samples} training images, m = {figure.m}; "
                 f"trace ± standard error over {figure.probes} random vectors"
             )
+        case Pareto():
+            assert isinstance(numbers, Marks)
+            text = _key(numbers)
         case Sensitivity() | Curves() | Bars() | Cost():
             assert isinstance(numbers, Series)
             band = " (band)" if isinstance(figure, Curves) else ""
@@ -85,6 +92,16 @@ def caption(figure: Figure, numbers: Numbers) -> str:
             "; marks of equal cost stand side by side; grey stairs: no other method is as cheap and better"
         )
     return "; ".join(part for part in (text, absent_counts(numbers.runs)) if part)
+
+
+def _key(marks: Marks) -> str:
+    """Say what the letters of a Pareto figure stand for."""
+    from lets.report.plots.pareto import lettered
+
+    spread = seeds_note((one.summary.n for one in marks.marks), "of all radii, line: their range,")
+    letters = ", ".join(f"{letter}\N{NO-BREAK SPACE}{name}" for name, letter in lettered(marks).items())
+    stairs = "*: the best radius of a grid, which costs the whole grid; grey stairs: nothing is as cheap and better"
+    return f"{spread}; {stairs}; {letters}"
 
 
 def write_figure(name: str, figure: Figure, params: Params, matrix: Matrix, layout: Layout) -> list[Path]:
@@ -108,10 +125,14 @@ def _draw(figure: Figure, numbers: Numbers) -> "matplotlib.figure.Figure":
     from lets.report.plots.hypergradient import draw_hypergradient
     from lets.report.plots.landscape import draw_landscape
     from lets.report.plots.lines import draw_curves, draw_sensitivity
+    from lets.report.plots.pareto import draw_pareto
     from lets.report.plots.sharpness import draw_sharpness
 
+    if isinstance(numbers, Marks):
+        assert isinstance(figure, Pareto)
+        return draw_pareto(numbers, figure.metric)
     if isinstance(numbers, Series):
-        assert not isinstance(figure, Analysis)
+        assert not isinstance(figure, Analysis | Pareto)
         draw = {Sensitivity: draw_sensitivity, Curves: draw_curves, Bars: draw_bars, Cost: draw_cost}[
             type(figure)
         ]

@@ -127,7 +127,8 @@ function charts(run) {
 function details(run, open) {
   const failures = audit ? audit.failures.filter((one) => one.run === run.id) : [];
   const made = origins[run.origin];
-  const command = `lets train --params ${params} --run ${run.id}`;
+  const make = `lets train --params ${params} --run ${run.id}`;
+  const check = `lets audit --params ${params} --deep --run ${run.id}`;
   const shown = element("details", {},
     element("summary", {}, element("code", {}, run.id), ` ${run.state}`),
     run.reason && element("p", {}, run.reason),
@@ -136,7 +137,8 @@ function details(run, open) {
     element("div", { class: "facts" }, list("Method", run.method), list("Training", trainings[run.training]),
       run.numbers ? list("At its end", run.numbers) : ""),
     made ? list("Provenance", { ...run.facts, ...made }) : "",
-    element("h3", {}, "Make it again"), element("code", {}, command));
+    element("h3", {}, "Make it again"), element("code", {}, make),
+    ...(made ? [element("h3", {}, "Train it again, and compare"), element("code", {}, check)] : []));
   shown.open = open;
   return shown;
 }

@@ -60,7 +60,7 @@ def row_title(one: Beside) -> str:
     published, spec = one.published, one.cell.runs[0].spec
     field, _, value = published.variant.partition("=")
     variant = [f"ρ₀ = {value}" if field == "rho" else value_title(field, value)] if field else []
-    setting = setting_title(spec.dataset, spec.noise, spec.architecture)
+    setting = setting_title(*spec.setting)
     return ", ".join([value_title("method", published.method), *variant, setting])
 
 

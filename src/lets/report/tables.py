@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lets.records.files import write_text
+from lets.report.baselines_sheet import baselines_csv, baselines_sheet
 from lets.report.comparison_sheet import comparison_csv, comparison_sheet
 from lets.report.latex import latex
 from lets.report.markdown import markdown
@@ -12,15 +13,27 @@ from lets.report.ranking_sheet import ranking_csv, ranking_sheet
 from lets.report.sharpness import sharpness_measures
 from lets.report.sharpness_sheet import sharpness_csv, sharpness_sheet
 from lets.report.sheet import Sheet, lay_out
+from lets.report.starts_sheet import starts_csv, starts_sheet
 from lets.report.tidy import table_csv
 from lets.report.ways import hypergradient_ways
 from lets.report.ways_sheet import ways_csv, ways_sheet
 from lets.results import Outcome, pivot
 from lets.results.against_paper import beside_paper
+from lets.results.baselines import baselines
 from lets.results.comparison import compare
 from lets.results.ranking import rank
+from lets.results.starts import courses
 from lets.spec import Layout, Matrix, Params
-from lets.spec.params import AgainstPaper, AnyTable, Comparison, Hypergradient, Ranking, Sharpness
+from lets.spec.params import (
+    AgainstPaper,
+    AnyTable,
+    Baselines,
+    Comparison,
+    Hypergradient,
+    Ranking,
+    Sharpness,
+    Starts,
+)
 
 
 def laid_out(
@@ -37,6 +50,14 @@ def laid_out(
         numbers = beside_paper(table, params, matrix, layout)
         runs = [run for one in numbers for run in one.cell.runs]
         return published_sheet(name, table, numbers, params), published_csv(name, numbers), runs
+    if isinstance(table, Starts):
+        found = courses(table, params, matrix, layout)
+        runs = [run for one in found.courses for run in one.reading.runs]
+        return starts_sheet(name, found), starts_csv(name, found), runs
+    if isinstance(table, Baselines):
+        against = baselines(table, params, matrix, layout)
+        runs = [run for row in against.rows for run in row.runs]
+        return baselines_sheet(name, against), baselines_csv(name, against), runs
     if isinstance(table, Hypergradient):
         ways = hypergradient_ways(table, matrix, layout)
         return ways_sheet(name, table, ways), ways_csv(name, ways), ways.runs

@@ -12,7 +12,7 @@ from functools import cached_property
 from statistics import fmean
 
 from lets.results.contests import Contest, Contests, contests_of
-from lets.results.equivalence import equivalence
+from lets.results.equivalence import all_within, one_beyond
 from lets.results.holm import holm
 from lets.results.measures import MEASURES
 from lets.results.paired import Paired
@@ -169,19 +169,6 @@ def _by_pair(contests: tuple[Contest, ...]) -> list[tuple[Contest, ...]]:
 
 
 def _equivalence_p(contests: tuple[Contest, ...], margin: float, within: bool) -> float | None:
-    """Of several pairs all have to be within the margin (the largest p counts), or one beyond (Bonferroni)."""
+    """The p that all pairs are within the margin, or that one is beyond."""
     samples = [units(group) for group in _by_pair(contests)]
-    if within:
-        found = [equivalence(sample, margin).p for sample in samples]
-        return None if None in found else max(p for p in found if p is not None)
-    beyond = [_beyond_p(sample, margin) for sample in samples]
-    return min((min(1.0, p * len(samples)) for p in beyond if p is not None), default=None)
-
-
-def _beyond_p(sample: Paired, margin: float) -> float | None:
-    """The two-sided p that the mean is beyond the margin on the side where it lies."""
-    if sample.mean is None or abs(sample.mean) < margin:
-        return None
-    side = "greater" if sample.mean > 0 else "less"
-    p = sample.shifted_p(margin if sample.mean > 0 else -margin, side)
-    return None if p is None else min(1.0, 2 * p)
+    return all_within(samples, margin) if within else one_beyond(samples, margin)

@@ -1,5 +1,6 @@
 """Whether two samples are the same within a margin: two one-sided t tests (TOST; Schuirmann 1987)."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lets.results.paired import Paired
@@ -39,3 +40,24 @@ def equivalence(paired: Paired, margin: float, alpha: float = 0.05) -> Equivalen
         paired.shifted_p(margin, "less"),
         paired.interval(1 - 2 * alpha),
     )
+
+
+def all_within(samples: Iterable[Paired], margin: float) -> float | None:
+    """Return the p that every mean difference is within the margin: the largest, each has to pass its own test."""
+    found = [equivalence(sample, margin).p for sample in samples]
+    return None if None in found else max((p for p in found if p is not None), default=None)
+
+
+def one_beyond(samples: Sequence[Paired], margin: float) -> float | None:
+    """Return the p that some mean difference is beyond the margin: the smallest, times their number (Bonferroni)."""
+    beyond = [_beyond_p(sample, margin) for sample in samples]
+    return min((min(1.0, p * len(samples)) for p in beyond if p is not None), default=None)
+
+
+def _beyond_p(sample: Paired, margin: float) -> float | None:
+    """The two-sided p that the mean is beyond the margin on the side where it lies."""
+    if sample.mean is None or abs(sample.mean) < margin:
+        return None
+    side = "greater" if sample.mean > 0 else "less"
+    p = sample.shifted_p(margin if sample.mean > 0 else -margin, side)
+    return None if p is None else min(1.0, 2 * p)

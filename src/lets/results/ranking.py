@@ -52,7 +52,7 @@ def rank(table: Ranking, matrix: Matrix, layout: Layout) -> Ranked:
     runs = tuple(read_outcome(run, layout) for run in matrix.select(table))
     methods = list(dict.fromkeys(run.spec.method for run in runs))
     groups = repeats(runs, (*SETTING, "method"))
-    settings = dict.fromkeys((run.spec.dataset, run.spec.noise, run.spec.architecture) for run in runs)
+    settings = dict.fromkeys(run.spec.setting for run in runs)
     lacking = {
         setting: tuple(m for m in methods if not _complete(groups.get((*setting, m), ()), table.metric))
         for setting in settings

@@ -31,6 +31,11 @@ class RunSpec(Strict):
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
 
     @property
+    def setting(self) -> tuple[str, str, str]:
+        """Data set, noise, architecture: what methods are compared in."""
+        return self.dataset, self.noise, self.architecture
+
+    @property
     def variant(self) -> dict[str, Any]:
         """The run without its seed, as a flat row: the columns that tables and figures pivot on."""
         named = {"dataset": self.dataset, "noise": self.noise, "architecture": self.architecture}

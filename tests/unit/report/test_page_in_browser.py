@@ -144,6 +144,7 @@ def test_a_cell_opens_its_runs_and_escape_closes(page: Any, project: Project) ->
     for fact in ("finished", "cosine", "Example CPU", "2.14.1", "momentum 0.9"):
         assert fact in said
     assert f"lets train --params params/golden.yaml --run {cell(project, 'lets-sam')[0]}" in said
+    assert f"lets audit --params params/golden.yaml --deep --run {cell(project, 'lets-sam')[0]}" in said
     charts = [
         svg.get_attribute("aria-label")
         for svg in page.find_elements("css selector", "details:first-of-type svg")

@@ -1,0 +1,81 @@
+"""What trainings reach over all the passes that they cost, a panel per noise: any radius, and the best of a grid."""
+
+from collections.abc import Sequence
+from math import log
+from string import ascii_lowercase
+from typing import Literal
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from lets.report.labels import value_title
+from lets.report.pareto import Mark, Marks
+from lets.report.plots.canvas import GREY, entitle, label_left, legend_above, look_of, panels
+from lets.report.plots.cost import FRONT
+from lets.results import QUANTITIES
+
+APART = 0.035
+"""between marks of equal cost, in natural logarithms"""
+
+
+def draw_pareto(marks: Marks, metric: str) -> Figure:
+    """Draw a mark per experiment and method, its range over radii, and the stairs that nothing is above."""
+    names = marks.panels
+    figure, grid = panels(len(names), width=2.0 if len(names) == 1 else 1.7)
+    quantity = QUANTITIES[metric]
+    letters = lettered(marks)
+    for panel, axes in zip(names, grid, strict=True):
+        shown = [one for one in marks.marks if one.panel == panel]
+        _stairs(axes, front(shown, quantity.better))
+        for one, place in zip(shown, places([mark.passes for mark in shown]), strict=True):
+            _mark(axes, one, place, letters[one.experiment])
+        entitle(axes, value_title(marks.panel_field, panel))
+        axes.set_xscale("log")
+        axes.set_xlabel("Passes of all trainings")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    label_left(grid, quantity.label)
+    legend_above(figure, grid)
+    return figure
+
+
+def lettered(marks: Marks) -> dict[str, str]:
+    """Return the letter of each experiment, in the order in which they are shown."""
+    names = dict.fromkeys(one.experiment for one in marks.marks)
+    return dict(zip(names, ascii_lowercase, strict=False))
+
+
+def front(marks: Sequence[Mark], better: Literal["higher", "lower"] | None) -> list[Mark]:
+    """Return the marks, from the cheapest, that no other is as cheap and better than; none of a neutral metric."""
+    sign = {"higher": 1, "lower": -1, None: 0}[better]
+    kept: list[Mark] = []
+    for one in sorted(marks, key=lambda mark: (mark.passes, -sign * mark.summary.mean)):
+        if sign and (not kept or sign * one.summary.mean > sign * kept[-1].summary.mean):
+            kept.append(one)
+    return kept
+
+
+def places(costs: Sequence[float]) -> list[float]:
+    """Return where to draw them: those of (nearly) equal cost stand side by side, around it."""
+    found = []
+    for index, cost in enumerate(costs):
+        level = [other for other, one in enumerate(costs) if abs(log(one / cost)) < APART / 2]
+        found.append(cost * (1 + APART) ** (level.index(index) - (len(level) - 1) / 2))
+    return found
+
+
+def _stairs(axes: Axes, marks: Sequence[Mark]) -> None:
+    if len(marks) > 1:
+        x, y = [one.passes for one in marks], [one.summary.mean for one in marks]
+        axes.step(x, y, where="post", color=FRONT, linewidth=1.6, zorder=1)
+
+
+def _mark(axes: Axes, one: Mark, place: float, letter: str) -> None:
+    look = look_of(one.method) | {"linestyle": "", "markersize": 3.6}
+    spread = [[one.summary.mean - one.low], [one.high - one.summary.mean]]
+    axes.errorbar(place, one.summary.mean, yerr=None if one.best else spread, elinewidth=0.6, **look)
+    text = f"{letter}*" if one.best else letter
+    at, beside = (place, one.summary.mean), (2.5, 1.5)
+    axes.annotate(text, at, xytext=beside, textcoords="offset points", fontsize=5.5, color=GREY)

@@ -1,0 +1,60 @@
+"""Readings of LETS: what one experiment trained with a learned radius in one setting, from several starts."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from lets.results.outcomes import Outcome, read_outcome
+from lets.results.repeats import repeats
+from lets.spec import Layout, Matrix, Params
+from lets.spec.matches import Setting, learned
+from lets.spec.params import Selection
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One method of one experiment in one setting; its `runs` differ in seed and start alone."""
+
+    experiment: str
+    title: str
+    method: str
+    setting: Setting
+    runs: tuple[Outcome, ...]
+
+    @property
+    def base(self) -> str:
+        """The method whose radius is learned."""
+        return self.method.removeprefix("lets-")
+
+    @cached_property
+    def by_start(self) -> dict[float, dict[int, Outcome]]:
+        """start → seed → run, starts in increasing order."""
+        groups = repeats(self.runs, ("rho",))
+        return {start: {run.spec.seed: run for run in groups[start,]} for (start,) in sorted(groups)}
+
+    @property
+    def starts(self) -> list[float]:
+        """The radii that it starts from."""
+        return list(self.by_start)
+
+    @cached_property
+    def seeds(self) -> list[int]:
+        """The seeds for which every start has finished: only they say something of all starts."""
+        asked = dict.fromkeys(run.spec.seed for run in self.runs)
+        return [seed for seed in asked if all(_finished(runs, seed) for runs in self.by_start.values())]
+
+
+def readings(item: Selection, params: Params, matrix: Matrix, layout: Layout) -> list[Reading]:
+    """Read what every experiment of a table trained with a learned radius; those of a setting and method together.
+
+    Raises SpecError if runs of one of them differ in more than seed and start.
+    """
+    found = []
+    for one in learned(item, matrix):
+        title = params.experiments[one.experiment].title or one.experiment
+        runs = tuple(read_outcome(run, layout) for run in one.runs)
+        found.append(Reading(one.experiment, title, one.method, one.setting, runs))
+    return found
+
+
+def _finished(runs: dict[int, Outcome], seed: int) -> bool:
+    return seed in runs and runs[seed].state == "finished"

@@ -1,0 +1,52 @@
+"""docs/interpretations.md: its readings are those of the params files, its example is one, its commands exist."""
+
+import re
+
+import pytest
+import yaml
+from pydantic import TypeAdapter
+from tests.docs.pages import ROOT, commands, parses
+
+from lets.optim import PRESETS
+from lets.spec import load_params
+from lets.spec.params import AnyTable, Baselines, Figure, Pareto, Starts
+
+PAGE = (ROOT / "docs/interpretations.md").read_text()
+FILES = ("interpretations", "interpretations-cifar", "interpretations-short")
+
+
+@pytest.mark.parametrize("command", [c for c in commands(PAGE) if c.startswith("lets ")])
+def test_commands_parse(command: str) -> None:
+    assert parses(command)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_reading_stands_in_the_table_and_is_asked_about(name: str) -> None:
+    told = re.findall(r"^\| `([a-z-]+)` \|", PAGE, re.M)
+    params = load_params(ROOT / f"params/{name}.yaml")
+    starts, baselines = params.tables["starts"], params.tables["baselines"]
+    assert isinstance(starts, Starts)
+    assert isinstance(baselines, Baselines)
+    assert starts.experiments == told
+    assert baselines.experiments == [*told, "fixed", "fixed-longer"]
+    assert starts.margin == 1.0
+    assert "one point of accuracy" in PAGE
+    assert set(params.experiments) == {*told, "fixed", "fixed-longer", "plain", "plain-longer"}
+
+
+def test_presets_are_named() -> None:
+    for name in ("paper-literal", "paper-effective"):
+        assert name in PRESETS
+        assert f"preset `{name}`" in PAGE
+
+
+def test_the_example_is_one() -> None:
+    example = yaml.safe_load(re.search(r"```yaml\n(.*?)```", PAGE, re.S)[1])  # type: ignore[index]
+    tables = TypeAdapter(dict[str, AnyTable]).validate_python(example["tables"])
+    figures = TypeAdapter(dict[str, Figure]).validate_python(example["figures"])
+    assert [type(one) for one in (*tables.values(), *figures.values())] == [Starts, Baselines, Pareto]
+
+
+def test_every_params_file_is_named_with_the_command_that_runs_it() -> None:
+    wanted = [f"snakemake --cores all --configfile params/{name}.yaml" for name in FILES]
+    assert [command for command in commands(PAGE) if command.startswith("snakemake")] == wanted

@@ -35,20 +35,23 @@ class Benchmark:
         return found
 
 
+EACH_KIND = ("erm", "sam", "asam", "esam", "looksam", "gsam", "lets-sam")
+"""methods that have every policy but chance, every ascent, every descent and every radius between them"""
+
 _ROWS = (
     Benchmark(
         "step-tiny",
         "What does a step of each method cost beside its bare passes, where a pass costs next to nothing?",
         "steps:measure",
         400,
-        arguments=("tiny", 32),
+        arguments=("tiny", 32, ()),
     ),
     Benchmark(
         "step-resnet8",
-        "The same on ResNet-8 at batch 128, the smallest network that anybody trains on CIFAR.",
+        "The same on ResNet-8 at batch 128, the smallest network for CIFAR; one method of each kind.",
         "steps:measure",
         24,
-        arguments=("resnet8", 128),
+        arguments=("resnet8", 128, EACH_KIND),
     ),
     Benchmark(
         "peers", "How do our steps compare with those of other people's code?", "peers.compare:measure", 300

@@ -1,7 +1,7 @@
 """What a step costs beside its passes, for every method and for LETS with reused gradients."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -127,9 +127,9 @@ def costs(steps: list[list[Call]], batch_size: int) -> dict[str, float]:
     return {"differentiated": batches(True), "forward_only": batches(False)}
 
 
-def measure(architecture: str, batch_size: int, given: Conditions) -> Findings:
-    """One row for each method and kind of step."""
-    device, methods = given.place, lets.methods()
+def measure(architecture: str, batch_size: int, methods: Sequence[str], given: Conditions) -> Findings:
+    """One row for each method and kind of step; of all methods, if none is named."""
+    device, methods = given.place, methods or lets.methods()
     if given.quick:
         methods, batch_size = methods[:4], 8
     cases = [Case(name, False, architecture, batch_size, device) for name in methods]

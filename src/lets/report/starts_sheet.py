@@ -77,7 +77,7 @@ def _entries(course: Course, corrected: float | None, found: Courses) -> Iterato
     reading, decimals = course.reading, QUANTITIES[course.metric].decimals
     runs = tuple(run.id for run in reading.runs)
     every = tuple(run.id for one in found.courses for run in one.reading.runs)
-    mean, asked = _mean(course), len({run.spec.seed for run in reading.runs})
+    mean, asked = _mean(course), len({run.seed for run in reading.runs})
     count = "" if len(reading.seeds) == asked else f"of {asked}"
     words = (
         (str(len(reading.starts)), ""),
@@ -138,4 +138,4 @@ def _notes(found: Courses) -> Iterator[str]:
         f"undecided does not mean no. Holm p: {sum(p is not None for p in found.corrected)} rows as one family, below "
         "0.05 decides."
     )
-    yield from absent_notes(run for one in found.courses for run in one.reading.runs)
+    yield from absent_notes(run for one in found.courses for run in one.reading.outcomes)

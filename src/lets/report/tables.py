@@ -52,7 +52,7 @@ def laid_out(
         return published_sheet(name, table, numbers, params), published_csv(name, numbers), runs
     if isinstance(table, Starts):
         found = courses(table, params, matrix, layout)
-        runs = [run for one in found.courses for run in one.reading.runs]
+        runs = [run for one in found.courses for run in one.reading.outcomes]
         return starts_sheet(name, found), starts_csv(name, found), runs
     if isinstance(table, Baselines):
         against = baselines(table, params, matrix, layout)

@@ -45,7 +45,7 @@ class Against:
     @property
     def runs(self) -> tuple[Outcome, ...]:
         """All runs that the comparison rests on."""
-        return (*self.reading.runs, *self.fixed)
+        return (*self.reading.outcomes, *self.fixed)
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _place(found: list[Reading], reading: Reading) -> int:
 
 def _ways(reading: Reading, base: Sequence[RunSpec], table: Baselines, layout: Layout) -> Iterator[Against]:
     """Compare one reading in every way that there are runs for."""
-    spec = reading.runs[0].spec
+    spec = reading.runs[0]
     value = _reader(table.metric)
     as_long = _fixed(base, layout, lambda run: run.training.epochs == spec.training.epochs)
     as_many = _fixed(base, layout, lambda run: abs(passes(run) / passes(spec) - 1) < ALIKE)

@@ -6,29 +6,21 @@ from functools import cached_property
 from lets.results.outcomes import Outcome, read_outcome
 from lets.results.repeats import repeats
 from lets.spec import Layout, Matrix, Params
-from lets.spec.matches import Setting, learned
+from lets.spec.matches import Learned, learned
 from lets.spec.params import Selection
 
 
 @dataclass(frozen=True)
-class Reading:
-    """One method of one experiment in one setting; its `runs` differ in seed and start alone."""
+class Reading(Learned):
+    """What became of its runs: `outcomes`; `title` is what tables call the experiment."""
 
-    experiment: str
     title: str
-    method: str
-    setting: Setting
-    runs: tuple[Outcome, ...]
-
-    @property
-    def base(self) -> str:
-        """The method whose radius is learned."""
-        return self.method.removeprefix("lets-")
+    outcomes: tuple[Outcome, ...]
 
     @cached_property
     def by_start(self) -> dict[float, dict[int, Outcome]]:
         """start → seed → run, starts in increasing order."""
-        groups = repeats(self.runs, ("rho",))
+        groups = repeats(self.outcomes, ("rho",))
         return {start: {run.spec.seed: run for run in groups[start,]} for (start,) in sorted(groups)}
 
     @property
@@ -39,7 +31,7 @@ class Reading:
     @cached_property
     def seeds(self) -> list[int]:
         """The seeds for which every start has finished: only they say something of all starts."""
-        asked = dict.fromkeys(run.spec.seed for run in self.runs)
+        asked = dict.fromkeys(run.seed for run in self.runs)
         return [seed for seed in asked if all(_finished(runs, seed) for runs in self.by_start.values())]
 
 
@@ -51,8 +43,8 @@ def readings(item: Selection, params: Params, matrix: Matrix, layout: Layout) ->
     found = []
     for one in learned(item, matrix):
         title = params.experiments[one.experiment].title or one.experiment
-        runs = tuple(read_outcome(run, layout) for run in one.runs)
-        found.append(Reading(one.experiment, title, one.method, one.setting, runs))
+        outcomes = tuple(read_outcome(run, layout) for run in one.runs)
+        found.append(Reading(**vars(one), title=title, outcomes=outcomes))
     return found
 
 

@@ -67,8 +67,8 @@ def make_run(
     image: str | None = None,
 ) -> None:
     """Write a run folder; its numbers are drawn from its id."""
-    draw = random.Random(spec.id)
-    losses = numpy.array([_first_loss(spec), *(draw.uniform(0.1, 2) for _ in range(2 * STEPS - 1))])
+    draw, epochs = random.Random(spec.id), spec.training.epochs
+    losses = numpy.array([_first_loss(spec), *(draw.uniform(0.1, 2) for _ in range(epochs * STEPS - 1))])
     rows = [
         HistoryRow(
             epoch=epoch + 1,
@@ -83,7 +83,7 @@ def make_run(
             test_loss=draw.uniform(0.5, 1),
             test_accuracy=draw.uniform(80, 90),
         )
-        for epoch in range(1 if diverged else 2)
+        for epoch in range(1 if diverged else epochs)
     ]
     stopped = Divergence(step=STEPS + 3, rho=0.05, norms={"loss": "nan"}) if diverged else None
     metrics = Metrics.of(spec.id, rows, stopped)
@@ -93,7 +93,7 @@ def make_run(
 
     write_json(file("run.json"), spec.model_dump(mode="json"))
     write_text(file("history.csv"), history_text(rows))
-    write_bytes(file("trace.safetensors"), save({"loss": losses, "rho": numpy.full(2 * STEPS, 0.05)}))
+    write_bytes(file("trace.safetensors"), save({"loss": losses, "rho": numpy.full(epochs * STEPS, 0.05)}))
     write_bytes(file("weights.safetensors"), save({"w": losses.astype("float32")}))
     write_json(file("metrics.json"), metrics.model_dump(mode="json"))
     provenance = Provenance(

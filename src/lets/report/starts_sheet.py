@@ -135,7 +135,8 @@ def _notes(found: Courses) -> Iterator[str]:
         f"{quantity.label}: mean over starts and seeds; spread: of the means of starts, the largest less the smallest. "
         f"Start matters: no, where every two starts are the same within {margin:g} {unit} (TOST of the differences by "
         "seed, the largest p of all pairs); yes, where two differ by more (t test, the smallest p times the pairs); "
-        f"undecided does not mean no. Holm p: {sum(p is not None for p in found.corrected)} rows as one family, below "
-        "0.05 decides."
+        "undecided does not mean no. Holm p: "
+        f"{sum(p is not None for p in found.corrected)} rows as one family, below 0.05 decides; none where two starts "
+        "differ by the same for every seed, which leaves nothing to test against."
     )
     yield from absent_notes(run for one in found.courses for run in one.reading.outcomes)

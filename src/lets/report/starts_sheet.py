@@ -1,7 +1,7 @@
 """A table of starts in words: a block per method and setting, a row per reading of LETS."""
 
 from collections.abc import Callable, Iterator
-from math import exp
+from math import exp, expm1
 
 from lets.report.comparison_sheet import p_text
 from lets.report.labels import setting_title, value_title
@@ -82,7 +82,7 @@ def _entries(course: Course, corrected: float | None, found: Courses) -> Iterato
     words = (
         (str(len(reading.starts)), ""),
         (str(len(reading.seeds)), count),
-        (_interval(course.moved, lambda x: f"{exp(x):.3g}"), ""),
+        (_interval(course.moved, _factor), ""),
         (" to ".join(f"{end:.3g}" for end in course.ends) if course.ends else "—", ""),
         (_interval(course.memory, lambda x: f"{x:.2f}"), ""),
         ("—" if mean is None else f"{mean:.{decimals}f}", ""),
@@ -110,6 +110,14 @@ def _interval(summary: Summary, text: Callable[[float], str]) -> str:
         return "—"
     low, high = summary.interval()
     return text(summary.mean) + (f" ({text(low)} to {text(high)})" if low == low else "")
+
+
+def _factor(logarithm: float) -> str:
+    """`1.13`, and of what hardly moves how little: `1 + 3e-07`."""
+    if abs(logarithm) >= 0.01:
+        return f"{exp(logarithm):.3g}"
+    change = expm1(logarithm)
+    return f"1 {'−' if change < 0 else '+'} {abs(change):.0e}" if change else "1"
 
 
 def _bounded(summary: Summary) -> tuple[float, float, float]:

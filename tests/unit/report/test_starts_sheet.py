@@ -9,6 +9,7 @@ from tests.golden.factory import TRAINING, Project, epoch_row
 
 from lets.report import render_page, render_table, write_figure
 from lets.report.figures import caption, figure_numbers
+from lets.report.starts_sheet import _factor
 
 GRID = {"datasets": ["digits"], "architectures": ["resnet-small"], "vary": {"rho": [0.1, 1.0]}}
 EVERYTHING = ["letter", "adam", "fixed", "longer"]
@@ -127,3 +128,11 @@ def test_they_stand_on_the_page(project: Project) -> None:
     page = render_page(project.params, project.matrix, project.layout)
     assert "Starts &amp; ends" in page
     assert "Memory of its start" in page
+
+
+@pytest.mark.parametrize(
+    ("logarithm", "text"),
+    [(0.0, "1"), (3.2e-8, "1 + 3e-08"), (-5e-7, "1 \N{MINUS SIGN} 5e-07"), (0.7, "2.01"), (0.0101, "1.01")],
+)
+def test_how_little_a_radius_moves_is_seen(logarithm: float, text: str) -> None:
+    assert _factor(logarithm) == text

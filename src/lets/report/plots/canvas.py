@@ -53,11 +53,11 @@ def theme(name: str) -> Iterator[None]:
         yield
 
 
-def panels(count: int, width: float = 1.0, **subplot: Any) -> tuple[Figure, list[Axes]]:
-    """Return a figure with `count` panels, at most WIDEST in a row, each `width` times as wide as usual."""
+def panels(count: int, width: float = 1.0, height: float = 1.0, **subplot: Any) -> tuple[Figure, list[Axes]]:
+    """Return a figure with `count` panels, at most WIDEST in a row, `width` times as wide and `height` as high."""
     columns = min(count, WIDEST)
     lines = -(-count // columns)
-    figure = Figure(figsize=(PANEL[0] * width * columns + 0.4, PANEL[1] * lines + 0.6))
+    figure = Figure(figsize=(PANEL[0] * width * columns + 0.4, PANEL[1] * height * lines + 0.6))
     grid = figure.subplots(lines, columns, squeeze=False, **subplot).flatten()
     for axes in grid[count:]:
         axes.remove()

@@ -15,14 +15,14 @@ from lets.report.plots.canvas import GREY, entitle, label_left, legend_above, lo
 from lets.report.plots.cost import FRONT
 from lets.results import QUANTITIES
 
-APART = 0.035
+APART = 0.055
 """between marks of equal cost, in natural logarithms"""
 
 
 def draw_pareto(marks: Marks, metric: str) -> Figure:
     """Draw a mark per experiment and method, its range over radii, and the stairs that nothing is above."""
     names = marks.panels
-    figure, grid = panels(len(names), width=2.0 if len(names) == 1 else 1.7)
+    figure, grid = panels(len(names), width=2.0, height=1.5)
     quantity = QUANTITIES[metric]
     letters = lettered(marks)
     for panel, axes in zip(names, grid, strict=True):
@@ -30,6 +30,7 @@ def draw_pareto(marks: Marks, metric: str) -> Figure:
         _stairs(axes, front(shown, quantity.better))
         for one, place in zip(shown, places([mark.passes for mark in shown]), strict=True):
             _mark(axes, one, place, letters[one.experiment])
+        _look_at_means(axes, shown)
         entitle(axes, value_title(marks.panel_field, panel))
         axes.set_xscale("log")
         axes.set_xlabel("Passes of all trainings")
@@ -66,6 +67,13 @@ def places(costs: Sequence[float]) -> list[float]:
     return found
 
 
+def _look_at_means(axes: Axes, marks: Sequence[Mark]) -> None:
+    """Marks fill the panel; a range that is much longer runs out of it."""
+    means = [one.summary.mean for one in marks]
+    room = 0.25 * (max(means) - min(means)) or 1.0
+    axes.set_ylim(min(means) - room, max(means) + room)
+
+
 def _stairs(axes: Axes, marks: Sequence[Mark]) -> None:
     if len(marks) > 1:
         x, y = [one.passes for one in marks], [one.summary.mean for one in marks]
@@ -77,5 +85,5 @@ def _mark(axes: Axes, one: Mark, place: float, letter: str) -> None:
     spread = [[one.summary.mean - one.low], [one.high - one.summary.mean]]
     axes.errorbar(place, one.summary.mean, yerr=None if one.best else spread, elinewidth=0.6, **look)
     text = f"{letter}*" if one.best else letter
-    at, beside = (place, one.summary.mean), (2.5, 1.5)
-    axes.annotate(text, at, xytext=beside, textcoords="offset points", fontsize=5.5, color=GREY)
+    at = (place, one.summary.mean)
+    axes.annotate(text, at, xytext=(0, 4), textcoords="offset points", ha="center", fontsize=6, color=GREY)

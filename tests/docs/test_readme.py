@@ -1,5 +1,6 @@
 """The README is true: its commands exist, its links lead somewhere, its numbers are those of `reports/`."""
 
+import csv
 import re
 import subprocess
 import sys
@@ -42,3 +43,19 @@ def test_python_examples_run(index, tmp_path):
     script = tmp_path / "example.py"
     script.write_text(code)
     subprocess.run([sys.executable, script], cwd=tmp_path, check=True, timeout=120)
+
+
+def test_the_rows_on_starts_are_those_of_the_table():
+    name = "reports/interpretations/tables/starts.md"
+    shown = README.split(f"<!-- {name} -->")[1].split("<!-- end -->")[0].strip().splitlines()
+    there = (ROOT / name).read_text().splitlines()
+    places = [there.index(line) for line in shown]
+    assert places == sorted(places)
+    assert len(shown) == 6
+
+
+def test_nothing_is_better_than_a_fixed_radius_as_the_readme_says():
+    with (ROOT / "reports/interpretations/tables/baselines.csv").open() as lines:
+        verdicts = [row["verdict"] for row in csv.DictReader(lines)]
+    assert len(verdicts) > 100
+    assert "better" not in verdicts

@@ -21,6 +21,7 @@ ALLOWED = {
     "spec": {
         "errors",
         "optim.catalogue",
+        "optim.presets",
         "models.catalogue",
         "data.catalogue",
         "data.extra",

@@ -117,7 +117,7 @@ def _factor(logarithm: float) -> str:
     if abs(logarithm) >= 0.01:
         return f"{exp(logarithm):.3g}"
     change = expm1(logarithm)
-    return f"1 {'−' if change < 0 else '+'} {abs(change):.0e}" if change else "1"
+    return f"1 {'-' if change < 0 else '+'} {abs(change):.0e}" if change else "1"
 
 
 def _bounded(summary: Summary) -> tuple[float, float, float]:

@@ -32,9 +32,10 @@ PLACE = ("experiment", "method", *SETTING, "against")
 
 def baselines_sheet(name: str, found: AllAgainst) -> Sheet:
     """Put the comparisons into words."""
+    every = _ids(found.rows)
     rows: dict[str, list[Row]] = {}
     for row, corrected in zip(found.rows, found.corrected, strict=True):
-        entries = tuple(_entries(row, corrected, found))
+        entries = tuple(_entries(row, corrected, found, every))
         one = row.reading
         rows.setdefault(title_of(one.method, row.way, one.setting), []).append((one.title, entries))
     blocks = tuple(Block(title, tuple(group)) for title, group in rows.items())
@@ -83,9 +84,11 @@ def verdict(row: Against, corrected: float | None, found: AllAgainst) -> str:
     return "better" if (paired.mean > 0) == (better == "higher") else "worse"
 
 
-def _entries(row: Against, corrected: float | None, found: AllAgainst) -> Iterator[Entry]:
+def _entries(
+    row: Against, corrected: float | None, found: AllAgainst, every: tuple[str, ...]
+) -> Iterator[Entry]:
     paired, decimals = row.paired, QUANTITIES[found.table.metric].decimals
-    runs, every = _ids((row,)), _ids(found.rows)
+    runs = _ids((row,))
     bounds = paired.interval()
     hover = "\n".join(
         [

@@ -29,6 +29,11 @@ class Mark:
     low: float
     high: float
 
+    @property
+    def x(self) -> float:
+        """Where it stands: its passes."""
+        return self.passes
+
 
 @dataclass(frozen=True)
 class Marks:

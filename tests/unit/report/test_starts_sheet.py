@@ -17,6 +17,7 @@ TABLES = {
     "starts": {"kind": "starts", "title": "Starts & ends", "experiments": ["letter", "adam"], "margin": 1.0},
     "against": {"kind": "baselines", "title": "Baselines", "experiments": EVERYTHING},
 }
+FIGURE = {"pareto": {"kind": "pareto", "title": "Pareto", "experiments": ["adam"]}}
 FIGURES = {"pareto": {"kind": "pareto", "title": "Pareto", "experiments": [*EVERYTHING, "plain"]}}
 
 
@@ -136,3 +137,8 @@ def test_they_stand_on_the_page(project: Project) -> None:
 )
 def test_how_little_a_radius_moves_is_seen(logarithm: float, text: str) -> None:
     assert _factor(logarithm) == text
+
+
+def test_a_panel_without_a_finished_run_is_drawn_empty(tmp_path: Path) -> None:
+    p = Project(tmp_path, experiments={"adam": {**GRID, "methods": ["lets-sam"]}}, figures=FIGURE)
+    assert write_figure("pareto", p.params.figures["pareto"], p.params, p.matrix, p.layout)

@@ -1,17 +1,19 @@
 """What a method reaches over what a step of it costs, a panel per architecture or data set."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, TypeVar
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from lets.report.labels import value_title
+from lets.report.pareto import Mark
 from lets.report.plots.canvas import entitle, label_left, legend_above, look_of, panels
 from lets.report.series import Point, Series
 from lets.results import QUANTITIES
 
+Placed = TypeVar("Placed", Point, Mark)
 FRONT = "#b8b8b8"
 APART = 0.11
 """passes between marks of equal cost"""
@@ -24,7 +26,7 @@ def draw_cost(series: Series, metric: str) -> Figure:
     quantity = QUANTITIES[metric]
     for panel, axes in zip(names, grid, strict=True):
         if points := [point for point in series.points if point.panel == panel]:
-            _stairs(axes, front(points, quantity.better))
+            stairs(axes, front(points, quantity.better))
             for point, place in zip(points, side_by_side([point.x or 0.0 for point in points]), strict=True):
                 _mark(axes, point, place)
         entitle(axes, value_title(series.panel_field, panel))
@@ -36,10 +38,10 @@ def draw_cost(series: Series, metric: str) -> Figure:
     return figure
 
 
-def front(points: Sequence[Point], better: Literal["higher", "lower"] | None) -> list[Point]:
+def front(points: Sequence[Placed], better: Literal["higher", "lower"] | None) -> list[Placed]:
     """Return the points, from the cheapest, that no other is as cheap and better than; none of a neutral metric."""
     sign = {"higher": 1, "lower": -1, None: 0}[better]
-    kept: list[Point] = []
+    kept: list[Placed] = []
     for point in sorted(points, key=lambda one: (one.x or 0.0, -sign * one.summary.mean)):
         if sign and (not kept or sign * point.summary.mean > sign * kept[-1].summary.mean):
             kept.append(point)
@@ -55,7 +57,7 @@ def side_by_side(costs: Sequence[float]) -> list[float]:
     return places
 
 
-def _stairs(axes: Axes, points: Sequence[Point]) -> None:
+def stairs(axes: Axes, points: Sequence[Point | Mark]) -> None:
     """Draw them up to the next one's cost: what can be had for so many passes."""
     if len(points) > 1:
         x, y = [point.x or 0.0 for point in points], [point.summary.mean for point in points]

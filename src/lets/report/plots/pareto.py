@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from math import log
 from string import ascii_lowercase
-from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from lets.report.labels import value_title
 from lets.report.pareto import Mark, Marks
 from lets.report.plots.canvas import GREY, entitle, label_left, legend_above, look_of, panels
-from lets.report.plots.cost import FRONT
+from lets.report.plots.cost import front, stairs
 from lets.results import QUANTITIES
 
 APART = 0.055
@@ -27,10 +26,11 @@ def draw_pareto(marks: Marks, metric: str) -> Figure:
     letters = lettered(marks)
     for panel, axes in zip(names, grid, strict=True):
         shown = [one for one in marks.marks if one.panel == panel]
-        _stairs(axes, front(shown, quantity.better))
+        stairs(axes, front(shown, quantity.better))
         for one, place in zip(shown, places([mark.passes for mark in shown]), strict=True):
             _mark(axes, one, place, letters[one.experiment])
-        _look_at_means(axes, shown)
+        if shown:
+            _look_at_means(axes, shown)
         entitle(axes, value_title(marks.panel_field, panel))
         axes.set_xscale("log")
         axes.set_xlabel("Passes of all trainings")
@@ -48,16 +48,6 @@ def lettered(marks: Marks) -> dict[str, str]:
     return dict(zip(names, ascii_lowercase, strict=False))
 
 
-def front(marks: Sequence[Mark], better: Literal["higher", "lower"] | None) -> list[Mark]:
-    """Return the marks, from the cheapest, that no other is as cheap and better than; none of a neutral metric."""
-    sign = {"higher": 1, "lower": -1, None: 0}[better]
-    kept: list[Mark] = []
-    for one in sorted(marks, key=lambda mark: (mark.passes, -sign * mark.summary.mean)):
-        if sign and (not kept or sign * one.summary.mean > sign * kept[-1].summary.mean):
-            kept.append(one)
-    return kept
-
-
 def places(costs: Sequence[float]) -> list[float]:
     """Return where to draw them: those of (nearly) equal cost stand side by side, around it."""
     found = []
@@ -72,12 +62,6 @@ def _look_at_means(axes: Axes, marks: Sequence[Mark]) -> None:
     means = [one.summary.mean for one in marks]
     room = 0.25 * (max(means) - min(means)) or 1.0
     axes.set_ylim(min(means) - room, max(means) + room)
-
-
-def _stairs(axes: Axes, marks: Sequence[Mark]) -> None:
-    if len(marks) > 1:
-        x, y = [one.passes for one in marks], [one.summary.mean for one in marks]
-        axes.step(x, y, where="post", color=FRONT, linewidth=1.6, zorder=1)
 
 
 def _mark(axes: Axes, one: Mark, place: float, letter: str) -> None:

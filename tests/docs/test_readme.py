@@ -12,6 +12,11 @@ README = (ROOT / "README.md").read_text()
 COMMANDS = commands(README)
 
 
+def shown(name):
+    """What the README shows of a report's file."""
+    return README.split(f"<!-- {name} -->")[1].split("<!-- end -->")[0].strip()
+
+
 def test_it_shows_commands():
     assert {"make demo", "make test"} <= set(COMMANDS)
 
@@ -34,8 +39,7 @@ def test_links_lead_to_files():
 
 @pytest.mark.parametrize("name", ["reports/cifar-small/tables/table1.md", "reports/demo/tables/table1.md"])
 def test_the_tables_are_those_that_were_made(name):
-    shown = README.split(f"<!-- {name} -->")[1].split("<!-- end -->")[0].strip()
-    assert shown == (ROOT / name).read_text().strip()
+    assert shown(name) == (ROOT / name).read_text().strip()
 
 
 @pytest.mark.parametrize("index", range(README.count("```python")))
@@ -48,11 +52,11 @@ def test_python_examples_run(index, tmp_path):
 
 def test_the_rows_on_starts_are_those_of_the_table():
     name = "reports/interpretations/tables/starts.md"
-    shown = README.split(f"<!-- {name} -->")[1].split("<!-- end -->")[0].strip().splitlines()
+    rows = shown(name).splitlines()
     there = (ROOT / name).read_text().splitlines()
-    places = [there.index(line) for line in shown]
+    places = [there.index(line) for line in rows]
     assert places == sorted(places)
-    assert len(shown) == 6
+    assert len(rows) == 6
 
 
 def test_no_claim_is_decided_by_four_epochs_as_the_readme_says():

@@ -1,10 +1,14 @@
-"""How far a matrix has come, and how long the rest will take: one `stat` per run."""
+"""How far a matrix has come, and how long the rest will take: one `stat` per run, and the last few records."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from lets.errors import RecordError
+from lets.records.files import read_json
 from lets.spec import Layout, Matrix
 
-RECENT = 8  # finishing times the pace is taken from
+RECENT = 8  # runs the pace is taken from
+CLOSE = 60  # seconds within which a file's time stamp must be that of its run's end
 
 
 @dataclass(frozen=True)
@@ -22,14 +26,17 @@ class Progress:
 
 
 def progress(matrix: Matrix, layout: Layout) -> Progress:
-    """Count the runs whose metrics.json is there; the pace is the mean gap of the last finishing times.
+    """Count the runs whose metrics.json is there; the pace is the mean gap between the ends of the last runs.
 
-    Jobs that train side by side finish more often, so the pace needs not know how many there are.
+    Jobs that train side by side finish more often, so the pace needs not know how many there are. A run that was
+    not made here (its files are as old as the clone) or was interrupted tells nothing about it.
     """
-    finished = sorted(time for run in matrix.runs if (time := _finished(layout, run)) is not None)
-    left, recent = len(matrix.runs) - len(finished), finished[-RECENT:]
-    pace = (recent[-1] - recent[0]) / (len(recent) - 1) if len(recent) > 1 else None
-    return Progress(len(finished), len(matrix.runs), None if pace is None else pace * left)
+    written = {run: time for run in matrix.runs if (time := _written(layout, run)) is not None}
+    recent = sorted(written, key=written.__getitem__)[-RECENT:]
+    ends = [written[run] for run in recent if _ended_at(written[run], layout, run)]
+    pace = (ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else None
+    left = len(matrix.runs) - len(written)
+    return Progress(len(written), len(matrix.runs), None if pace is None else pace * left)
 
 
 def duration(seconds: float) -> str:
@@ -44,8 +51,17 @@ def duration(seconds: float) -> str:
     return f"{minutes // 1440} d {minutes % 1440 // 60} h"
 
 
-def _finished(layout: Layout, run: str) -> float | None:
+def _written(layout: Layout, run: str) -> float | None:
     try:
         return layout.run_file(run, "metrics.json").stat().st_mtime
     except FileNotFoundError:
         return None
+
+
+def _ended_at(time: float, layout: Layout, run: str) -> bool:
+    try:
+        made = read_json(layout.run_file(run, "provenance.json"))
+        end = datetime.fromisoformat(made["started"]).timestamp() + made["seconds"]
+    except (RecordError, KeyError, TypeError, ValueError):  # the audit says what is wrong with it
+        return False
+    return bool(abs(time - end) <= CLOSE)

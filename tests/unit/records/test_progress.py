@@ -1,6 +1,8 @@
 """Progress: what is done, and how long the rest takes at the pace of the last runs."""
 
+import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,16 @@ from lets.spec import Layout, Matrix, expand, load_params
 MATRIX = expand(load_params(Path(__file__).parents[2] / "audit" / "params.yaml"))
 
 
-def finish(layout: Layout, matrix: Matrix, times: list[float]) -> None:
-    for run, time in zip(matrix.runs, times, strict=False):
+def finish(layout: Layout, matrix: Matrix, ends: list[float], written: float | None = None) -> None:
+    """Runs of 20 s that ended at `ends`, their files written then, or all at another time."""
+    for run, end in zip(matrix.runs, ends, strict=False):
         path = layout.run_file(run, "metrics.json")
         path.parent.mkdir(parents=True)
         path.touch()
+        started = datetime.fromtimestamp(end - 20, UTC).isoformat(timespec="seconds")
+        provenance = {"started": started, "seconds": 20.0}
+        layout.run_file(run, "provenance.json").write_text(json.dumps(provenance))
+        time = end if written is None else written
         os.utime(path, (time, time))
 
 
@@ -36,6 +43,28 @@ def test_eta(tmp_path: Path, times: list[float], eta: float | None) -> None:
     layout = Layout("test", tmp_path)
     finish(layout, MATRIX, times)
     assert progress(MATRIX, layout) == Progress(len(times), 18, eta)
+
+
+def test_records_that_came_with_a_clone_tell_no_pace(tmp_path: Path) -> None:
+    layout = Layout("test", tmp_path)
+    finish(layout, MATRIX, [1000.0, 1010.0, 1020.0], written=5000.0)
+    assert progress(MATRIX, layout) == Progress(3, 18, None)
+
+
+def test_runs_made_in_a_clone_do(tmp_path: Path) -> None:
+    layout = Layout("test", tmp_path)
+    finish(layout, MATRIX, [1000.0, 1010.0, 5010.0, 5040.0], written=5000.0)
+    for run, time in zip(list(MATRIX.runs)[2:], [5010.0, 5040.0], strict=False):
+        os.utime(layout.run_file(run, "metrics.json"), (time, time))
+    assert progress(MATRIX, layout) == Progress(4, 18, 30 * 14)
+
+
+@pytest.mark.parametrize("provenance", ["", "[]", "{}", '{"started": "yesterday", "seconds": 1}'])
+def test_a_broken_record_tells_no_pace_and_breaks_nothing(tmp_path: Path, provenance: str) -> None:
+    layout = Layout("test", tmp_path)
+    finish(layout, MATRIX, [1000.0, 1010.0])
+    layout.run_file(next(iter(MATRIX.runs)), "provenance.json").write_text(provenance)
+    assert progress(MATRIX, layout) == Progress(2, 18, None)
 
 
 def test_in_words() -> None:

@@ -1,16 +1,18 @@
 """What a step costs that a CUDA graph launches as one thing, over the same step launched kernel by kernel."""
 
 import sys
-from itertools import product
+from collections.abc import Callable
+from itertools import cycle, islice, product
 
 import torch
 
 from lets.errors import SpecError
+from lets.optim import Stats
 from lets.optim.captured import WARM_UP
 from lets.train.device import compute_deterministically
 
-from .measure import Action, interleave
-from .problem import POOL, SGD, Problem, Settings, clock
+from .measure import interleave
+from .problem import SGD, Batch, Problem, Settings, clock
 from .result import Conditions, Findings, Row
 from .text import table
 
@@ -21,6 +23,8 @@ device. LETS validates on the batch of the next step, so it makes three passes; 
 three steps of ERM, all captured."""
 STEPS = 5
 EAGER, CAPTURED, THREE = "eager", "captured", "3 × erm"
+Training = Callable[[int], int]
+"""takes `STEPS` steps; returns the number of their passes"""
 Variant = tuple[str, str, Settings]
 """architecture, method, settings"""
 VARIANTS: tuple[Variant, ...] = tuple(
@@ -71,32 +75,27 @@ def over_three_passes(architecture: str, batch_size: int, given: Conditions) -> 
     return {**times.row("lets-sam"), **title}, {**times.control(), **title}
 
 
-def eager(problem: Problem, name: str) -> Action:
+def eager(problem: Problem, name: str) -> Training:
     """The steps of a method one by one."""
-    method, pairs, taken = problem.method(name), problem.pairs(next_validates=True), [0]
-
-    def steps(_: int) -> None:
-        for _ in range(
-            STEPS
-        ):  # counted here: the reference runs twice a round, and its batches must follow on
-            method.step(problem.loss, *pairs[taken[0] % POOL])
-            taken[0] += 1
-
-    return steps
+    method = problem.method(name)
+    return _in_a_circle(problem, lambda *pair: method.step(problem.loss, *pair))
 
 
-def captured(problem: Problem, name: str) -> Action:
+def captured(problem: Problem, name: str) -> Training:
     """The same steps from graphs, all of which are recorded already."""
     rate = torch.tensor(SGD["lr"], device=problem.device)
     problem.optimizer = torch.optim.SGD(problem.model.parameters(), **{**SGD, "lr": rate})
-    pairs, taken = problem.pairs(next_validates=True), [0]
-    graphs = problem.method(name).captured(problem.loss)
-
-    def steps(_: int) -> None:
-        for _ in range(STEPS):
-            graphs.step(*pairs[taken[0] % POOL])
-            taken[0] += 1
-
-    while taken[0] < 2 * WARM_UP + STEPS:  # the first steps make state, and gradients to be reused
-        steps(0)
+    steps = _in_a_circle(problem, problem.method(name).captured(problem.loss).step)
+    # The first steps make state, and gradients to be reused.
+    for turn in range(-(-2 * WARM_UP // STEPS) + 1):
+        steps(turn)
     return steps
+
+
+def _in_a_circle(problem: Problem, step: Callable[[Batch, Batch], Stats]) -> Training:
+    # Counted here: the reference runs twice a round, and its batches must follow on.
+    following = cycle(problem.pairs(next_validates=True))
+    return lambda _: sum(step(*pair).passes for pair in islice(following, STEPS))
+
+
+WAYS = {EAGER: eager, CAPTURED: captured}

@@ -10,7 +10,7 @@ from lets.errors import SpecError
 from lets.train.device import choose_device, compute_deterministically
 
 from .captured import STEPS as AT_ONCE
-from .captured import captured, eager
+from .captured import WAYS
 from .measure import Action, interleave
 from .problem import Problem, Settings, clock
 from .result import Conditions, Findings, Row
@@ -24,7 +24,6 @@ processes share the GPU by turns."""
 RUNS, STEPS, BATCH = 8, 20, 128
 SETTINGS = Settings("bfloat16", channels_last=True)
 ONE, PACKED = "one", "packed"
-WAYS = ("eager", "captured")
 
 
 def measure(given: Conditions) -> Findings:
@@ -93,7 +92,7 @@ def work(pipe: Connection, way: str, architecture: str, batch: int, device: str,
     """One training: as many steps as it is told, until nobody is there to tell."""
     compute_deterministically(threads, SETTINGS.precision)
     problem = Problem(architecture, batch, choose_device(device), settings=SETTINGS)
-    steps, done = {"eager": eager, "captured": captured}[way](problem, "sam"), clock(problem.device)
+    steps, done = WAYS[way](problem, "sam"), clock(problem.device)
     while True:
         try:
             wanted = pipe.recv()

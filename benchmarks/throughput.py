@@ -6,50 +6,47 @@ from statistics import fmean
 
 import torch
 
-import lets
 from lets.models.cost import cost
 from lets.spec.training import Precision
 from lets.train.device import compute_deterministically
 
+from .captured import CAPTURED, EAGER, STEPS, WAYS, Training
 from .measure import Action, interleave
-from .problem import CIFAR, CLASSES, POOL, Problem, Settings, clock
+from .problem import CIFAR, CLASSES, Problem, Settings, clock
 from .result import Conditions, Findings, Row
 from .text import table
 
 HOW = """\
-Training steps on 3×32×32 images, batch {batch}; what is timed is {steps} steps, so that a GPU can work
-ahead, and beside them products of square matrices in the same precision. LETS validates on the batch of the
+Training steps on 3×32×32 images, batch {batch}, one by one (*eager*) or from CUDA graphs (*captured*); what is
+timed is {steps} steps, so that a GPU can work ahead, and beside them products of square matrices in the same
+precision. LETS validates on the batch of the
 next step (three passes). `share`: the steps' model FLOP/s over the products': passes × 3 × the operations
 of a forward pass. On a CPU these numbers say little."""
-Variant = tuple[str, str, Settings]
-"""architecture, method, settings"""
+Variant = tuple[str, str, Settings, str]
+"""architecture, method, settings, eager or captured"""
 FAST = Settings("bfloat16", channels_last=True)
-ALL_SETTINGS = (
-    Settings("float32"),
-    Settings("tf32"),
-    Settings("tf32", channels_last=True),
-    Settings("bfloat16"),
-    FAST,
-    Settings("bfloat16", channels_last=True, compile=True),
-)
+PLAIN = (Settings("float32"), Settings("tf32", channels_last=True), FAST)
 VARIANTS: tuple[Variant, ...] = (
-    *product(("resnet18",), ("erm", "sam", "lets-sam"), ALL_SETTINGS),
-    *product(("resnet18",), [n for n in lets.methods() if n not in ("erm", "sam", "lets-sam")], (FAST,)),
-    *product(("resnet32", "wrn28-10", "pyramidnet110", "vit-s16"), ("erm", "sam", "lets-sam"), (FAST,)),
+    *product(("resnet18",), ("erm", "sam", "lets-sam"), (FAST,), (CAPTURED,)),
+    *product(("resnet18",), ("erm", "sam", "lets-sam"), PLAIN, (EAGER,)),
+    *product(("resnet32", "wrn28-10", "pyramidnet110", "vit-s16"), ("sam",), (FAST,), (CAPTURED, EAGER)),
+    *product(("resnet18",), ("sam",), (Settings("bfloat16", channels_last=True, compile=True),), (EAGER,)),
 )
-QUICK: tuple[Variant, ...] = tuple(product(("resnet-small",), ("erm", "lets-sam"), (Settings(), FAST)))
-STEPS, TRAINING, PRODUCTS = 5, "steps", "matrix products"
+QUICK: tuple[Variant, ...] = tuple(
+    product(("resnet-small",), ("erm", "lets-sam"), (Settings(), FAST), (EAGER,))
+)
+TRAINING, PRODUCTS = "steps", "matrix products"
 
 
 def measure(given: Conditions) -> Findings:
     """One row a variant."""
     device, rows, controls = given.place, list[Row](), list[Row]()
-    for architecture, method, settings in QUICK if given.quick else VARIANTS:
+    for architecture, method, settings, way in QUICK if given.quick else VARIANTS:
         compute_deterministically(given.threads, settings.precision)
         problem = Problem(architecture, 16 if given.quick else 128, device, settings=settings)
-        row, control = side_by_side(
-            f"{architecture}, {method}, {settings}", architecture, method, problem, given
-        )
+        training = WAYS[way](problem, method)
+        title = f"{architecture}, {method}, {settings}, {way}"
+        row, control = side_by_side(title, architecture, training, problem, given)
         rows.append(row)
         controls.append(control)
         print(table([row]).splitlines()[-1], file=sys.stderr, flush=True)
@@ -57,14 +54,14 @@ def measure(given: Conditions) -> Findings:
 
 
 def side_by_side(
-    title: str, architecture: str, method: str, problem: Problem, given: Conditions
+    title: str, architecture: str, training: Training, problem: Problem, given: Conditions
 ) -> tuple[Row, Row]:
     """Steps beside matrix products: the row of the steps, and the products against themselves."""
-    passes = list[int]()
+    passes = list[float]()
     multiply, operations = products(problem.device, problem.settings.precision)
-    variants = {TRAINING: _training(problem, method, passes), PRODUCTS: multiply}
+    variants: dict[str, Action] = {TRAINING: lambda turn: passes.append(training(turn)), PRODUCTS: multiply}
     times = interleave(variants, PRODUCTS, given.rounds, clock(problem.device))
-    per_step = fmean(passes[-given.rounds * STEPS :])
+    per_step = fmean(passes[-given.rounds :]) / STEPS
     flops = 3 * per_step * problem.batch_size * cost(architecture, CLASSES, CIFAR).flops
     row = {**times.row(TRAINING, passes=round(per_step, 2)), "variant": title}
     return {**row, **_rates(row, problem, flops, operations)}, {**times.control(), "variant": title}
@@ -77,16 +74,6 @@ def _rates(row: Row, problem: Problem, flops: float, operations: float) -> Row:
         "tflops": round(flops / seconds / 1e12, 3),
         "share": round(STEPS * flops / operations / ratio, 3),
     }
-
-
-def _training(problem: Problem, name: str, passes: list[int]) -> Action:
-    method, pairs = problem.method(name), problem.pairs(next_validates=True)
-
-    def steps(turn: int) -> None:
-        for i in range(STEPS):
-            passes.append(method.step(problem.loss, *pairs[(turn * STEPS + i) % POOL]).passes)
-
-    return steps
 
 
 def products(device: torch.device, precision: Precision) -> tuple[Action, float]:

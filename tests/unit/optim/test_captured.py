@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 import lets
 from lets.optim import captured, guard
 from lets.optim.captured import Captured
+from lets.optim.cuda_graphs import CudaGraphs
 from lets.optim.guard import Guard
 
 REFUSED = [name for name in lets.methods() if {"ae", "esam"} & set(name.removeprefix("lets-").split("-"))]
@@ -40,12 +41,15 @@ class Training:
 
     def __init__(self, network, draw, name, taped, optimizer=sgd, batchnorm=True, following=True, **options):
         self.model = network(0, batchnorm)
-        self.optimizer = optimizer(self.model.parameters(), torch.tensor(0.2, dtype=torch.float64))
+        device = next(self.model.parameters()).device
+        self.optimizer = optimizer(
+            self.model.parameters(), torch.tensor(0.2, dtype=torch.float64, device=device)
+        )
         if lets.describe(name).needs_validation:
             options = {"rho_lr": 0.05, "rho_decay": 0.5, **options}
         self.method = lets.create(name, self.model, self.optimizer, **options)
         self.method._guard = Guard(late=True)
-        self.tapes = Tapes()
+        self.tapes = CudaGraphs(device) if device.type == "cuda" else Tapes()
         self.captured = Captured(self.method, self.model, self.tapes) if taped else None
         self.draw, self.following, self.batches = draw, following, {}
 

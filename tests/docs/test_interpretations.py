@@ -48,5 +48,5 @@ def test_the_example_is_one() -> None:
 
 
 def test_every_params_file_is_named_with_the_command_that_runs_it() -> None:
-    wanted = [f"snakemake --cores all --configfile params/{name}.yaml" for name in FILES]
+    wanted = [f"snakemake --cores all --configfile params/{name}.yaml" for name in (*FILES, "confirmation")]
     assert [command for command in commands(PAGE) if command.startswith("snakemake")] == wanted

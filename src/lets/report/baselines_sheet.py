@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 
-from lets.report.comparison_sheet import ALPHA, p_text
+from lets.report.difference import interval_text, mean_text, p_text, seeds_text, verdict
 from lets.report.labels import setting_title, value_title
 from lets.report.notes import absent_notes
 from lets.report.sheet import Block, Entry, Row, Sheet
 from lets.report.tidy import computed, csv_text
 from lets.results import QUANTITIES
 from lets.results.baselines import WAYS, Against, AllAgainst
+from lets.results.holm import ALPHA
 from lets.spec.matches import SETTING, Setting
 from lets.spec.params import Baselines
 
@@ -57,7 +58,8 @@ def baselines_csv(name: str, found: AllAgainst) -> str:
             computed, (*(paired.interval() or (None, None)), paired.t_p, paired.permutation_p, corrected)
         )
         words = (" ".join(map(str, paired.differences)), " ".join(run.id for run in row.runs))
-        lines.append([*place, *numbers, *tested, verdict(row, corrected, found), *words])
+        said = verdict(paired, corrected, QUANTITIES[found.table.metric])
+        lines.append([*place, *numbers, *tested, said, *words])
     return csv_text(header, lines)
 
 
@@ -72,42 +74,23 @@ def title_of(method: str, way: str, setting: Setting) -> str:
     return f"{' against '.join(methods)} at {WAYS[way]}, {setting_title(*setting)}"
 
 
-def verdict(row: Against, corrected: float | None, found: AllAgainst) -> str:
-    """Return in a word what the corrected test says: of LETS."""
-    paired, better = row.paired, QUANTITIES[found.table.metric].better
-    if paired.n < 2 or paired.mean is None:
-        return "one seed" if paired.n else "no runs"
-    if corrected is None:
-        return "no spread" if paired.mean else "equal"
-    if corrected >= ALPHA:
-        return "undecided"
-    return "better" if (paired.mean > 0) == (better == "higher") else "worse"
-
-
 def _entries(
     row: Against, corrected: float | None, found: AllAgainst, every: tuple[str, ...]
 ) -> Iterator[Entry]:
-    paired, decimals = row.paired, QUANTITIES[found.table.metric].decimals
-    runs = _ids((row,))
-    bounds = paired.interval()
-    hover = "\n".join(
-        [
-            f"n = {paired.n}",
-            *(f"seed {seed}: {value:+.{decimals}f}" for seed, value in paired.differences.items()),
-        ]
-    )
+    paired, quantity, runs = row.paired, QUANTITIES[found.table.metric], _ids((row,))
+    hover = "\n".join([f"n = {paired.n}", *seeds_text(paired, quantity)])
     words = (
         str(paired.n),
         f"{row.passes:,.0f}",
         f"{row.baseline_passes:,.0f}",
-        "—" if paired.mean is None else f"{paired.mean:+.{decimals}f}",
-        " to ".join(f"{bound:+.{decimals}f}" for bound in bounds) if bounds else "—",
+        mean_text(paired, quantity),
+        interval_text(paired, quantity),
         p_text(paired.t_p),
     )
     for text in words:
         yield Entry(text, hover=hover, runs=runs)
     yield Entry(p_text(corrected), hover=hover, runs=every)
-    yield Entry(verdict(row, corrected, found), hover=hover, runs=every)
+    yield Entry(verdict(paired, corrected, quantity), hover=hover, runs=every)
 
 
 def _ids(rows: Iterable[Against]) -> tuple[str, ...]:

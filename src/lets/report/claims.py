@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lets.records.files import write_text
 from lets.report.claims_sheet import claims_csv, claims_sheet, difference, interval, scale_note, unit, what
-from lets.report.comparison_sheet import p_text
+from lets.report.difference import p_text
 from lets.report.labels import setting_title, value_title
 from lets.report.markdown import markdown
 from lets.report.notes import absent_notes, count, folded

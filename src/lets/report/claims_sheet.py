@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from lets.report.comparison_sheet import p_text
+from lets.report.difference import p_text
 from lets.report.labels import value_title
 from lets.report.notes import scale
 from lets.report.sheet import Block, Entry, Row, Sheet
 from lets.report.tidy import computed, csv_text
-from lets.results.claims import ALPHA, LEAST, Judged, Ruling, Tested
+from lets.results.claims import LEAST, Judged, Ruling, Tested
+from lets.results.holm import ALPHA
 from lets.results.paired import Paired
 from lets.spec import Params
 from lets.spec.claims import Best, Equivalent

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 
+from lets.report.difference import interval_text, mean_text, p_text, seeds_text, verdict
 from lets.report.labels import setting_title, value_title
 from lets.report.notes import absent_notes
 from lets.report.sheet import Block, Entry, Row, Sheet
 from lets.report.tidy import computed, csv_text
-from lets.results import QUANTITIES, Quantity
+from lets.results import QUANTITIES
 from lets.results.comparison import Compared, Pair
+from lets.results.holm import ALPHA
 from lets.results.outcomes import TO_DO
 from lets.results.paired import least_permutation_p
 from lets.spec.matches import SETTING, Match
 
-ALPHA = 0.05
 COLUMNS = ("Seeds", "Difference", "95 % interval", "t p", "Perm. p", "Holm p", "Verdict")
 CORRECTED = 6
 """the first column that rests on all runs of the table"""
@@ -46,7 +47,7 @@ def comparison_csv(name: str, compared: Compared) -> str:
         low, high = paired.interval() or (None, None)
         counted = [pair.metric, paired.n, len(pair.seeds), paired.mean, paired.sd]
         tested = map(computed, (low, high, paired.effect, paired.t_p, paired.permutation_p, corrected))
-        said = verdict(pair, corrected, QUANTITIES[pair.metric])
+        said = verdict(paired, corrected, QUANTITIES[pair.metric])
         lists = (paired.differences, _ids(pair, *TO_DO), _ids(pair, "diverged"), _ids(pair, "finished"))
         words = (" ".join(map(str, one)) for one in lists)
         lines.append([name, pair.method, pair.against, *pair.setting, *counted, *tested, said, *words])
@@ -62,48 +63,17 @@ def pair_title(pair: Pair | Match) -> str:
     return f"{value_title('method', pair.method)} against {value_title('method', pair.against)}"
 
 
-def verdict(pair: Pair, corrected: float | None, quantity: Quantity) -> str:
-    """Return in words what the corrected test says of a pair."""
-    paired = pair.paired
-    if paired.n < 2:
-        return "one seed" if paired.n else "no runs"
-    if corrected is None or paired.mean is None:
-        return "no spread" if paired.mean else "equal"
-    if corrected >= ALPHA:
-        return "undecided"
-    if quantity.better is None:
-        return "higher" if paired.mean > 0 else "lower"
-    return "better" if (paired.mean > 0) == (quantity.better == "higher") else "worse"
-
-
-def p_text(p: float | None) -> str:
-    """Return a p as printed: three decimals, or that it is smaller."""
-    if p is None:
-        return "—"
-    return f"{p:.3f}" if p >= 0.0005 else "<0.001"
-
-
 def _entries(pair: Pair, corrected: float | None, compared: Compared) -> Iterator[Entry]:
     paired, quantity = pair.paired, QUANTITIES[pair.metric]
     runs, every = tuple(run.id for run in pair.runs), tuple(run.id for run in compared.runs)
     hover = _hover(pair)
     yield Entry(str(paired.n), _count_note(pair), hover=hover, runs=runs)
-    yield Entry(_difference(pair, quantity), hover=hover, runs=runs)
-    yield Entry(_interval(pair, quantity), hover=hover, runs=runs)
+    yield Entry(mean_text(paired, quantity), hover=hover, runs=runs)
+    yield Entry(interval_text(paired, quantity), hover=hover, runs=runs)
     yield Entry(p_text(paired.t_p), hover=hover, runs=runs)
     yield Entry(p_text(paired.permutation_p), hover=hover, runs=runs)
     yield Entry(p_text(corrected), hover=hover, runs=every)
-    yield Entry(verdict(pair, corrected, quantity), hover=hover, runs=every)
-
-
-def _difference(pair: Pair, quantity: Quantity) -> str:
-    mean = pair.paired.mean
-    return "—" if mean is None else f"{mean:+.{quantity.decimals}f}"
-
-
-def _interval(pair: Pair, quantity: Quantity) -> str:
-    bounds = pair.paired.interval()
-    return " to ".join(f"{bound:+.{quantity.decimals}f}" for bound in bounds) if bounds else "—"
+    yield Entry(verdict(paired, corrected, quantity), hover=hover, runs=every)
 
 
 def _count_note(pair: Pair) -> str:
@@ -116,8 +86,7 @@ def _hover(pair: Pair) -> str:
     parts = [f"n = {paired.n} of {len(pair.seeds)}"]
     if paired.effect is not None:
         parts.append(f"Cohen's d = {paired.effect:.2f}")
-    decimals = QUANTITIES[pair.metric].decimals
-    parts += [f"seed {seed}: {value:+.{decimals}f}" for seed, value in paired.differences.items()]
+    parts += seeds_text(paired, QUANTITIES[pair.metric])
     parts += [run.id + (f" ({run.state})" if run.state != "finished" else "") for run in pair.runs]
     return "\n".join(parts)
 

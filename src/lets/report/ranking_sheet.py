@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from lets.report.comparison_sheet import p_text
+from lets.report.difference import p_text
 from lets.report.labels import setting_title, value_title
 from lets.report.notes import absent_notes
 from lets.report.sheet import Block, Entry, Row, Sheet

@@ -12,7 +12,7 @@ from lets.results.quantities import QUANTITIES
 from lets.results.readings import Reading, readings
 from lets.spec import Layout, Matrix, Params, RunSpec
 from lets.spec.effort import passes
-from lets.spec.matches import by_setting
+from lets.spec.matches import Setting, by_setting
 from lets.spec.params import Baselines
 
 ALIKE = 0.02
@@ -60,12 +60,8 @@ class AllAgainst:
 def baselines(table: Baselines, params: Params, matrix: Matrix, layout: Layout) -> AllAgainst:
     """Read the runs of a table and compare them; raises SpecError if a reading mixes variants."""
     found = readings(table, params, matrix, layout)
-    groups = by_setting(matrix.chosen(table))
-    rows = [
-        row
-        for one in found
-        for row in _ways(one, [run for run in groups[one.setting] if run.method == one.base], table, layout)
-    ]
+    base = _of_base(found, matrix, table, layout)
+    rows = [row for one in found for row in _ways(one, base[one.setting, one.base], table.metric)]
     rows.sort(key=lambda row: list(WAYS).index(row.way))
     rows.sort(key=lambda row: _place(found, row.reading))
     return AllAgainst(table, tuple(rows), tuple(holm([row.paired.t_p for row in rows])))
@@ -78,12 +74,23 @@ def _place(found: list[Reading], reading: Reading) -> int:
     )
 
 
-def _ways(reading: Reading, base: Sequence[RunSpec], table: Baselines, layout: Layout) -> Iterator[Against]:
+def _of_base(
+    found: list[Reading], matrix: Matrix, table: Baselines, layout: Layout
+) -> dict[tuple[Setting, str], list[Outcome]]:
+    """The runs of a table that readings are held against, by setting and method, each read once."""
+    groups = by_setting(matrix.chosen(table))
+    return {
+        (setting, base): [read_outcome(run, layout) for run in groups[setting] if run.method == base]
+        for setting, base in dict.fromkeys((one.setting, one.base) for one in found)
+    }
+
+
+def _ways(reading: Reading, base: Sequence[Outcome], metric: str) -> Iterator[Against]:
     """Compare one reading in every way that there are runs for."""
     spec = reading.runs[0]
-    value = _reader(table.metric)
-    as_long = _fixed(base, layout, lambda run: run.training.epochs == spec.training.epochs)
-    as_many = _fixed(base, layout, lambda run: abs(passes(run) / passes(spec) - 1) < ALIKE)
+    value = _reader(metric)
+    as_long = _fixed(base, lambda run: run.training.epochs == spec.training.epochs)
+    as_many = _fixed(base, lambda run: abs(passes(run) / passes(spec) - 1) < ALIKE)
     for way, fixed in (("start", as_long), ("passes", as_many)):
         shared = [start for start in reading.starts if start in fixed]
         if shared:
@@ -95,7 +102,7 @@ def _ways(reading: Reading, base: Sequence[RunSpec], table: Baselines, layout: L
         grid = sum(passes(next(iter(seeds.values())).spec) for seeds in as_long.values())
         paired = Paired.of(
             _over_starts(reading, reading.starts, value),
-            best_by_others(as_long, value, QUANTITIES[table.metric].better != "lower"),
+            best_by_others(as_long, value, QUANTITIES[metric].better != "lower"),
         )
         yield Against(reading, "best", tuple(runs), paired, passes(spec), grid)
 
@@ -123,10 +130,11 @@ def best_by_others(fixed: Fixed, value: Callable[[Outcome], float | None], highe
     return best
 
 
-def _fixed(base: Sequence[RunSpec], layout: Layout, like: Callable[[RunSpec], bool]) -> Fixed:
+def _fixed(base: Sequence[Outcome], like: Callable[[RunSpec], bool]) -> Fixed:
     found: Fixed = {}
-    for run in filter(like, base):
-        found.setdefault(float(run.hyperparameters["rho"]), {})[run.seed] = read_outcome(run, layout)  # type: ignore[arg-type]
+    for run in base:
+        if like(run.spec):
+            found.setdefault(run.field("rho"), {})[run.spec.seed] = run
     return dict(sorted(found.items()))
 
 

@@ -13,7 +13,7 @@ from statistics import fmean
 
 from lets.results.contests import Contest, Contests, contests_of
 from lets.results.equivalence import all_within, one_beyond
-from lets.results.holm import holm
+from lets.results.holm import ALPHA, holm
 from lets.results.measures import MEASURES
 from lets.results.paired import Paired
 from lets.results.quantities import Quantity
@@ -23,7 +23,6 @@ from lets.spec.claims import Best, Claim, Equivalent, original
 from lets.spec.matches import Setting
 from lets.spec.strict import Scalar
 
-ALPHA = 0.05
 LEAST = 3
 """units of a test: of two, whose t has one degree of freedom, a family of tests can decide nothing but by accident"""
 

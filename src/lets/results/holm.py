@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+ALPHA = 0.05
+"""the level of every verdict: a corrected p below it decides"""
+
 
 def holm(values: Sequence[float | None]) -> list[float | None]:
     """Return the adjusted p of each; of m that exist the smallest counts m times, the next m - 1 times, …

@@ -8,14 +8,12 @@ from math import log
 from statistics import fmean, linear_regression
 
 from lets.results.equivalence import all_within, one_beyond
-from lets.results.holm import holm
+from lets.results.holm import ALPHA, holm
 from lets.results.paired import Paired
 from lets.results.readings import Reading, readings
 from lets.results.summary import Summary
 from lets.spec import Layout, Matrix, Params
 from lets.spec.params import Starts
-
-ALPHA = 0.05
 
 
 @dataclass(frozen=True)

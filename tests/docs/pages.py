@@ -22,6 +22,11 @@ def links(page: str) -> list[str]:
     return [one or other for one, other in re.findall(r"\]\(([^)#]+)\)|src=\"([^\"]+)\"", page)]
 
 
+def shown(page: str, name: str) -> str:
+    """What a page shows of a report's file."""
+    return page.split(f"<!-- {name} -->")[1].split("<!-- end -->")[0].strip()
+
+
 def parses(command: str) -> bool:
     """Whether `lets` knows the verb and every option of a command."""
     words = command.split()[1:]

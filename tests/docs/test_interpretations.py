@@ -1,11 +1,12 @@
 """docs/interpretations.md: its readings are those of the params files, its example is one, its commands exist."""
 
+import csv
 import re
 
 import pytest
 import yaml
 from pydantic import TypeAdapter
-from tests.docs.pages import ROOT, commands, parses
+from tests.docs.pages import ROOT, commands, links, parses, shown
 
 from lets.optim import PRESETS
 from lets.spec import load_params
@@ -50,3 +51,31 @@ def test_the_example_is_one() -> None:
 def test_every_params_file_is_named_with_the_command_that_runs_it() -> None:
     wanted = [f"snakemake --cores all --configfile params/{name}.yaml" for name in (*FILES, "confirmation")]
     assert [command for command in commands(PAGE) if command.startswith("snakemake")] == wanted
+
+
+def test_links_lead_to_files() -> None:
+    assert all((ROOT / "docs" / link).is_file() for link in links(PAGE))
+
+
+def test_the_pairs_on_cifar_are_those_that_were_made() -> None:
+    name = "reports/cifar-small/tables/pairs.md"
+    assert shown(PAGE, name) == (ROOT / name).read_text().strip()
+    with (ROOT / name).with_suffix(".csv").open() as lines:
+        verdicts = {(row["row.method"], row["row.noise"]): row["verdict"] for row in csv.DictReader(lines)}
+    assert verdicts.pop(("lets-asam", "clean")) == "worse"
+    assert set(verdicts.values()) == {"undecided"}
+
+
+def test_radii_on_cifar_end_where_the_page_says() -> None:
+    ends = {}
+    with (ROOT / "reports/cifar-small/figures/radius.csv").open() as lines:
+        for row in csv.DictReader(lines):  # the last epoch comes last
+            ends[row["method"], row["panel.noise"]] = f"{float(row['mean']):.2g}"
+    clean, noisy = (
+        {m: end for (m, noise), end in ends.items() if noise == n} for n in ("clean", "symmetric-40")
+    )
+    text = " ".join(PAGE.split())
+    assert (
+        f"from 0.05 to {clean['lets-sam']} on clean labels and to {noisy['lets-sam']} with 40 % noise" in text
+    )
+    assert f"from 1 to {clean['lets-asam']} and {noisy['lets-asam']}" in text

@@ -67,10 +67,39 @@ def test_it_comes_again_to_the_byte_and_nothing_is_written(project: Any, run: st
         }
 
     before = content()
-    found = check(project, run=run)
+    found = check(project, runs=(run,))
     assert content() == before
     assert (found.about, found.failures) == (f"{run} trained again, compared to the byte", ())
     assert found.confirmed == {run}
+
+
+def test_all_runs_behind_a_number_come_again_at_once(project: Any) -> None:
+    found = check(
+        project, runs=("digits/symmetric-40/resnet-small/erm", "digits/symmetric-40/resnet-small/rst")
+    )
+    assert (found.about, found.failures) == ("2 runs trained again, compared to the byte", ())
+    assert (found.examined, found.confirmed) == (2, set(project.matrix.runs))
+
+
+def test_of_several_the_one_that_does_not_come_again_is_named(project: Any, run: str) -> None:
+    path = project.path(run, "trace.safetensors")
+    tensors = load_file(path)
+    tensors["loss"][0] += 1
+    save_file(tensors, path)
+    project.reseal(run)
+    found = check(project, runs=tuple(project.matrix.runs))
+    assert {failure.run for failure in found.failures} == {run}
+    assert found.confirmed == set(project.matrix.runs) - {run}
+
+
+def test_a_run_made_elsewhere_is_told_from_one_made_here(project: Any, run: str) -> None:
+    elsewhere(project, run)
+    found = check(project, runs=tuple(project.matrix.runs))
+    (here,) = set(project.matrix.runs) - {run}
+    assert (
+        found.about
+        == f"{here} trained again, compared to the byte, {run} trained again, compared within tolerances"
+    )
 
 
 def test_without_a_name_it_is_drawn(project: Any) -> None:
@@ -88,14 +117,14 @@ def test_a_byte_that_only_training_knows(project: Any, run: str, name: str) -> N
     tensors[key].flat[0] = numpy.nextafter(tensors[key].flat[0], tensors[key].dtype.type(9))
     save_file(tensors, path)
     project.reseal(run)
-    (failure,) = check(project, run=run).failures
+    (failure,) = check(project, runs=(run,)).failures
     assert (failure.run, failure.reason) == (run, f"trained again on a like machine, its {name} is another")
     assert failure.command.startswith(f"rm -r results/test/runs/{run} && snakemake")
 
 
 def test_made_elsewhere_it_must_come_again_nearly(project: Any, run: str) -> None:
     elsewhere(project, run)
-    found = check(project, run=run)
+    found = check(project, runs=(run,))
     assert (found.about, found.failures) == (f"{run} trained again, compared within tolerances", ())
 
 
@@ -115,13 +144,13 @@ def test_made_elsewhere_and_too_good(
     path.write_text(history_text(rows))
     write_json(project.path(run, "metrics.json"), Metrics.of(run, rows).model_dump(mode="json"))
     project.reseal(run)
-    (failure,) = check(project, run=run).failures
+    (failure,) = check(project, runs=(run,)).failures
     assert failure.reason.startswith(reason)
 
 
 def test_what_cannot_be_trained_again(project: Any, run: str) -> None:
     project.layout.arrays("digits").unlink()
-    (failure,) = check(project, run=run).failures
+    (failure,) = check(project, runs=(run,)).failures
     assert failure.reason.startswith("cannot be trained again: ")
 
 
@@ -131,5 +160,5 @@ def test_nothing_is_finished(project: Any, run: str) -> None:
     found = check(project)
     assert (found.examined, found.failures) == (0, ())
     with pytest.raises(SpecError, match="is not finished"):
-        check(project, run=run)
+        check(project, runs=(run,))
     assert "matrix" in reasons(project.audit())

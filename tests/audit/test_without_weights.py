@@ -71,13 +71,13 @@ def test_the_audit_passes_and_says_what_it_could_not_do(project: Any) -> None:
 
 def test_trained_again_even_the_weights_must_be_those_of_the_record(project: Any) -> None:
     run = project.run("sam")
-    assert project.audit(deep=True, run=run).passed
+    assert project.audit(deep=True, runs=(run,)).passed
     path = project.path(run, "provenance.json")
     content = json.loads(path.read_text())
     content["files"]["weights.safetensors"] = "0" * 64
     path.write_text(json.dumps(content))
     assert "trained again on a like machine, its weights.safetensors is another" in str(
-        reasons(project.audit(deep=True, run=run))
+        reasons(project.audit(deep=True, runs=(run,)))
     )
 
 

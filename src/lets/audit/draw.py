@@ -18,9 +18,9 @@ class Draw:
     """how many runs, and how many analyses of each kind"""
     salt: str = ""
     deep: bool = False
-    """whether one run is trained again"""
-    run: str = ""
-    """the id of that run, or its unambiguous beginning; by default it is drawn too"""
+    """whether runs are trained again"""
+    runs: tuple[str, ...] = ()
+    """the ids of these runs, or their unambiguous beginnings; by default one is drawn too"""
 
     def order(self, content: str, names: Iterable[str]) -> list[str]:
         """Return the names in the order drawn: by the sha256 of `content/salt/name`.

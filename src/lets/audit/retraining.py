@@ -1,4 +1,4 @@
-"""Check: one run trained again, in a folder of its own: `lets audit --deep`."""
+"""Check: runs trained again, in a folder of their own: `lets audit --deep`."""
 
 import math
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lets.audit.case import Case
-from lets.audit.findings import Check, damaged
+from lets.audit.findings import Check, Finding, damaged
 from lets.audit.weights import repeatable
 from lets.errors import DivergenceError, LetsError, SpecError
 from lets.records import RunRecord, Status
@@ -20,29 +20,38 @@ ACCURACY = 3.0
 
 
 def check_retraining(case: Case) -> Check:
-    """One run, drawn or named, comes again: to the byte on a like machine, else nearly."""
-    run = _chosen(case)
-    if not run:
+    """One run, drawn, or those that are named come again: to the byte on a like machine, else nearly."""
+    runs = _chosen(case)
+    if not runs:
         about = "runs trained again: none is finished that this machine can train"
         return Check("retraining", about, 0)
-    with TemporaryDirectory() as folder:
-        reasons, how = _compared(case, run, Path(folder))
-    failures = tuple(damaged(case, run, reason) for reason in reasons)
-    confirmed = frozenset() if failures else frozenset([run])
-    return Check("retraining", f"{run} trained again, compared {how}", 1, failures, confirmed=confirmed)
+    failures, ways = list[Finding](), dict[str, list[str]]()
+    for run in runs:
+        with TemporaryDirectory() as folder:
+            reasons, how = _compared(case, run, Path(folder))
+        failures += [damaged(case, run, reason) for reason in reasons]
+        ways.setdefault(how, []).append(run)
+    about = ", ".join(f"{_named(one)} trained again, compared {how}" for how, one in ways.items())
+    confirmed = frozenset(runs) - {failure.run for failure in failures}
+    return Check("retraining", about, len(runs), tuple(failures), confirmed=confirmed)
 
 
-def _chosen(case: Case) -> str:
+def _named(runs: list[str]) -> str:
+    return runs[0] if len(runs) == 1 else f"{len(runs)} runs"
+
+
+def _chosen(case: Case) -> list[str]:
     finished = [run for run, state in case.states.items() if state is Status.FINISHED]
-    if case.draw.run:
-        run = case.matrix.find(case.draw.run).id
-        if run not in finished:
-            raise SpecError(
-                f"run {run!r} – is not finished, so there is nothing to compare – run  {case.make}"
-            )
-        return run
+    if case.draw.runs:
+        named = list(dict.fromkeys(case.matrix.find(run).id for run in case.draw.runs))
+        for run in named:
+            if run not in finished:
+                raise SpecError(
+                    f"run {run!r} – is not finished, so there is nothing to compare – run  {case.make}"
+                )
+        return named
     alone = [run for run in finished if case.matrix.runs[run].training.ranks == 1]
-    return next(iter(case.draw.order(case.content, alone)), "")
+    return case.draw.order(case.content, alone)[:1]
 
 
 def _compared(case: Case, run: str, folder: Path) -> tuple[list[str], str]:

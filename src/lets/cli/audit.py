@@ -30,7 +30,10 @@ def audit(
     deep: Annotated[
         bool, typer.Option("--deep", help="also train one run again, in a folder of its own")
     ] = False,
-    run: Annotated[str, typer.Option(help="with --deep: this run instead of one that is drawn")] = "",
+    run: Annotated[
+        list[str] | None,
+        typer.Option(help="with --deep: this run instead of one that is drawn; can be given several times"),
+    ] = None,
 ) -> None:
     """Check every printed number back to bytes, in six layers.
 
@@ -47,11 +50,13 @@ def audit(
     from lets.spec import Layout, load_params
 
     if run and not deep:
-        raise SpecError(f"--run {run} – names the run to train again – write  lets audit --deep --run {run}")
+        raise SpecError(
+            f"--run {run[0]} – names a run to train again – write  lets audit --deep --run {run[0]}"
+        )
     content = load_params(params)
     layout = Layout.of(content)
     count = content.audit_weights if weights is None else weights
-    draw = audits.Draw(sys.maxsize if all_ else count, salt, deep, run)
+    draw = audits.Draw(sys.maxsize if all_ else count, salt, deep, tuple(run or ()))
     result = audits.perform(params, DEMO, draw)
     audits.write_receipt(result, layout)
     _write_page(content, layout)

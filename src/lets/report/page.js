@@ -124,12 +124,23 @@ function charts(run) {
   return element("div", { class: "charts" }, ...drawn);
 }
 
+function check(runs) {
+  return [`lets audit --params ${params} --deep`, ...runs.map((run) => `--run ${run.id}`)].join(" ");
+}
+
+// One command for a number that rests on several runs.
+function checkAll(behind) {
+  const finished = behind.filter((run) => run.state === "finished");
+  if (finished.length < 2) return [];
+  return [element("details", {}, element("summary", {}, `Train all ${finished.length} again, and compare`),
+    element("code", {}, check(finished)))];
+}
+
 function details(run, open) {
   const failures = audit ? audit.failures.filter((one) => one.run === run.id) : [];
   const made = origins[run.origin];
   const make = `lets train --params ${params} --run ${run.id}`;
-  const check = `lets audit --params ${params} --deep --run ${run.id}`;
-  const shown = element("details", {},
+  const shown = element("details", { class: "run" },
     element("summary", {}, element("code", {}, run.id), ` ${run.state}`),
     run.reason && element("p", {}, run.reason),
     ...failures.map((one) => element("p", { class: "bad" }, `Audit: ${one.reason}. `, element("code", {}, one.command))),
@@ -138,7 +149,7 @@ function details(run, open) {
       run.numbers ? list("At its end", run.numbers) : ""),
     made ? list("Provenance", { ...run.facts, ...made }) : "",
     element("h3", {}, "Make it again"), element("code", {}, make),
-    ...(made ? [element("h3", {}, "Train it again, and compare"), element("code", {}, check)] : []));
+    ...(made ? [element("h3", {}, "Train it again, and compare"), element("code", {}, check([run]))] : []));
   shown.open = open;
   return shown;
 }
@@ -184,6 +195,7 @@ function openable(cell) {
       element("form", { method: "dialog" }, element("button", {}, "Close")),
       element("h2", { id: "panel-title" }, title(cell)),
       element("p", { class: "lead" }, cell.tagName === "TD" ? `${cell.innerText.trim()}. ${word}` : word),
+      ...checkAll(numbers.map((number) => runs[number])),
       ...numbers.map((number) => details(runs[number], numbers.length <= 2)));
     panel.showModal();
     panel.scrollTop = 0;

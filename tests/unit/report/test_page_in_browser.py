@@ -140,14 +140,21 @@ def test_a_cell_opens_its_runs_and_escape_closes(page: Any, project: Project) ->
     assert "LETS-SAM · ResNet (small)" in one(page, "#panel h2").text
     assert texts(page, "#panel summary code") == cell(project, "lets-sam")
     assert "Audit: verified: it follows from its runs" in one(page, "#panel .lead").text
-    said = one(page, "#panel details").text
+    said = one(page, "#panel details.run").text
     for fact in ("finished", "cosine", "Example CPU", "2.14.1", "momentum 0.9"):
         assert fact in said
     assert f"lets train --params params/golden.yaml --run {cell(project, 'lets-sam')[0]}" in said
     assert f"lets audit --params params/golden.yaml --deep --run {cell(project, 'lets-sam')[0]}" in said
+    every = page.find_element("css selector", "#panel details:not(.run)")
+    assert every.text == "Train all 2 again, and compare"
+    every.find_element("css selector", "summary").click()
+    named = " ".join(f"--run {run}" for run in cell(project, "lets-sam"))
+    assert (
+        every.find_element("css selector", "code").text
+        == f"lets audit --params params/golden.yaml --deep {named}"
+    )
     charts = [
-        svg.get_attribute("aria-label")
-        for svg in page.find_elements("css selector", "details:first-of-type svg")
+        svg.get_attribute("aria-label") for svg in page.find_elements("css selector", "details.run svg")
     ]
     assert charts[0].startswith("Accuracy from 86.7 to 99 %, epochs 1 to 3")
     assert charts[2].startswith("Radius ρ from 0.05 to 0.05")
@@ -163,7 +170,7 @@ def test_what_the_audit_says_is_shown_where_it_says_it(page: Any) -> None:
     marked = page.find_elements("css selector", "button[data-verdict=mismatch]")
     assert len(marked) == 1
     marked[0].click()
-    assert texts(page, "#panel details p.bad") == ["Audit: its sha256 differs. rm -r it"]
+    assert texts(page, "#panel details.run p.bad") == ["Audit: its sha256 differs. rm -r it"]
     one(page, "#panel form button").click()
     assert not one(page, "#panel").get_attribute("open")
 

@@ -2,6 +2,8 @@
 
 import csv
 import re
+from math import log
+from statistics import fmean
 
 import pytest
 import yaml
@@ -53,6 +55,56 @@ def test_every_params_file_is_named_with_the_command_that_runs_it() -> None:
     assert [command for command in commands(PAGE) if command.startswith("snakemake")] == wanted
 
 
+def _rows(name: str) -> list[dict[str, str]]:
+    with (ROOT / "reports" / name).open() as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_the_confirmation_is_shown_as_it_came_out() -> None:
+    name = "reports/confirmation/tables/baselines.md"
+    assert shown(PAGE, name) == (ROOT / name).read_text().strip()
+    decided = {
+        (row["row.method"], row["row.noise"], row["row.against"]): row["verdict"]
+        for row in _rows("confirmation/tables/baselines.csv")
+    }
+    assert len(decided) == 12
+    assert {place: verdict for place, verdict in decided.items() if verdict != "undecided"} == {
+        ("lets-sam", "symmetric-40", "start"): "better",
+        ("lets-sam", "clean", "best"): "worse",
+        ("lets-sam", "symmetric-40", "best"): "worse",
+    }
+
+
+def test_by_the_rule_no_reading_earns_a_name() -> None:
+    rows = _rows("confirmation/tables/baselines.csv")
+    for method in ("lets-sam", "lets-asam"):
+        verdicts = {way: [r["verdict"] for r in rows if (r["row.method"], r["row.against"]) == (method, way)]
+                    for way in ("passes", "best")}  # fmt: skip
+        earned = "better" in verdicts["passes"] and "worse" not in verdicts["passes"] + verdicts["best"]
+        assert not earned
+    assert "recommended" not in PRESETS
+    assert "there is no preset `recommended`" in PAGE
+
+
+def test_the_start_matters_for_lets_sam_as_the_page_says() -> None:
+    rows = _rows("confirmation/tables/starts.csv")
+    assert {(row["row.method"], row["start_matters"]) for row in rows} == {
+        ("lets-sam", "yes"),
+        ("lets-asam", "undecided"),
+    }
+
+
+def test_from_every_start_the_radius_ends_lower_as_the_page_says() -> None:
+    ratios: dict[tuple[str, ...], list[float]] = {}
+    for row in _rows("confirmation/runs.csv"):
+        if row["method"].startswith("lets-"):
+            place = row["method"], row["noise"], row["rho"]
+            ratios.setdefault(place, []).append(log(float(row["final_rho"]) / float(row["rho"])))
+    assert {len(seeds) for seeds in ratios.values()} == {10}
+    assert len(ratios) == 28
+    assert max(fmean(seeds) for seeds in ratios.values()) < 0
+
+
 def test_links_lead_to_files() -> None:
     assert all((ROOT / "docs" / link).is_file() for link in links(PAGE))
 
@@ -60,17 +112,15 @@ def test_links_lead_to_files() -> None:
 def test_the_pairs_on_cifar_are_those_that_were_made() -> None:
     name = "reports/cifar-small/tables/pairs.md"
     assert shown(PAGE, name) == (ROOT / name).read_text().strip()
-    with (ROOT / name).with_suffix(".csv").open() as lines:
-        verdicts = {(row["row.method"], row["row.noise"]): row["verdict"] for row in csv.DictReader(lines)}
+    rows = _rows("cifar-small/tables/pairs.csv")
+    verdicts = {(row["row.method"], row["row.noise"]): row["verdict"] for row in rows}
     assert verdicts.pop(("lets-asam", "clean")) == "worse"
     assert set(verdicts.values()) == {"undecided"}
 
 
 def test_radii_on_cifar_end_where_the_page_says() -> None:
-    ends = {}
-    with (ROOT / "reports/cifar-small/figures/radius.csv").open() as lines:
-        for row in csv.DictReader(lines):  # the last epoch comes last
-            ends[row["method"], row["panel.noise"]] = f"{float(row['mean']):.2g}"
+    rows = _rows("cifar-small/figures/radius.csv")  # the last epoch comes last
+    ends = {(row["method"], row["panel.noise"]): f"{float(row['mean']):.2g}" for row in rows}
     clean, noisy = (
         {m: end for (m, noise), end in ends.items() if noise == n} for n in ("clean", "symmetric-40")
     )

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from tests.docs.pages import ROOT, commands, links, parses, shown
 
 from lets.optim import PRESETS
-from lets.spec import load_params
+from lets.spec import expand, load_params
 from lets.spec.params import AnyTable, Baselines, Figure, Pareto, Starts
 
 PAGE = (ROOT / "docs/interpretations.md").read_text()
@@ -35,6 +35,14 @@ def test_every_reading_stands_in_the_table_and_is_asked_about(name: str) -> None
     assert starts.margin == 1.0
     assert "one point of accuracy" in PAGE
     assert set(params.experiments) == {*told, "fixed", "fixed-longer", "plain", "plain-longer"}
+
+
+def test_the_page_counts_the_records_that_git_does_not_have() -> None:
+    runs = sum(
+        len(expand(load_params(ROOT / f"params/{name}.yaml")).runs)
+        for name in ("interpretations", "confirmation")
+    )
+    assert f"not the {runs:,} records" in PAGE
 
 
 def test_presets_are_named() -> None:

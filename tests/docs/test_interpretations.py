@@ -2,7 +2,8 @@
 
 import csv
 import re
-from math import log
+from collections import Counter
+from math import exp, log
 from statistics import fmean
 
 import pytest
@@ -66,6 +67,28 @@ def test_every_params_file_is_named_with_the_command_that_runs_it() -> None:
 def _rows(name: str) -> list[dict[str, str]]:
     with (ROOT / "reports" / name).open() as lines:
         return list(csv.DictReader(lines))
+
+
+def test_answers_on_digits_are_those_of_the_tables() -> None:
+    text = " ".join(PAGE.split())
+    starts, against = (_rows(f"interpretations/tables/{name}.csv") for name in ("starts", "baselines"))
+    moved = {
+        name: [exp(float(row["moved"])) for row in starts if row["row.experiment"] == name]
+        for name in ("literal", "reach")
+    }
+    memory = [float(row["memory"]) for row in starts]
+    assert f"moves by a factor of 1 + {max(moved['literal']) - 1:.0e} at most" in text
+    assert f"moves by a factor of {min(moved['reach']):.1f} to {max(moved['reach']):.1f}" in text
+    assert f"in all {len(starts)} rows the slope is between {min(memory):.2f} and {max(memory):.2f}" in text
+    matters = Counter((row["row.method"], row["row.noise"], row["start_matters"]) for row in starts)
+    yes = matters.pop(("lets-sam", "symmetric-40", "yes"))
+    assert {verdict for *_, verdict in matters} == {"undecided"}
+    assert f"Undecided in {matters.total()} rows, yes in {yes}, all of LETS-SAM with 40 % noise." in text
+    decided = [row for row in against if row["verdict"] not in ("undecided", "equal")]
+    assert {(row["row.method"], row["row.against"], row["verdict"]) for row in decided} == {
+        ("lets-sam", "best", "worse")
+    }
+    assert f"of {len(against)} comparisons {len(decided)} are decided" in text
 
 
 def test_the_confirmation_is_shown_as_it_came_out() -> None:

@@ -13,8 +13,10 @@ from lets.spec import Layout, Matrix, expand, load_params
 MATRIX = expand(load_params(Path(__file__).parents[2] / "audit" / "params.yaml"))
 
 
-def finish(layout: Layout, matrix: Matrix, ends: list[float], written: float | None = None) -> None:
-    """Runs of 20 s that ended at `ends`, their files written then, or all at another time."""
+def finish(
+    layout: Layout, matrix: Matrix, ends: list[float], written: float | None = None, later: float = 0
+) -> None:
+    """Runs of 20 s that ended at `ends`, their files written then or a bit later, or all at another time."""
     for run, end in zip(matrix.runs, ends, strict=False):
         path = layout.run_file(run, "metrics.json")
         path.parent.mkdir(parents=True)
@@ -22,7 +24,7 @@ def finish(layout: Layout, matrix: Matrix, ends: list[float], written: float | N
         started = datetime.fromtimestamp(end - 20, UTC).isoformat(timespec="seconds")
         provenance = {"started": started, "seconds": 20.0}
         layout.run_file(run, "provenance.json").write_text(json.dumps(provenance))
-        time = end if written is None else written
+        time = end + later if written is None else written
         os.utime(path, (time, time))
 
 
@@ -49,6 +51,12 @@ def test_records_that_came_with_a_clone_tell_no_pace(tmp_path: Path) -> None:
     layout = Layout("test", tmp_path)
     finish(layout, MATRIX, [1000.0, 1010.0, 1020.0], written=5000.0)
     assert progress(MATRIX, layout) == Progress(3, 18, None)
+
+
+def test_a_file_may_be_written_a_moment_after_the_end(tmp_path: Path) -> None:
+    layout = Layout("test", tmp_path)
+    finish(layout, MATRIX, [1000.0, 1010.0], later=30)
+    assert progress(MATRIX, layout) == Progress(2, 18, 10 * 16)
 
 
 def test_runs_made_in_a_clone_do(tmp_path: Path) -> None:

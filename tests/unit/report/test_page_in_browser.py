@@ -182,6 +182,10 @@ def test_runs_without_numbers_say_why(page: Any) -> None:
             break
         one(page, "#panel form button").click()
     assert "step 7, rho 0.05" in one(page, "#panel").text
+    states = [text.split()[-1] for text in texts(page, "#panel details.run summary")]
+    every = texts(page, "#panel details:not(.run) summary")
+    assert states.count("finished") < 2
+    assert not every, "what diverged has nothing to compare"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

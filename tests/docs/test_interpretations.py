@@ -145,7 +145,7 @@ def test_the_pairs_on_cifar_are_those_that_were_made() -> None:
     assert shown(PAGE, name) == (ROOT / name).read_text().strip()
     rows = _rows("cifar-small/tables/pairs.csv")
     verdicts = {(row["row.method"], row["row.noise"]): row["verdict"] for row in rows}
-    assert verdicts.pop(("lets-asam", "clean")) == "worse"
+    assert "no row is decided" in PAGE
     assert set(verdicts.values()) == {"undecided"}
 
 

@@ -60,8 +60,8 @@ def test_claims_fare_on_cifar_as_the_readme_says():
         verdicts = Counter(row["verdict"] for row in csv.DictReader(lines))
     assert set(verdicts) == {"not supported", "not enough runs"}
     said = (
-        f"of the paper's {verdicts.total()} claims none is *supported*: {verdicts['not supported']} are *not supported*, "
-        f"for {verdicts['not enough runs']} there are *not enough runs*"
+        f"of the paper's {verdicts.total()} claims none is *supported*: "
+        f"{verdicts['not supported']} are *not supported*, for {verdicts['not enough runs']} there are *not enough runs*"
     )
     assert said in " ".join(README.split())
 

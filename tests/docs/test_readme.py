@@ -61,7 +61,8 @@ def test_claims_fare_on_cifar_as_the_readme_says():
     assert set(verdicts) == {"not supported", "not enough runs"}
     said = (
         f"of the paper's {verdicts.total()} claims none is *supported*: "
-        f"{verdicts['not supported']} are *not supported*, for {verdicts['not enough runs']} there are *not enough runs*"
+        f"{verdicts['not supported']} are *not supported*, "
+        f"for {verdicts['not enough runs']} there are *not enough runs*"
     )
     assert said in " ".join(README.split())
 

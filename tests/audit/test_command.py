@@ -60,9 +60,8 @@ def test_status_and_why_and_plan(project: Any) -> None:
 
     status = lets("status")
     assert re.search(r"^  SAM +1/2 \+1 +2/2$", status, re.M)
-    assert (
-        status.splitlines()[-1] == "test: 17/18 runs, 1 begun"
-    )  # stubs say that they ended long ago: no pace
+    # Stubs say that they ended long ago, which tells no pace.
+    assert status.splitlines()[-1] == "test: 17/18 runs, 1 begun"
     assert f"begun       {run}\n" in lets("status", "--runs")
     why = lets("why", run[:-2])
     assert "missing: will be trained: it goes on where it was interrupted" in why

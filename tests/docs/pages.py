@@ -1,5 +1,6 @@
 """What every page of documentation is held to."""
 
+import csv
 import re
 import subprocess
 import sys
@@ -25,6 +26,12 @@ def links(page: str) -> list[str]:
 def shown(page: str, name: str) -> str:
     """What a page shows of a report's file."""
     return page.split(f"<!-- {name} -->")[1].split("<!-- end -->")[0].strip()
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    """The lines of a report's csv file."""
+    with (ROOT / "reports" / name).open() as lines:
+        return list(csv.DictReader(lines))
 
 
 def parses(command: str) -> bool:

@@ -1,6 +1,5 @@
 """docs/interpretations.md: its readings are those of the params files, its example is one, its commands exist."""
 
-import csv
 import re
 from collections import Counter
 from math import exp, log
@@ -9,7 +8,7 @@ from statistics import fmean
 import pytest
 import yaml
 from pydantic import TypeAdapter
-from tests.docs.pages import ROOT, commands, links, parses, shown
+from tests.docs.pages import ROOT, commands, links, parses, rows, shown
 
 from lets.optim import PRESETS
 from lets.spec import expand, load_params
@@ -64,14 +63,9 @@ def test_every_params_file_is_named_with_the_command_that_runs_it() -> None:
     assert [command for command in commands(PAGE) if command.startswith("snakemake")] == wanted
 
 
-def _rows(name: str) -> list[dict[str, str]]:
-    with (ROOT / "reports" / name).open() as lines:
-        return list(csv.DictReader(lines))
-
-
 def test_answers_on_digits_are_those_of_the_tables() -> None:
     text = " ".join(PAGE.split())
-    starts, against = (_rows(f"interpretations/tables/{name}.csv") for name in ("starts", "baselines"))
+    starts, against = (rows(f"interpretations/tables/{name}.csv") for name in ("starts", "baselines"))
     moved = {
         name: [exp(float(row["moved"])) for row in starts if row["row.experiment"] == name]
         for name in ("literal", "reach")
@@ -96,7 +90,7 @@ def test_the_confirmation_is_shown_as_it_came_out() -> None:
     assert shown(PAGE, name) == (ROOT / name).read_text().strip()
     decided = {
         (row["row.method"], row["row.noise"], row["row.against"]): row["verdict"]
-        for row in _rows("confirmation/tables/baselines.csv")
+        for row in rows("confirmation/tables/baselines.csv")
     }
     assert len(decided) == 12
     assert {place: verdict for place, verdict in decided.items() if verdict != "undecided"} == {
@@ -107,9 +101,9 @@ def test_the_confirmation_is_shown_as_it_came_out() -> None:
 
 
 def test_by_the_rule_no_reading_earns_a_name() -> None:
-    rows = _rows("confirmation/tables/baselines.csv")
+    lines = rows("confirmation/tables/baselines.csv")
     for method in ("lets-sam", "lets-asam"):
-        verdicts = {way: [r["verdict"] for r in rows if (r["row.method"], r["row.against"]) == (method, way)]
+        verdicts = {way: [r["verdict"] for r in lines if (r["row.method"], r["row.against"]) == (method, way)]
                     for way in ("passes", "best")}  # fmt: skip
         earned = "better" in verdicts["passes"] and "worse" not in verdicts["passes"] + verdicts["best"]
         assert not earned
@@ -118,8 +112,8 @@ def test_by_the_rule_no_reading_earns_a_name() -> None:
 
 
 def test_the_start_matters_for_lets_sam_as_the_page_says() -> None:
-    rows = _rows("confirmation/tables/starts.csv")
-    assert {(row["row.method"], row["start_matters"]) for row in rows} == {
+    lines = rows("confirmation/tables/starts.csv")
+    assert {(row["row.method"], row["start_matters"]) for row in lines} == {
         ("lets-sam", "yes"),
         ("lets-asam", "undecided"),
     }
@@ -127,7 +121,7 @@ def test_the_start_matters_for_lets_sam_as_the_page_says() -> None:
 
 def test_from_every_start_the_radius_ends_lower_as_the_page_says() -> None:
     ratios: dict[tuple[str, ...], list[float]] = {}
-    for row in _rows("confirmation/runs.csv"):
+    for row in rows("confirmation/runs.csv"):
         if row["method"].startswith("lets-"):
             place = row["method"], row["noise"], row["rho"]
             ratios.setdefault(place, []).append(log(float(row["final_rho"]) / float(row["rho"])))
@@ -143,15 +137,15 @@ def test_links_lead_to_files() -> None:
 def test_the_pairs_on_cifar_are_those_that_were_made() -> None:
     name = "reports/cifar-small/tables/pairs.md"
     assert shown(PAGE, name) == (ROOT / name).read_text().strip()
-    rows = _rows("cifar-small/tables/pairs.csv")
-    verdicts = {(row["row.method"], row["row.noise"]): row["verdict"] for row in rows}
+    lines = rows("cifar-small/tables/pairs.csv")
+    verdicts = {(row["row.method"], row["row.noise"]): row["verdict"] for row in lines}
     assert "no row is decided" in PAGE
     assert set(verdicts.values()) == {"undecided"}
 
 
 def test_radii_on_cifar_end_where_the_page_says() -> None:
-    rows = _rows("cifar-small/figures/radius.csv")  # the last epoch comes last
-    ends = {(row["method"], row["panel.noise"]): f"{float(row['mean']):.2g}" for row in rows}
+    lines = rows("cifar-small/figures/radius.csv")  # the last epoch comes last
+    ends = {(row["method"], row["panel.noise"]): f"{float(row['mean']):.2g}" for row in lines}
     clean, noisy = (
         {m: end for (m, noise), end in ends.items() if noise == n} for n in ("clean", "symmetric-40")
     )

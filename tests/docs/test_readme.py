@@ -1,13 +1,12 @@
 """The README is true: its commands exist, its links lead somewhere, its numbers are those of `reports/`."""
 
-import csv
 import re
 import subprocess
 import sys
 from collections import Counter
 
 import pytest
-from tests.docs.pages import ROOT, commands, links, parses, shown
+from tests.docs.pages import ROOT, commands, links, parses, rows, shown
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = commands(README)
@@ -48,16 +47,15 @@ def test_python_examples_run(index, tmp_path):
 
 def test_the_rows_on_starts_are_those_of_the_table():
     name = "reports/interpretations/tables/starts.md"
-    rows = shown(README, name).splitlines()
+    told = shown(README, name).splitlines()
     there = (ROOT / name).read_text().splitlines()
-    places = [there.index(line) for line in rows]
+    places = [there.index(line) for line in told]
     assert places == sorted(places)
-    assert len(rows) == 6
+    assert len(told) == 6
 
 
 def test_claims_fare_on_cifar_as_the_readme_says():
-    with (ROOT / "reports/cifar-small/claims.csv").open() as lines:
-        verdicts = Counter(row["verdict"] for row in csv.DictReader(lines))
+    verdicts = Counter(row["verdict"] for row in rows("cifar-small/claims.csv"))
     assert set(verdicts) == {"not supported", "not enough runs"}
     said = (
         f"of the paper's {verdicts.total()} claims none is *supported*: "
@@ -69,9 +67,8 @@ def test_claims_fare_on_cifar_as_the_readme_says():
 
 def test_plain_training_is_highest_in_both_columns_as_the_readme_says():
     means = {}
-    with (ROOT / "reports/cifar-small/tables/table1.csv").open() as lines:
-        for row in csv.DictReader(lines):
-            means.setdefault(row["column.noise"], {})[row["row.method"]] = float(row["mean"])
+    for row in rows("cifar-small/tables/table1.csv"):
+        means.setdefault(row["column.noise"], {})[row["row.method"]] = float(row["mean"])
     assert {labels: max(found, key=found.get) for labels, found in means.items()} == {
         "clean": "erm",
         "symmetric-40": "erm",
@@ -79,7 +76,6 @@ def test_plain_training_is_highest_in_both_columns_as_the_readme_says():
 
 
 def test_nothing_is_better_than_a_fixed_radius_as_the_readme_says():
-    with (ROOT / "reports/interpretations/tables/baselines.csv").open() as lines:
-        verdicts = [row["verdict"] for row in csv.DictReader(lines)]
+    verdicts = [row["verdict"] for row in rows("interpretations/tables/baselines.csv")]
     assert len(verdicts) > 100
     assert "better" not in verdicts

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lets.errors import RecordError
-from lets.records.files import read_json
+from lets.records.run import RunRecord
 from lets.spec import Layout, Matrix
 
 RECENT = 8  # runs the pace is taken from
@@ -60,8 +60,7 @@ def _written(layout: Layout, run: str) -> float | None:
 
 def _ended_at(time: float, layout: Layout, run: str) -> bool:
     try:
-        made = read_json(layout.run_file(run, "provenance.json"))
-        end = datetime.fromisoformat(made["started"]).timestamp() + made["seconds"]
-    except (RecordError, KeyError, TypeError, ValueError):  # the audit says what is wrong with it
+        end = datetime.fromisoformat(RunRecord.at(layout, run).provenance.ended)
+    except (RecordError, ValueError):  # the audit says what is wrong with it
         return False
-    return bool(abs(time - end) <= CLOSE)
+    return abs(time - end.timestamp()) <= CLOSE

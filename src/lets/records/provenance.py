@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,12 @@ class Provenance(BaseModel):
     """how often the run was continued after an interruption"""
     samples_per_second: float
     peak_memory_mib: float
+
+    @property
+    def ended(self) -> str:
+        """When training had ended, as `started` is written; early by its interruptions, which `seconds` leaves out."""
+        end = datetime.fromisoformat(self.started) + timedelta(seconds=self.seconds)
+        return end.isoformat(timespec="seconds")
 
 
 def packages() -> dict[str, str]:

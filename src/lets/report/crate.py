@@ -6,7 +6,6 @@ training, each with what went in, what came out, when, and with which packages.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -97,7 +96,7 @@ class Crate:
             f"Perturbation Radius: {len(self.records)} of {len(self.matrix.runs)} runs have ended."
         )
         self.crate.license = self._context(LICENSE, "CreativeWork", name="MIT License")
-        root["datePublished"] = max(_ended(record) for record in self.records)
+        root["datePublished"] = max(record.provenance.ended for record in self.records)
         root["citation"] = self._context(
             PAPER,
             "ScholarlyArticle",
@@ -154,7 +153,7 @@ class Crate:
                 "name": f"snakemake --cores all --configfile {self.params_file}",
                 "description": f"{len(actions)} trainings, and what was made of them",
                 "startTime": min(record.provenance.started for record in self.records),
-                "endTime": max(_ended(record) for record in self.records),
+                "endTime": max(record.provenance.ended for record in self.records),
                 "actionStatus": "http://schema.org/CompletedActionStatus",
             },
         )
@@ -176,7 +175,7 @@ class Crate:
                 "name": f"lets train --params {self.params_file} --run {record.id}",
                 "description": f"{record.status}; {', '.join(f'{k} {v}' for k, v in provenance.machine.items() if v)}",
                 "startTime": provenance.started,
-                "endTime": _ended(record),
+                "endTime": provenance.ended,
                 "actionStatus": "http://schema.org/CompletedActionStatus",
             },
         )
@@ -240,12 +239,6 @@ def write_crate(
     target.parent.mkdir(parents=True, exist_ok=True)
     crate.fill().write_zip(target)
     return len(crate.records)
-
-
-def _ended(record: RunRecord) -> str:
-    """When a run had ended, as far as its record says: seconds are those of training, not of interruptions."""
-    started = datetime.fromisoformat(record.provenance.started)
-    return (started + timedelta(seconds=record.provenance.seconds)).isoformat(timespec="seconds")
 
 
 def _files(path: Path) -> Iterable[Path]:

@@ -13,6 +13,15 @@ from lets.spec import Layout, Matrix, expand, load_params
 MATRIX = expand(load_params(Path(__file__).parents[2] / "audit" / "params.yaml"))
 
 
+PROVENANCE = {
+    **{name: {} for name in ("files", "data", "seeds", "packages", "machine")},
+    **{"code": "", "seconds": 20.0, "resumed": 0, "samples_per_second": 1.0, "peak_memory_mib": 1.0},
+}
+
+
+YESTERDAY = json.dumps(PROVENANCE | {"run": "", "started": "yesterday"})
+
+
 def finish(
     layout: Layout, matrix: Matrix, ends: list[float], written: float | None = None, later: float = 0
 ) -> None:
@@ -22,8 +31,9 @@ def finish(
         path.parent.mkdir(parents=True)
         path.touch()
         started = datetime.fromtimestamp(end - 20, UTC).isoformat(timespec="seconds")
-        provenance = {"started": started, "seconds": 20.0}
-        layout.run_file(run, "provenance.json").write_text(json.dumps(provenance))
+        layout.run_file(run, "provenance.json").write_text(
+            json.dumps(PROVENANCE | {"run": run, "started": started})
+        )
         time = end + later if written is None else written
         os.utime(path, (time, time))
 
@@ -67,7 +77,7 @@ def test_runs_made_in_a_clone_do(tmp_path: Path) -> None:
     assert progress(MATRIX, layout) == Progress(4, 18, 30 * 14)
 
 
-@pytest.mark.parametrize("provenance", ["", "[]", "{}", '{"started": "yesterday", "seconds": 1}'])
+@pytest.mark.parametrize("provenance", ["", "[]", "{}", '{"started": "yesterday", "seconds": 1}', YESTERDAY])
 def test_a_broken_record_tells_no_pace_and_breaks_nothing(tmp_path: Path, provenance: str) -> None:
     layout = Layout("test", tmp_path)
     finish(layout, MATRIX, [1000.0, 1010.0])

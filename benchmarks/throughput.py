@@ -6,6 +6,7 @@ from statistics import fmean
 
 import torch
 
+import lets
 from lets.models.cost import cost
 from lets.spec.training import Precision
 from lets.train.device import compute_deterministically
@@ -25,12 +26,21 @@ of a forward pass. On a CPU these numbers say little."""
 Variant = tuple[str, str, Settings, str]
 """architecture, method, settings, eager or captured"""
 FAST = Settings("bfloat16", channels_last=True)
-PLAIN = (Settings("float32"), Settings("tf32", channels_last=True), FAST)
+ALL_SETTINGS = (
+    Settings("float32"),
+    Settings("tf32"),
+    Settings("tf32", channels_last=True),
+    Settings("bfloat16"),
+    FAST,
+    Settings("bfloat16", channels_last=True, compile=True),
+)
+FEW = ("erm", "sam", "lets-sam")
+NETWORKS = ("resnet32", "wrn28-10", "pyramidnet110", "vit-s16")
 VARIANTS: tuple[Variant, ...] = (
-    *product(("resnet18",), ("erm", "sam", "lets-sam"), (FAST,), (CAPTURED,)),
-    *product(("resnet18",), ("erm", "sam", "lets-sam"), PLAIN, (EAGER,)),
-    *product(("resnet32", "wrn28-10", "pyramidnet110", "vit-s16"), ("sam",), (FAST,), (CAPTURED, EAGER)),
-    *product(("resnet18",), ("sam",), (Settings("bfloat16", channels_last=True, compile=True),), (EAGER,)),
+    *product(("resnet18",), FEW, (FAST,), (CAPTURED,)),
+    *product(("resnet18",), FEW, ALL_SETTINGS, (EAGER,)),
+    *product(("resnet18",), [name for name in lets.methods() if name not in FEW], (FAST,), (EAGER,)),
+    *product(NETWORKS, FEW, (FAST,), (CAPTURED, EAGER)),
 )
 QUICK: tuple[Variant, ...] = tuple(
     product(("resnet-small",), ("erm", "lets-sam"), (Settings(), FAST), (EAGER,))

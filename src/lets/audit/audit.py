@@ -81,8 +81,9 @@ def perform(params_file: Path, default: Path, draw: Draw | None = None) -> Audit
     """
     params = load_params(params_file)
     make = "snakemake --cores all" + ("" if params_file == default else f" --configfile {params_file}")
+    again = "lets audit" + ("" if params_file == default else f" --params {params_file}")
     draw = draw or Draw(params.audit_weights)
-    case = Case(params, expand(params), Layout.of(params), make, draw)
+    case = Case(params, expand(params), Layout.of(params), make, draw, again)
     layers = examine(case)
     failures = [*chain.from_iterable(layer.failures for layer in layers)]
     confirmed = {check.name: check.confirmed for layer in layers for check in layer.checks}

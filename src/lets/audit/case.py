@@ -17,7 +17,7 @@ from lets.spec import Layout, Matrix, Params
 class Case:
     """Everything a check needs; records are read once and kept.
 
-    `make` is the command that makes what is missing, for messages.
+    `make` is the command that makes what is missing, `audit` the one that audits again, for messages.
     """
 
     params: Params
@@ -25,6 +25,7 @@ class Case:
     layout: Layout
     make: str
     draw: Draw = NOTHING
+    audit: str = "lets audit"
 
     @cached_property
     def records(self) -> dict[str, RunRecord]:

@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cached_property
 
 import torch
 from safetensors.torch import save
@@ -13,7 +14,7 @@ from lets.records import Divergence, Metrics, RunRecord, Status
 from lets.records.digests import code_digest, sha256_bytes
 from lets.records.files import json_text, write_bytes
 from lets.records.history import HistoryRow, history_text
-from lets.records.provenance import Provenance, image, machine, packages
+from lets.records.provenance import Machine, Provenance, image, machine, packages
 from lets.spec import Layout, RunSpec
 from lets.spec.paths import WEIGHTS
 from lets.train.data import RunData
@@ -72,6 +73,10 @@ class _Job:
             raise
         return self._write(None)
 
+    @cached_property
+    def _machine(self) -> Machine:
+        return machine(device_name(self.device), self.threads, torch.backends.cpu.get_cpu_capability())
+
     @property
     def _identity(self) -> dict[str, str]:
         """What must be the same for a resumed run to end with the bytes of an unbroken one."""
@@ -81,6 +86,7 @@ class _Job:
             "torch": str(torch.__version__),
             "device": device_name(self.device),
             "threads": str(self.threads),
+            "processor": str(self._machine.processor) if self.device.type == "cpu" else "",
             "image": str(image()),
             **self.data.digests,
         }
@@ -129,7 +135,7 @@ class _Job:
             data=self.data.digests,
             seeds=self.spec.seeds(),
             packages=packages(),
-            machine=machine(device_name(self.device), self.threads),
+            machine=self._machine,
             image=image(),
             started=self.started.isoformat(timespec="seconds"),
             seconds=round(seconds, 3),

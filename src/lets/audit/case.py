@@ -17,7 +17,7 @@ from lets.spec import Layout, Matrix, Params
 class Case:
     """Everything a check needs; records are read once and kept.
 
-    `make` is the command that makes what is missing, `audit` the one that audits again, for messages.
+    `make` is the command that makes what is missing, `again` the one that audits this profile, both for messages.
     """
 
     params: Params
@@ -25,7 +25,7 @@ class Case:
     layout: Layout
     make: str
     draw: Draw = NOTHING
-    audit: str = "lets audit"
+    again: str = "lets audit"
 
     @cached_property
     def records(self) -> dict[str, RunRecord]:

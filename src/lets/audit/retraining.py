@@ -89,7 +89,7 @@ def _elsewhere(case: Case, said: RunRecord, reason: str) -> Finding:
     )
     reason = f"{reason}; keep it until a repeat where it was made, on {where}, differs too"
     return Finding(
-        said.id, reason, case.cells_of(said.id), said.id, (), f"{case.audit} --deep --run {said.id}"
+        said.id, reason, case.cells_of(said.id), said.id, (), f"{case.again} --deep --run {said.id}"
     )
 
 

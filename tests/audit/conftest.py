@@ -86,6 +86,9 @@ def make_run(
         for epoch in range(1 if diverged else epochs)
     ]
     stopped = Divergence(step=STEPS + 3, rho=0.05, norms={"loss": "nan"}) if diverged else None
+    radii = numpy.full(epochs * STEPS, 0.05)
+    if stopped:
+        losses[stopped.step :] = radii[stopped.step :] = numpy.nan
     metrics = Metrics.of(spec.id, rows, stopped)
 
     def file(name: str) -> Path:
@@ -93,7 +96,7 @@ def make_run(
 
     write_json(file("run.json"), spec.model_dump(mode="json"))
     write_text(file("history.csv"), history_text(rows))
-    write_bytes(file("trace.safetensors"), save({"loss": losses, "rho": numpy.full(epochs * STEPS, 0.05)}))
+    write_bytes(file("trace.safetensors"), save({"loss": losses, "rho": radii}))
     write_bytes(file("weights.safetensors"), save({"w": losses.astype("float32")}))
     write_json(file("metrics.json"), metrics.model_dump(mode="json"))
     provenance = Provenance(

@@ -143,7 +143,7 @@ class Training:
         )
         start = self.epoch.number * self.steps_per_epoch
         stop = start + self.steps_per_epoch
-        if not math.isfinite(train.loss + test.loss):
+        if not math.isfinite(train.loss + test.loss + self.method.rho):
             norms = {"training loss": train.loss, "test loss": test.loss}
             raise DivergenceError(stop - 1, self.method.rho, norms)
         return HistoryRow(

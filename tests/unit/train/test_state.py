@@ -167,7 +167,7 @@ def full(monkeypatch, place):
     real = tempfile.TemporaryFile
 
     def on_a_full_disk(dir):
-        return open("/dev/full", "wb") if place in dir.parents else real(dir=dir)  # noqa: SIM115
+        return open("/dev/full", "wb") if place in dir.parents else real(dir=dir)
 
     monkeypatch.setattr("lets.records.files.tempfile.TemporaryFile", on_a_full_disk)
 

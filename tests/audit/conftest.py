@@ -19,7 +19,8 @@ from lets.data.digest import arrays_sha256
 from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
 from lets.data.processed import write_processed
 from lets.records import Divergence, Metrics, RunRecord
-from lets.records.digests import code_digest, sha256_file
+from lets.records.code import code_digest
+from lets.records.digests import sha256_file
 from lets.records.files import write_bytes, write_json, write_text
 from lets.records.history import HistoryRow, history_text
 from lets.records.provenance import Provenance
@@ -99,7 +100,7 @@ def make_run(
     provenance = Provenance(
         run=spec.id,
         files={name: sha256_file(file(name)) for name in RUN_FILES if name != "provenance.json"},
-        code=code or code_digest(),
+        code=code or code_digest(spec),
         data=data,
         seeds=spec.seeds(),
         packages={"torch": "2"},

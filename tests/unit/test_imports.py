@@ -28,7 +28,7 @@ ALLOWED = {
         "data.repository",
         "data.root",
     },
-    "records": {"errors", "spec"},
+    "records": {"errors", "spec", "optim.catalogue", "models.catalogue", "data.catalogue"},
     "data": {"errors", "records"},
     "models": {"errors"},
     "train": {"errors", "spec", "records", "data", "models", "optim"},

@@ -1,5 +1,6 @@
 """The audit: every layer of checks, and a verdict for everything printed."""
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,8 @@ class Audit:
     params: str
     content: str
     """the digest of all that was audited, which decided what was computed again"""
+    code: str
+    """the digest of the code that trains its runs"""
     draw: Draw
     layers: tuple[Layer, ...]
     judgement: Judgement
@@ -80,11 +83,13 @@ def perform(params_file: Path, default: Path, draw: Draw | None = None) -> Audit
     `default` is the params file that the workflow takes by itself.
     """
     params = load_params(params_file)
-    make = "snakemake --cores all" + ("" if params_file == default else f" --configfile {params_file}")
+    named = "" if params_file == default else shlex.quote(str(params_file))
+    make = "snakemake --cores all" + (named and f" --configfile {named}")
+    again = "lets audit" + (named and f" --params {named}")
     draw = draw or Draw(params.audit_weights)
-    case = Case(params, expand(params), Layout.of(params), make, draw)
+    case = Case(params, expand(params), Layout.of(params), make, draw, again)
     layers = examine(case)
     failures = [*chain.from_iterable(layer.failures for layer in layers)]
     confirmed = {check.name: check.confirmed for layer in layers for check in layer.checks}
     judgement = judge(case, failures, confirmed)
-    return Audit(params.profile, str(params_file), case.content, draw, layers, judgement)
+    return Audit(params.profile, str(params_file), case.content, case.code, draw, layers, judgement)

@@ -9,6 +9,7 @@ from lets.audit.draw import NOTHING, Draw
 from lets.audit.printed import Printed, printed
 from lets.errors import RecordError
 from lets.records import RunRecord, Status
+from lets.records.code import code_digest
 from lets.records.digests import sha256_bytes, sha256_file
 from lets.spec import Layout, Matrix, Params
 
@@ -17,7 +18,7 @@ from lets.spec import Layout, Matrix, Params
 class Case:
     """Everything a check needs; records are read once and kept.
 
-    `make` is the command that makes what is missing, for messages.
+    `make` is the command that makes what is missing, `again` the one that audits this profile, both for messages.
     """
 
     params: Params
@@ -25,6 +26,7 @@ class Case:
     layout: Layout
     make: str
     draw: Draw = NOTHING
+    again: str = "lets audit"
 
     @cached_property
     def records(self) -> dict[str, RunRecord]:
@@ -57,6 +59,13 @@ class Case:
             for name, digest in files.items()
         ]
         return sha256_bytes("".join(lines).encode())
+
+    @cached_property
+    def code(self) -> str:
+        """One digest over the code that trains the runs, as it is now."""
+        return sha256_bytes(
+            "\n".join(sorted({code_digest(run) for run in self.matrix.runs.values()})).encode()
+        )
 
     def drawn(self, runs: Iterable[str]) -> list[str]:
         """Return those of the runs that are to be computed again."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from lets.records.digests import code_digest, image_digest
+from lets.records.digests import image_digest
 
 PACKAGES = ("torch", "numpy", "torchvision", "timm", "safetensors")
 
@@ -24,7 +24,7 @@ class Provenance(BaseModel):
     files: dict[str, str]
     """sha256 of every other file of the run folder"""
     code: str
-    """digest over the source that trained the run"""
+    """digest of the code that can change its numbers"""
     data: dict[str, str]
     """digests of the arrays and of the training labels"""
     seeds: dict[str, int]
@@ -81,4 +81,4 @@ def cpu_name() -> str:
     )
 
 
-__all__ = ["Provenance", "code_digest", "cpu_name", "image", "machine", "packages"]
+__all__ = ["Provenance", "cpu_name", "image", "machine", "packages"]

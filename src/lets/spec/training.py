@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from lets.spec.strict import Count, NonNegative, Positive, Share, Strict
 
+Absent = Field(default=None, exclude_if=lambda value: value is None)
+"""a setting that came later: where it is not given, run.json and the id of a run are those from before it"""
 Precision = Literal["float32", "tf32", "bfloat16"]
 ValBatches = Literal["independent", "next", "held-out"]
 
@@ -70,6 +72,8 @@ class TrainingSpec(Strict):
     batch_size: Count
     optimizer: Optimizer
     schedule: Schedule
+    train_samples: Annotated[Count | None, Absent] = None
+    """so many images only, of each class its share, the same ones in every run on a data set; by default all"""
     augmentation: Literal["none", "crop-flip", "crop-flip-cutout"] = "none"
     """of pictures on disk (ImageNet), crop-flip is a random part of random size, resized, and a flip"""
     label_smoothing: Share = 0.0
@@ -98,6 +102,7 @@ class TrainingOverride(Strict):
     batch_size: Count | None = None
     optimizer: Optimizer | None = None
     schedule: Schedule | None = None
+    train_samples: Count | None = None
     augmentation: Literal["none", "crop-flip", "crop-flip-cutout"] | None = None
     label_smoothing: Share | None = None
     val_batches: ValBatches | None = None

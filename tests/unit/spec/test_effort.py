@@ -53,7 +53,16 @@ def run(
     ],
 )
 def test_of_pictures_a_sample_is_measured(dataset: str, size: int) -> None:
-    assert measured_size(dataset) == size
+    assert measured_size(run(dataset=dataset)) == size
+
+
+def test_a_subset_costs_what_it_has() -> None:
+    part = run("sam", train_samples=500)
+    assert (trained_on(part), steps(part), measured_size(part)) == (500, 2 * 16, 500)
+    assert training_flops(part, NETWORK) == 2 * 10 * (6 * 500 + 860)
+    assert measured_size(run(dataset="imagenet", train_samples=10_000)) == 10_000
+    held = run("sam", train_samples=500, val_batches="held-out")
+    assert trained_on(held) == measured_size(held) == 500 - 64
 
 
 @pytest.mark.parametrize(

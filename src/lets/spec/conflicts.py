@@ -37,6 +37,12 @@ def conflicts(run: RunSpec) -> Iterator[str]:
             f"val_batches: held-out of {dataset.title} – only images in memory are split – "
             "write  val_batches: independent"
         )
+    if training.epochs % training.measure_every:
+        whole = training.measure_every * -(-training.epochs // training.measure_every)
+        yield (
+            f"measure_every: {training.measure_every} of {training.epochs} epochs – the last one would not be "
+            f"measured – write  epochs: {whole}, or drop measure_every"
+        )
     if training.dropout == "same" and training.val_batches == "next":
         yield (
             "dropout: same with val_batches: next – a gradient that is kept for the next step has the masks of "

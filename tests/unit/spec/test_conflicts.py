@@ -61,6 +61,12 @@ def test_a_subset_of_any_images(tmp_path, dataset):
     assert {run.training.train_samples for run in expand(params).runs.values()} == {500}
 
 
+def test_the_last_epoch_is_measured(tmp_path):
+    with pytest.raises(SpecError, match=r"of 7 epochs – the last one .* write  epochs: 9, or drop"):
+        load(tmp_path, training={"epochs": 7, "measure_every": 3})
+    load(tmp_path, training={"epochs": 9, "measure_every": 3})
+
+
 def test_an_exact_hessian_of_a_compiled_network(tmp_path):
     exact = {"lets-sam": {"hessian": "exact"}}
     with pytest.raises(SpecError, match=r"cannot be differentiated twice – write  compile: false"):

@@ -9,6 +9,7 @@ import torch
 from lets.analysis.hessian import largest_eigenvalues
 from lets.spec import Layout, RunSpec
 from lets.spec.effort import (
+    HISTORY_LINE,
     analysis_flops,
     measured_size,
     passes,
@@ -54,6 +55,13 @@ def run(
 )
 def test_of_pictures_a_sample_is_measured(dataset: str, size: int) -> None:
     assert measured_size(run(dataset=dataset)) == size
+
+
+def test_measuring_seldom_costs_less() -> None:
+    seldom = run("sam", epochs=6, measure_every=3)
+    assert training_flops(seldom, NETWORK) == 6 * 10 * 6 * 1437 + 2 * 10 * 1797
+    lines = run_bytes(run(epochs=6), NETWORK) - run_bytes(run(epochs=6, measure_every=3), NETWORK)
+    assert lines == 4 * HISTORY_LINE
 
 
 def test_a_subset_costs_what_it_has() -> None:

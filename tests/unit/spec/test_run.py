@@ -70,6 +70,7 @@ DIFFERENT = [
     spec(training=training(ranks=2)),
     spec(training=training(train_samples=500)),
     spec(training=training(train_samples=501)),
+    spec(training=training(measure_every=2)),
     spec(training=training(val_batches="next")),
     spec(training=training(augmentation="crop-flip")),
     spec(training=training(schedule={"name": "constant"})),
@@ -86,7 +87,7 @@ def test_the_id_is_pinned() -> None:
     assert hashlib.sha256(CANONICAL.encode()).hexdigest().startswith("a74735bc")
 
 
-@pytest.mark.parametrize("later", ["train_samples"])
+@pytest.mark.parametrize("later", ["train_samples", "measure_every"])
 def test_a_setting_that_came_later_is_not_there_unless_it_is_given(later: str) -> None:
     """So that runs from before it keep their id, and the bytes of their run.json."""
     assert later not in spec().model_dump(mode="json")["training"]

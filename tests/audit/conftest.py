@@ -68,23 +68,23 @@ def make_run(
     image: str | None = None,
 ) -> None:
     """Write a run folder; its numbers are drawn from its id."""
-    draw, epochs = random.Random(spec.id), spec.training.epochs
+    draw, epochs, every = random.Random(spec.id), spec.training.epochs, spec.training.measure_every
     losses = numpy.array([_first_loss(spec), *(draw.uniform(0.1, 2) for _ in range(epochs * STEPS - 1))])
     rows = [
         HistoryRow(
-            epoch=epoch + 1,
-            steps=STEPS,
-            passes=2 * STEPS,
-            perturbed=STEPS,
+            epoch=epoch,
+            steps=every * STEPS,
+            passes=2 * every * STEPS,
+            perturbed=every * STEPS,
             lr=0.1,
             rho=0.05,
-            loss=float(losses[epoch * STEPS : (epoch + 1) * STEPS].mean()),
+            loss=float(losses[(epoch - every) * STEPS : epoch * STEPS].mean()),
             train_loss=draw.uniform(0.1, 0.5),
             train_accuracy=draw.uniform(90, 100),
             test_loss=draw.uniform(0.5, 1),
             test_accuracy=draw.uniform(80, 90),
         )
-        for epoch in range(1 if diverged else epochs)
+        for epoch in range(every, (every if diverged else epochs) + 1, every)
     ]
     stopped = Divergence(step=STEPS + 3, rho=0.05, norms={"loss": "nan"}) if diverged else None
     metrics = Metrics.of(spec.id, rows, stopped)

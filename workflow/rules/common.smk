@@ -51,6 +51,7 @@ wildcard_constraints:
     run=r"[^/]+/[^/]+/[^/]+/[^/]+/seed-\d+-[0-9a-f]{8}",
     dataset=r"[^/]+",
     noise=r"(symmetric|human)-[a-z0-9-]+",
+    samples=r"[1-9][0-9]*",
     kind="|".join(ANALYSES),
     table=r"[^/.]+",
     figure=r"[^/.]+",

@@ -12,6 +12,7 @@ from lets.audit.errors import AuditError
 from lets.audit.findings import Check, Finding, command
 from lets.audit.layers import Layer, examine
 from lets.audit.verdicts import Judged, Judgement, Verdict, judge
+from lets.commands import command as shell
 from lets.spec import Layout, expand, load_params
 
 
@@ -80,7 +81,9 @@ def perform(params_file: Path, default: Path, draw: Draw | None = None) -> Audit
     `default` is the params file that the workflow takes by itself.
     """
     params = load_params(params_file)
-    make = "snakemake --cores all" + ("" if params_file == default else f" --configfile {params_file}")
+    make = shell(
+        "snakemake", "--cores", "all", *([] if params_file == default else ["--configfile", params_file])
+    )
     draw = draw or Draw(params.audit_weights)
     case = Case(params, expand(params), Layout.of(params), make, draw)
     layers = examine(case)

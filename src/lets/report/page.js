@@ -124,8 +124,13 @@ function charts(run) {
   return element("div", { class: "charts" }, ...drawn);
 }
 
+// One word for a shell, as `shlex.quote` makes it.
+function quoted(word) {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+}
+
 function check(runs) {
-  return [`lets audit --params ${params} --deep`, ...runs.map((run) => `--run ${run.id}`)].join(" ");
+  return [`lets audit --params ${quoted(params)} --deep`, ...runs.map((run) => `--run ${quoted(run.id)}`)].join(" ");
 }
 
 // One command for a number that rests on several runs.
@@ -139,7 +144,7 @@ function checkAll(behind) {
 function details(run, open) {
   const failures = audit ? audit.failures.filter((one) => one.run === run.id) : [];
   const made = origins[run.origin];
-  const make = `lets train --params ${params} --run ${run.id}`;
+  const make = `lets train --params ${quoted(params)} --run ${quoted(run.id)}`;
   const shown = element("details", { class: "run" },
     element("summary", {}, element("code", {}, run.id), ` ${run.state}`),
     run.reason && element("p", {}, run.reason),

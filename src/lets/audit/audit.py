@@ -1,6 +1,5 @@
 """The audit: every layer of checks, and a verdict for everything printed."""
 
-import shlex
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ from lets.audit.errors import AuditError
 from lets.audit.findings import Check, Finding, command
 from lets.audit.layers import Layer, examine
 from lets.audit.verdicts import Judged, Judgement, Verdict, judge
+from lets.commands import command as shell
 from lets.spec import Layout, expand, load_params
 
 
@@ -83,9 +83,9 @@ def perform(params_file: Path, default: Path, draw: Draw | None = None) -> Audit
     `default` is the params file that the workflow takes by itself.
     """
     params = load_params(params_file)
-    named = "" if params_file == default else shlex.quote(str(params_file))
-    make = "snakemake --cores all" + (named and f" --configfile {named}")
-    again = "lets audit" + (named and f" --params {named}")
+    named = [] if params_file == default else [params_file]
+    make = shell("snakemake", "--cores", "all", *(["--configfile", *named] if named else []))
+    again = shell("lets", "audit", *(["--params", *named] if named else []))
     draw = draw or Draw(params.audit_weights)
     case = Case(params, expand(params), Layout.of(params), make, draw, again)
     layers = examine(case)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from lets.audit.audit import Audit
 from lets.audit.receipt import receipt
-from lets.audit.text import drawn_line, verdict_lines
+from lets.audit.text import drawn_line, next_line, verdict_lines
 from lets.records.digests import sha256_bytes
 from lets.records.provenance import cpu_name, image, packages
 
@@ -23,7 +23,7 @@ def dated_receipt(audit: Audit) -> str:
     lines += ["## Computed again", "", drawn_line(audit), "", *_evidence(audit), ""]
     if audit.warnings:
         lines += ["## Warnings", "", *(f"- {warning}" for warning in audit.warnings), ""]
-    lines += [f"Next: `{audit.next}`" if not audit.passed else f"Next: {audit.next}"]
+    lines += [next_line(audit)]
     return "\n".join(lines) + "\n"
 
 

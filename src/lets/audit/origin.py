@@ -1,9 +1,8 @@
 """Check: which code made the runs; a difference is a warning: the numbers stand, but may not come again."""
 
-import shlex
-
 from lets.audit.case import Case
 from lets.audit.findings import Check
+from lets.commands import shell
 from lets.errors import RecordError
 from lets.records import RunRecord
 from lets.records.code import code_digest, same_code
@@ -21,7 +20,7 @@ def _warnings(case: Case, made: dict[str, str], other: list[str]) -> list[str]:
         return []
     return [
         f"{len(other)} of {len(made)} runs were made by code that may compute other numbers than the present one; "
-        f"whether it does, say  {case.again} --deep --run {shlex.quote(other[0])}"
+        f"whether it does, says  {case.again} {shell('--deep', '--run', other[0])}"
     ]
 
 

@@ -95,6 +95,10 @@ class Layout:
         """The state that an interrupted training resumes from (never a declared output)."""
         return self.root / "work" / self.profile / "state" / run / "state.pt"
 
+    def aside(self, name: str) -> Path:
+        """Where something in the tree of runs goes that nobody asks for."""
+        return self.root / "work" / self.profile / "aside" / name
+
     def log(self, stage: str, name: str) -> Path:
         """The log file of one job."""
         return self.root / "work" / self.profile / "logs" / stage / f"{name}.log"

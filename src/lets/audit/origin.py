@@ -2,7 +2,7 @@
 
 from lets.audit.case import Case
 from lets.audit.findings import Check
-from lets.commands import shell
+from lets.commands import command as shell
 from lets.errors import RecordError
 from lets.records import RunRecord
 from lets.records.code import code_digest, same_code

@@ -28,7 +28,9 @@ __all__ = ["code_digest", "same_code"]
 ENTRY = "lets.train.run:train_run"
 CATALOGUES = frozenset({"METHODS", "ARCHITECTURES", "DATASETS"})
 """tables whose rows are digested by value"""
-BOOKKEEPING = frozenset({"Provenance", "Layout", "RunRecord", "code_digest", "image", "machine", "packages"})
+BOOKKEEPING = frozenset(
+    {"Machine", "Provenance", "Layout", "RunRecord", "code_digest", "image", "machine", "packages"}
+)
 """where a run lies and who made it: no number depends on it (what is read is digested by content)"""
 SAME_CODE = Path(__file__).with_name("codes.csv")
 

@@ -176,10 +176,14 @@ class Training:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Go on from a state; raises an exception of any kind if it is none of this run."""
+        epoch, history = Epoch(**state["epoch"]), [HistoryRow(*values) for values in state["history"]]
+        if [row.epoch for row in history] != list(range(1, epoch.number + 1)):
+            raise ValueError(f"its history has {len(history)} epochs, {epoch.number} are done")
+        if not 0 <= epoch.steps < self.steps_per_epoch or epoch.number > self.training.epochs:
+            raise ValueError(f"it stopped after {epoch.number} epochs and {epoch.steps} steps")
         self.model.load_state_dict(state["model"])
         self.schedule.load_state_dict(state["schedule"])
         self.method.load_state_dict(state["method"])
         self.trace.load_state_dict(state["trace"])
-        self.history = [HistoryRow(*values) for values in state["history"]]
-        self.epoch = Epoch(**state["epoch"])
+        self.history, self.epoch = history, epoch

@@ -19,7 +19,8 @@ from lets.data.digest import arrays_sha256
 from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
 from lets.data.processed import write_processed
 from lets.records import Divergence, Metrics, RunRecord
-from lets.records.digests import code_digest, sha256_file
+from lets.records.code import code_digest
+from lets.records.digests import sha256_file
 from lets.records.files import write_bytes, write_json, write_text
 from lets.records.history import HistoryRow, history_text
 from lets.records.provenance import Provenance
@@ -67,23 +68,23 @@ def make_run(
     image: str | None = None,
 ) -> None:
     """Write a run folder; its numbers are drawn from its id."""
-    draw, epochs = random.Random(spec.id), spec.training.epochs
+    draw, epochs, every = random.Random(spec.id), spec.training.epochs, spec.training.measure_every
     losses = numpy.array([_first_loss(spec), *(draw.uniform(0.1, 2) for _ in range(epochs * STEPS - 1))])
     rows = [
         HistoryRow(
-            epoch=epoch + 1,
-            steps=STEPS,
-            passes=2 * STEPS,
-            perturbed=STEPS,
+            epoch=epoch,
+            steps=every * STEPS,
+            passes=2 * every * STEPS,
+            perturbed=every * STEPS,
             lr=0.1,
             rho=0.05,
-            loss=float(losses[epoch * STEPS : (epoch + 1) * STEPS].mean()),
+            loss=float(losses[(epoch - every) * STEPS : epoch * STEPS].mean()),
             train_loss=draw.uniform(0.1, 0.5),
             train_accuracy=draw.uniform(90, 100),
             test_loss=draw.uniform(0.5, 1),
             test_accuracy=draw.uniform(80, 90),
         )
-        for epoch in range(1 if diverged else epochs)
+        for epoch in range(every, (every if diverged else epochs) + 1, every)
     ]
     stopped = Divergence(step=STEPS + 3, rho=0.05, norms={"loss": "nan"}) if diverged else None
     radii = numpy.full(epochs * STEPS, 0.05)
@@ -102,7 +103,7 @@ def make_run(
     provenance = Provenance(
         run=spec.id,
         files={name: sha256_file(file(name)) for name in RUN_FILES if name != "provenance.json"},
-        code=code or code_digest(),
+        code=code or code_digest(spec),
         data=data,
         seeds=spec.seeds(),
         packages={"torch": "2"},

@@ -10,6 +10,7 @@ from lets.audit.draw import NOTHING, Draw
 from lets.audit.printed import Printed, printed
 from lets.errors import RecordError
 from lets.records import RunRecord, Status
+from lets.records.code import code_digest
 from lets.records.digests import sha256_bytes, sha256_file
 from lets.spec import Layout, Matrix, Params
 
@@ -59,6 +60,13 @@ class Case:
             for name, digest in files.items()
         ]
         return sha256_bytes("".join(lines).encode())
+
+    @cached_property
+    def code(self) -> str:
+        """One digest over the code that trains the runs, as it is now."""
+        return sha256_bytes(
+            "\n".join(sorted({code_digest(run) for run in self.matrix.runs.values()})).encode()
+        )
 
     def drawn(self, runs: Iterable[str]) -> list[str]:
         """Return those of the runs that are to be computed again."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lets.audit.case import Case
 from lets.audit.differences import differences
-from lets.audit.findings import Check, Finding
+from lets.audit.findings import Check, Finding, wrong_file
 from lets.audit.places import Places, figure_places, table_places
 from lets.errors import LetsError
 from lets.report.claims import claims_texts
@@ -75,8 +75,7 @@ def _summary(
 ) -> Iterator[Finding]:
     """The page and the tables of all runs repeat what tables and figures print; they need not have been made."""
     if path.is_file() and path.read_bytes() not in [text.encode() for text in derive()]:
-        remove = _remove(path, set(case.matrix.runs), suspects)
-        yield Finding(str(path), "is not what the run records give", remove=remove, make=case.make)
+        yield _wrong(case, path, "is not what the run records give", (), set(case.matrix.runs), suspects)
 
 
 def _file(case: Case, path: Path, derived: str, places: Places, suspects: Suspects) -> Iterator[Finding]:
@@ -89,16 +88,14 @@ def _file(case: Case, path: Path, derived: str, places: Places, suspects: Suspec
     first, *more = differences(printed.decode(errors="replace"), derived, path.suffix)
     cells = dict.fromkeys(cell for one in (first, *more) for cell in places.of(one, path.suffix, derived))
     reason = f"{first}" + (f", and {len(more)} more lines differ" if more else "")
-    yield Finding(
-        str(path), reason, tuple(cells), remove=_remove(path, places.runs, suspects), make=case.make
-    )
+    yield _wrong(case, path, reason, tuple(cells), places.runs, suspects)
 
 
-def _remove(path: Path, runs: set[str], suspects: Suspects) -> tuple[str, ...]:
+def _wrong(
+    case: Case, path: Path, reason: str, cells: tuple[str, ...], runs: set[str], suspects: Suspects
+) -> Finding:
     """What rests on a run that is to be made again is made again with it; else the file itself is wrong."""
-    blamed = suspects.keys() & runs
-    return (
-        tuple(folder for run in suspects if run in blamed for folder in suspects[run])
-        if blamed
-        else (str(path),)
-    )
+    if not (blamed := suspects.keys() & runs):
+        return wrong_file(case, path, reason, cells)
+    remove = tuple(folder for run in suspects if run in blamed for folder in suspects[run])
+    return Finding(str(path), reason, cells, remove=remove, make=case.make)

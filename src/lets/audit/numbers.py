@@ -49,11 +49,12 @@ def _metrics(record: RunRecord) -> Iterator[str]:
 
 
 def _epochs(record: RunRecord) -> Iterator[str]:
-    epochs = [row.epoch for row in record.history]
-    if epochs != list(range(1, len(epochs) + 1)):
+    epochs, training = [row.epoch for row in record.history], record.spec.training
+    every = training.measure_every
+    if epochs != list(range(every, every * len(epochs) + 1, every)):
         yield f"history.csv has the epochs {epochs}"
-    if record.metrics.divergence is None and len(epochs) != record.spec.training.epochs:
-        yield f"history.csv has {len(epochs)} epochs, the run has {record.spec.training.epochs}"
+    if record.metrics.divergence is None and every * len(epochs) != training.epochs:
+        yield f"history.csv has {every * len(epochs)} epochs, the run has {training.epochs}"
 
 
 def _trace(record: RunRecord, trace: "Columns") -> Iterator[str]:
@@ -82,11 +83,10 @@ def _divergence(record: RunRecord, said: Divergence, trace: "Columns") -> Iterat
     if rest or said.step >= len(trace["loss"]):
         yield f"metrics.json says that step {said.step} of {len(trace['loss'])} diverged"
         return
-    if (
-        len(record.history) != said.step // per_epoch
-        or record.metrics.steps != len(record.history) * per_epoch
-    ):
-        yield f"step {said.step} diverged, {per_epoch} steps an epoch, its history has {len(record.history)} epochs"
+    every = record.spec.training.measure_every
+    measured = said.step // per_epoch // every * every
+    if (record.metrics.epochs, record.metrics.steps) != (measured, measured * per_epoch):
+        yield f"step {said.step} diverged, {per_epoch} steps an epoch, its history has {record.metrics.epochs} epochs"
     for name, column in trace.items():
         told = numpy.flatnonzero(~numpy.isnan(column))
         if len(told) and told[-1] > said.step:

@@ -10,7 +10,7 @@ from lets.audit.findings import Check, Finding, damaged
 from lets.audit.weights import repeatable
 from lets.errors import DivergenceError, LetsError, SpecError
 from lets.records import RunRecord, Status
-from lets.records.digests import code_digest
+from lets.records.code import code_digest, same_code
 from lets.spec import Layout
 
 LOSS = 0.02
@@ -64,7 +64,8 @@ def _compared(case: Case, run: str, folder: Path) -> tuple[list[Finding], str]:
     (folder / "data").symlink_to((case.layout.root / "data").absolute())
     layout = Layout(case.layout.profile, folder, keep_weights=False)
     threads = said.provenance.machine.threads or 1
-    exact = repeatable(said, spec) and case.device == "cpu" and said.provenance.code == code_digest()
+    same = same_code(said.provenance.code, code_digest(spec))
+    exact = same and case.device == "cpu" and repeatable(said, spec)
     compare = _bytes if exact else _numbers
     try:
         train_run(spec, layout, case.device, threads, lambda row: None)

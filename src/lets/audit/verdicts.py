@@ -60,7 +60,7 @@ def judge(case: Case, failures: Collection[Finding], confirmed: Mapping[str, fro
 
 def _absent(case: Case, finding: Finding) -> bool:
     """Whether nothing is wrong with what the finding is about but that it is not there."""
-    return finding.make == case.make and not finding.remove
+    return finding.make == case.make and not (finding.remove or finding.again or finding.aside)
 
 
 def _check(case: Case, name: str) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, model_validator
 
-from lets.records.digests import code_digest, image_digest
+from lets.records.digests import image_digest
 from lets.records.metrics import STRICT, Count, Number
 
 PACKAGES = ("torch", "numpy", "torchvision", "timm", "safetensors")
@@ -72,7 +72,7 @@ class Provenance(BaseModel):
     files: dict[str, str]
     """sha256 of every other file of the run folder"""
     code: str
-    """digest over the source that trained the run"""
+    """digest of the code that can change its numbers"""
     data: dict[str, str]
     """digests of the arrays and of the training labels"""
     seeds: dict[str, int]
@@ -148,4 +148,4 @@ def _cpuinfo() -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in lines}
 
 
-__all__ = ["Machine", "Provenance", "code_digest", "cpu_name", "image", "machine", "packages"]
+__all__ = ["Machine", "Provenance", "cpu_name", "image", "machine", "packages"]

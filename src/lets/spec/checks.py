@@ -117,13 +117,13 @@ def _samples(at: Location, item: Landscape | Sharpness, matrix: Matrix) -> Itera
     if item.samples % m:
         reason = f"they make no whole groups of {m} images"
         yield at, f"{item.samples} – {reason} – write  samples: {m * -(-item.samples // m)}"
-    for name in dict.fromkeys(run.dataset for run in matrix.analysed(item)):
+    for name, there in dict.fromkeys((run.dataset, measured_size(run)) for run in matrix.analysed(item)):
         if lets.data.catalogue.describe(name).vocabulary:
             yield (
                 at[:-1],
                 f"a {item.kind} of {name} – it is taken of images only – write  where: {{dataset: [cifar10]}}",
             )
-        elif item.samples > (there := measured_size(name)):
+        elif item.samples > there:
             reason = f"{lets.data.catalogue.describe(name).title} is measured on {there} training images"
             yield at, f"{item.samples} – {reason} – write  samples: {there // m * m}"
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import lets.data.catalogue
 import lets.models.catalogue
 from lets.errors import SpecError
+from lets.spec.effort import trained_on
 from lets.spec.noise import Noise
 from lets.spec.run import RunSpec
 
@@ -20,6 +21,7 @@ def conflicts(run: RunSpec) -> Iterator[str]:
     except SpecError as error:
         yield str(error)
     yield from _of_texts(run)
+    yield from _of_size(run)
     if dataset.pictures and training.augmentation == "crop-flip-cutout":
         yield (
             f"{training.augmentation!r} on {dataset.title} – cutout is for data sets in memory – "
@@ -35,6 +37,12 @@ def conflicts(run: RunSpec) -> Iterator[str]:
             f"val_batches: held-out of {dataset.title} – only images in memory are split – "
             "write  val_batches: independent"
         )
+    if training.epochs % training.measure_every:
+        whole = training.measure_every * -(-training.epochs // training.measure_every)
+        yield (
+            f"measure_every: {training.measure_every} of {training.epochs} epochs – the last one would not be "
+            f"measured – write  epochs: {whole}, or drop measure_every"
+        )
     if training.dropout == "same" and training.val_batches == "next":
         yield (
             "dropout: same with val_batches: next – a gradient that is kept for the next step has the masks of "
@@ -44,6 +52,26 @@ def conflicts(run: RunSpec) -> Iterator[str]:
         yield (
             "compile with hessian: exact – a compiled network cannot be differentiated twice – "
             "write  compile: false"
+        )
+
+
+def _of_size(run: RunSpec) -> Iterator[str]:
+    """A subset is a part of the images, with one of each class at least; something is left to train on."""
+    dataset, samples = lets.data.catalogue.describe(run.dataset), run.training.train_samples
+    written, there = f"train_samples: {samples}", f"{dataset.title} has {dataset.train_size:,}"
+    if samples and dataset.vocabulary:
+        yield f"{written} of {dataset.title} – only images are trained on in part – drop train_samples"
+    elif samples and samples == dataset.train_size:
+        yield f"{written} – {there}, and without it all are trained on – drop train_samples"
+    elif samples and samples > dataset.train_size:
+        yield f"{written} – {there} – write  train_samples: {dataset.train_size // 2}, or drop it for all"
+    elif samples and samples < dataset.classes:
+        yield f"{written} – {dataset.title} has {dataset.classes} classes – write  train_samples: {dataset.classes}"
+    elif run.training.val_batches == "held-out" and trained_on(run) <= 0:
+        size = samples or dataset.train_size
+        yield (
+            f"val_batches: held-out – {run.training.batch_size} samples at least are held out, and there are "
+            f"{size} – write  batch_size: {max(1, size // 4)}"
         )
 
 

@@ -14,7 +14,8 @@ from safetensors.torch import save
 from lets.errors import RecordError
 from lets.optim import DivergenceError
 from lets.records import Divergence, Metrics, RunRecord, Status
-from lets.records.digests import code_digest, sha256_bytes
+from lets.records.code import code_digest
+from lets.records.digests import sha256_bytes
 from lets.records.files import check_writable, json_text, write_bytes
 from lets.records.history import HistoryRow, history_text
 from lets.records.provenance import Machine, Provenance, image, machine, packages
@@ -86,7 +87,7 @@ class _Job:
         """What must be the same for a resumed run to end with the bytes of an unbroken one."""
         return {
             "run": self.spec.id,
-            "code": code_digest(),
+            "code": code_digest(self.spec),
             "torch": str(torch.__version__),
             "device": device_name(self.device),
             "threads": str(self.threads),
@@ -150,7 +151,7 @@ class _Job:
         return Provenance(
             run=self.spec.id,
             files=digests,
-            code=code_digest(),
+            code=code_digest(self.spec),
             data=self.data.digests,
             seeds=self.spec.seeds(),
             packages=packages(),

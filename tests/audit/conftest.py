@@ -24,6 +24,7 @@ from lets.records.digests import sha256_file
 from lets.records.files import write_bytes, write_json, write_text
 from lets.records.history import HistoryRow, history_text
 from lets.records.provenance import Provenance
+from lets.records.trace import LEARNED
 from lets.report import write_claims, write_figure, write_page, write_runs, write_summary, write_table
 from lets.spec import Layout, RunSpec, expand, load_params, seed_for
 from lets.spec.paths import RUN_FILES
@@ -90,6 +91,7 @@ def make_run(
     radii = numpy.full(epochs * STEPS, 0.05)
     if stopped:
         losses[stopped.step :] = radii[stopped.step :] = numpy.nan
+    learned = dict.fromkeys(LEARNED, losses - 1) if spec.method.startswith("lets-") else {}
     metrics = Metrics.of(spec.id, rows, stopped)
 
     def file(name: str) -> Path:
@@ -97,7 +99,7 @@ def make_run(
 
     write_json(file("run.json"), spec.model_dump(mode="json"))
     write_text(file("history.csv"), history_text(rows))
-    write_bytes(file("trace.safetensors"), save({"loss": losses, "rho": radii}))
+    write_bytes(file("trace.safetensors"), save({"loss": losses, "rho": radii, **learned}))
     write_bytes(file("weights.safetensors"), save({"w": losses.astype("float32")}))
     write_json(file("metrics.json"), metrics.model_dump(mode="json"))
     provenance = Provenance(

@@ -46,7 +46,7 @@ ALLOWED = {
         "models.catalogue",
         "data.catalogue",
     },
-    "audit": {"commands", "errors", "spec", "records", "results", "report"},
+    "audit": {"commands", "errors", "spec", "records", "results", "report", "optim.catalogue"},
     "cli": {
         "commands",
         "errors",

@@ -6,6 +6,7 @@ from itertools import chain
 
 from lets.audit.case import Case
 from lets.audit.cells import Suspects, check_cells
+from lets.audit.copies import check_copies
 from lets.audit.data import check_data
 from lets.audit.digests import check_digests
 from lets.audit.errors import (
@@ -57,7 +58,9 @@ def examine(case: Case) -> tuple[Layer, ...]:
     first = [
         Layer(BytesAuditError, (check_digests(case), check_data(case))),
         Layer(MatrixAuditError, (check_tree(case),)),
-        Layer(RecordsAuditError, (check_numbers(case), check_seeds(case), check_terms(case))),
+        Layer(
+            RecordsAuditError, (check_numbers(case), check_seeds(case), check_copies(case), check_terms(case))
+        ),
     ]
     evidence = Layer(EvidenceAuditError, tuple(_evidence(case)))
     found = chain.from_iterable(layer.failures for layer in (*first, evidence))

@@ -26,6 +26,7 @@ def test_it_passes(project: Any) -> None:
         "matrix": 18,  # 12 clean, 4 noisy, and 2 of the 4 radii: the other two are in table1 already
         "numbers": 18,
         "seeds": 18,
+        "copies": 18,
         "terms": 18,
         "cells": 6 + 2 + 2 + 4,
         "weights": 0,

@@ -4,7 +4,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,15 @@ from lets.records.digests import code_digest, sha256_file
 from lets.records.files import write_bytes, write_json, write_text
 from lets.records.history import HistoryRow, history_text
 from lets.records.provenance import Provenance
-from lets.report import write_claims, write_figure, write_page, write_runs, write_summary, write_table
+from lets.report import (
+    figures,
+    write_claims,
+    write_figure,
+    write_page,
+    write_runs,
+    write_summary,
+    write_table,
+)
 from lets.spec import Layout, RunSpec, expand, load_params, seed_for
 from lets.spec.paths import RUN_FILES
 
@@ -120,6 +128,22 @@ def _first_loss(spec: RunSpec) -> float:
     return random.Random(start.canonical()).uniform(1, 2)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def drawn_once() -> Iterator[None]:
+    """Draw the same numbers once: most audits of this folder are about other things."""
+    draw, kept = figures.drawn, dict[tuple[str, ...], dict[str, bytes]]()
+
+    def cached(name: str, figure: Any, numbers: Any) -> dict[str, bytes]:
+        key = (name, figure.model_dump_json(), numbers.csv(), figures.caption(figure, numbers))
+        if key not in kept:
+            kept[key] = draw(name, figure, numbers)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "drawn", cached)
+        yield
+
+
 class Project:
     """A project in the current folder."""
 
@@ -163,6 +187,10 @@ class Project:
             write_table(name, table, self.params, self.matrix, self.layout)
         for name, figure in self.params.figures.items():
             write_figure(name, figure, self.params, self.matrix, self.layout)
+
+    def report_page(self) -> None:
+        """Write the page alone."""
+        write_page(self.params, self.matrix, self.layout)
 
     def report(self) -> None:
         """Write everything that is printed."""

@@ -8,6 +8,7 @@ from lets.audit.case import Case
 from lets.audit.cells import Suspects, check_cells
 from lets.audit.data import check_data
 from lets.audit.digests import check_digests
+from lets.audit.endings import check_endings
 from lets.audit.errors import (
     AuditError,
     BytesAuditError,
@@ -55,7 +56,7 @@ class Layer:
 def examine(case: Case) -> tuple[Layer, ...]:
     """Perform every check; printed cells are held against what the other layers blame."""
     first = [
-        Layer(BytesAuditError, (check_digests(case), check_data(case))),
+        Layer(BytesAuditError, (check_digests(case), check_endings(case), check_data(case))),
         Layer(MatrixAuditError, (check_tree(case),)),
         Layer(RecordsAuditError, (check_numbers(case), check_seeds(case), check_terms(case))),
     ]

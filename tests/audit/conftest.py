@@ -1,6 +1,7 @@
 """Whole projects to be damaged; the usual one is made of records, written as a training does, with invented numbers."""
 
 import json
+import math
 import os
 import random
 import shutil
@@ -32,7 +33,7 @@ from lets.report import (
     write_summary,
     write_table,
 )
-from lets.spec import Layout, RunSpec, expand, load_params, seed_for
+from lets.spec import Layout, RunSpec, effort, expand, load_params, seed_for
 from lets.spec.paths import RUN_FILES
 
 PARAMS = Path(__file__).parent / "params.yaml"
@@ -74,18 +75,20 @@ def make_run(
     code: str | None = None,
     image: str | None = None,
 ) -> None:
-    """Write a run folder; its numbers are drawn from its id."""
+    """Write a run folder; its numbers are drawn from its id, as far as spec and method leave a choice."""
     draw, epochs = random.Random(spec.id), spec.training.epochs
-    losses = numpy.array([_first_loss(spec), *(draw.uniform(0.1, 2) for _ in range(epochs * STEPS - 1))])
+    steps = foretold if (foretold := effort.steps(spec) // epochs) < 1000 else STEPS
+    losses = numpy.array([_first_loss(spec), *(draw.uniform(0.1, 2) for _ in range(epochs * steps - 1))])
+    rho = spec.hyperparameters.get("rho", 0.0)
     rows = [
         HistoryRow(
             epoch=epoch + 1,
-            steps=STEPS,
-            passes=2 * STEPS,
-            perturbed=STEPS,
-            lr=0.1,
-            rho=0.05,
-            loss=float(losses[epoch * STEPS : (epoch + 1) * STEPS].mean()),
+            steps=steps,
+            passes=steps * (1 if spec.method == "erm" else 4 if spec.method.startswith("lets-") else 2),
+            perturbed=steps * (spec.method != "erm"),
+            lr=spec.training.optimizer.lr * 0.5 * (1 + math.cos(math.pi * epoch / epochs)),
+            rho=rho,
+            loss=float(losses[epoch * steps : (epoch + 1) * steps].mean()),
             train_loss=draw.uniform(0.1, 0.5),
             train_accuracy=draw.uniform(90, 100),
             test_loss=draw.uniform(0.5, 1),
@@ -93,6 +96,9 @@ def make_run(
         )
         for epoch in range(1 if diverged else epochs)
     ]
+    trace = {"loss": losses, "rho": numpy.full(len(losses), rho)}
+    if spec.method.startswith("lets-"):  # a radius whose hyper-gradient is zero stays where it is
+        trace |= {name: numpy.zeros(len(losses)) for name in ("gap", "hypergradient")}
     stopped = Divergence(step=STEPS + 3, rho=0.05, norms={"loss": "nan"}) if diverged else None
     metrics = Metrics.of(spec.id, rows, stopped)
 
@@ -101,7 +107,7 @@ def make_run(
 
     write_json(file("run.json"), spec.model_dump(mode="json"))
     write_text(file("history.csv"), history_text(rows))
-    write_bytes(file("trace.safetensors"), save({"loss": losses, "rho": numpy.full(epochs * STEPS, 0.05)}))
+    write_bytes(file("trace.safetensors"), save(trace))
     write_bytes(file("weights.safetensors"), save({"w": losses.astype("float32")}))
     write_json(file("metrics.json"), metrics.model_dump(mode="json"))
     provenance = Provenance(

@@ -64,6 +64,11 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
+def bytes_as_written(path: Path) -> bytes:
+    """Return the bytes of a text with the line ends that we wrote: git can have changed them in a checkout."""
+    return path.read_bytes().replace(b"\r\n", b"\n")
+
+
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
     """Turn a full disk or a forbidden path into a StorageError."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import lets.data.catalogue
 import lets.models.catalogue
 from lets.errors import SpecError
+from lets.spec.messages import Problem
 from lets.spec.noise import Noise
 from lets.spec.run import RunSpec
 
@@ -12,55 +13,67 @@ READERS = {"translation": "transformer", "classification": "deberta", "regressio
 """task of a data set of texts → the family of architectures that can do it"""
 
 
-def conflicts(run: RunSpec) -> Iterator[str]:
-    """Yield every conflict of a run as *value – why – a line to paste*."""
+def conflicts(run: RunSpec) -> Iterator[Problem]:
+    """Yield every conflict of a run: its place in the experiment, and *value – why – a line to paste*."""
     training, dataset = run.training, lets.data.catalogue.describe(run.dataset)
     try:
         Noise.parse(run.noise).check(dataset)
     except SpecError as error:
-        yield str(error)
+        yield ("noise",), str(error)
     yield from _of_texts(run)
     if dataset.pictures and training.augmentation == "crop-flip-cutout":
         yield (
+            ("training", "augmentation"),
             f"{training.augmentation!r} on {dataset.title} – cutout is for data sets in memory – "
-            "write  augmentation: crop-flip"
+            "write  augmentation: crop-flip",
         )
     if training.ranks > training.batch_size:
         yield (
+            ("training", "ranks"),
             f"{training.ranks} ranks – a batch of {training.batch_size} has no sample for each – "
-            f"write  ranks: {training.batch_size}"
+            f"write  ranks: {training.batch_size}",
         )
     if training.val_batches == "held-out" and (dataset.pictures or dataset.vocabulary):
         yield (
+            ("training", "val_batches"),
             f"val_batches: held-out of {dataset.title} – only images in memory are split – "
-            "write  val_batches: independent"
+            "write  val_batches: independent",
         )
     if training.dropout == "same" and training.val_batches == "next":
         yield (
+            ("training", "val_batches"),
             "dropout: same with val_batches: next – a gradient that is kept for the next step has the masks of "
-            "this one – write  val_batches: independent"
+            "this one – write  val_batches: independent",
         )
     if training.compile and run.hyperparameters.get("hessian") == "exact":
         yield (
+            ("training", "compile"),
             "compile with hessian: exact – a compiled network cannot be differentiated twice – "
-            "write  compile: false"
+            "write  compile: false",
         )
 
 
-def _of_texts(run: RunSpec) -> Iterator[str]:
+def _of_texts(run: RunSpec) -> Iterator[Problem]:
     """Texts need a network that reads them, and images one that sees."""
     dataset = lets.data.catalogue.describe(run.dataset)
     network = lets.models.catalogue.describe(run.architecture)
     reader = READERS[dataset.task] if dataset.vocabulary else None
     if (reader or network.family in READERS.values()) and network.family != reader:
         yield (
+            ("architectures",),
             f"{run.architecture} on {run.dataset} – is not made for it – "
-            f"write  architectures: [{', '.join(_fitting(reader))}]"
+            f"write  architectures: [{', '.join(_fitting(reader))}]",
         )
-    if reader and run.training.augmentation != "none":
-        yield f"augmentation: {run.training.augmentation} of texts – there is none – write  augmentation: none"
+    if reader and (augmentation := run.training.augmentation) != "none":
+        yield (
+            ("training", "augmentation"),
+            f"augmentation: {augmentation} of texts – there is none – write  augmentation: none",
+        )
     if reader and run.training.ranks > 1:
-        yield f"{run.training.ranks} ranks on texts – one process trains them – write  ranks: 1"
+        yield (
+            ("training", "ranks"),
+            f"{run.training.ranks} ranks on texts – one process trains them – write  ranks: 1",
+        )
 
 
 def _fitting(reader: str | None) -> list[str]:

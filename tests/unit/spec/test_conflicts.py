@@ -24,7 +24,9 @@ def load(folder: Path, figures: dict[str, object] | None = None, **experiment: o
 
 
 def test_more_ranks_than_samples(tmp_path):
-    with pytest.raises(SpecError, match=r"experiments.one is 9 ranks – a batch of 8 .* write  ranks: 8"):
+    with pytest.raises(
+        SpecError, match=r"experiments.one.training.ranks is 9 ranks – a batch of 8 .* write  ranks: 8"
+    ):
         load(tmp_path, training={"ranks": 9, "batch_size": 8})
     assert load(tmp_path, training={"ranks": 8, "batch_size": 8}).profile == "test"
 
@@ -63,7 +65,9 @@ def test_a_kept_gradient_has_other_masks(tmp_path):
 def test_what_is_taken_of_images_only(tmp_path, kind):
     figure = {"kind": kind, "title": "f", "experiments": ["one"]}
     texts = {"datasets": ["mrpc"], "architectures": ["deberta-small"]}
-    with pytest.raises(SpecError, match=f"figures.f is a {kind} of mrpc – it is taken of images only"):
+    with pytest.raises(
+        SpecError, match=f"figures.f.where.dataset is a {kind} of mrpc – it is taken of images only"
+    ):
         load(tmp_path, {"f": figure}, **texts)
     load(tmp_path, {"f": {**figure, "samples": 1024}})
 

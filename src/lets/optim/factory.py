@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
-from torch.optim import LBFGS, Optimizer
+from torch.optim import Optimizer
 
 from .adaptive_ascent import Adaptive as AdaptiveAscent
 from .ascent import Ascent, Masked
@@ -15,6 +15,7 @@ from .learned_radius import Learned
 from .method import Method
 from .policy import Adaptive, Always, Bernoulli, Every, Never, Policy
 from .radius import LearningRateCoupled, Radius
+from .refusals import refuse_model
 from .weights import Weights
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def create(
     info = describe(name)
     h: dict[str, Any] = dict(resolve(name, hyperparameters))
     _refuse_bad_setup(info, model, base_optimizer, total_steps, micro_batches)
-    weights = Weights(base_optimizer)
+    weights = Weights(base_optimizer, model)
     arguments = {"method": name, **h, "total_steps": total_steps, "data_parallel": data_parallel}
     ranks = join(data_parallel, process_group, model, weights, arguments)
     descent = _descent(info, h, weights)
@@ -70,9 +71,6 @@ def create(
         micro_batches=micro_batches,
         ranks=ranks,
     )
-
-
-_WRAPPERS = ("torch.nn.parallel.distributed", "torch.distributed.")
 
 
 def _policy(info: MethodInfo, h: dict[str, Any], total_steps: int | None) -> Policy:
@@ -125,27 +123,11 @@ def _radius(info: MethodInfo, h: dict[str, Any], weights: Weights, optimizer: Op
 def _refuse_bad_setup(
     info: MethodInfo, model: nn.Module, optimizer: Optimizer, total_steps: int | None, micro_batches: int
 ) -> None:
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model is a {type(model).__name__}; it must be a torch.nn.Module")
-    if not isinstance(optimizer, Optimizer) or isinstance(optimizer, LBFGS):
-        raise TypeError(
-            f"base_optimizer is a {type(optimizer).__name__}; it must be a torch.optim.Optimizer whose "
-            "step() takes no closure, such as torch.optim.SGD(model.parameters(), lr=0.1)"
-        )
-    if any(c.__module__.startswith(_WRAPPERS) for m in model.modules() for c in type(m).__mro__):
-        raise TypeError(
-            "model is wrapped in DistributedDataParallel or sharded; pass the bare model (ddp.module) to "
-            "lets.create and loss_fn, and data_parallel='per-rank': the method averages the gradients itself"
-        )
-    optimized = {p for group in optimizer.param_groups for p in group["params"] if p.requires_grad}
-    if optimized.isdisjoint(model.parameters()):
-        raise ValueError(
-            "base_optimizer updates no trainable parameter of model; build it from model.parameters()"
-        )
+    refuse_model(model, optimizer)
     if info.needs_total_steps and total_steps is None:
         raise ValueError(
             f"{info.name} has a schedule over training: give total_steps=epochs * batches per epoch"
         )
     for name, value in (("total_steps", total_steps), ("micro_batches", micro_batches)):
-        if value is not None and (not isinstance(value, int) or value < 1):
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise ValueError(f"{name} = {value!r} must be a whole number of at least 1")

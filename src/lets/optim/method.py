@@ -140,6 +140,10 @@ class Method:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Return to a saved state, base optimizer included; ValueError, and no change, if it does not fit."""
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"state is a {type(state).__name__}; it must be what state_dict() of {self.info.name} gave"
+            )
         if state.get("method") != self.info.name:
             raise ValueError(
                 f"this state is of {state.get('method')!r}, not of {self.info.name!r}; create that method"
@@ -151,8 +155,8 @@ class Method:
         except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             self._load(before)
             raise ValueError(
-                f"this state does not fit {self.info.name} and its base optimizer ({error!r}); load what "
-                "state_dict() of the same method, model and optimizer returned, whole"
+                f"this state does not fit {self.info.name}, its model and its base optimizer ({_told(error)}); load, "
+                "whole, what state_dict() of the same method, model and optimizer returned"
             ) from error
 
     def _load(self, state: Mapping[str, Any]) -> None:
@@ -380,6 +384,10 @@ class Method:
                 "method.step(loss_fn, batch, val_batch)"
             )
         batches.size(val_batch, "val_batch")
+
+
+def _told(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
 def _modules(model: nn.Module) -> list[nn.Module]:

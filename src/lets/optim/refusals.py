@@ -42,11 +42,11 @@ def refuse_model(model: nn.Module, optimizer: Optimizer) -> None:
             and module.weight in optimized
         ):
             raise ValueError(
-                f"{name or 'model'} is an {type(module).__name__} with sparse=True, and norms need the whole "
+                f"{name or 'model'!r} is an {type(module).__name__} with sparse=True, and norms need the whole "
                 f"gradient; write {type(module).__name__}(..., sparse=False)"
             )
         if any(b is not None and is_lazy(b) for b in module._buffers.values()):
-            raise ValueError(f"{name or 'model'} has no shape yet; call model(batch) once before lets.create")
+            raise ValueError(f"{name or 'model'!r} has no shape yet; call model(batch) once before lets.create")
 
 
 def refuse_parameters(parameters: Sequence[Tensor], model: nn.Module) -> None:

@@ -172,7 +172,7 @@ class Method:
         device = self._weights.device
         for name, part in self._parts().items():
             part.load_state_dict(tree_map_only(Tensor, lambda x: x.to(device), parts[name]))
-        self._base_optimizer.load_state_dict(optimizer)
+        self._base_optimizer.load_state_dict(deepcopy(optimizer))  # torch would go on in the caller's tensors
         self._steps = steps
 
     def _shapes(self) -> list[list[int]]:

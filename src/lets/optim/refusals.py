@@ -46,7 +46,9 @@ def refuse_model(model: nn.Module, optimizer: Optimizer) -> None:
                 f"gradient; write {type(module).__name__}(..., sparse=False)"
             )
         if any(b is not None and is_lazy(b) for b in module._buffers.values()):
-            raise ValueError(f"{name or 'model'!r} has no shape yet; call model(batch) once before lets.create")
+            raise ValueError(
+                f"{name or 'model'!r} has no shape yet; call model(batch) once before lets.create"
+            )
 
 
 def refuse_parameters(parameters: Sequence[Tensor], model: nn.Module) -> None:

@@ -309,7 +309,7 @@ def test_edited_cell_of_a_table_in_blocks(project: Any, suffix: str) -> None:
     ("change", "reason"),
     [
         (lambda text: text + "\n", "line 15 prints '', the runs give nothing"),
-        (lambda text: text.replace("\n", "\r\n"), "line 1 prints "),
+        (lambda text: text.replace("\n", "\r"), "line 1 prints "),
         (lambda text: text.replace("Test accuracy", "Best accuracy"), "line 1 prints "),
         (lambda text: "", "line 1 prints ''"),
     ],

@@ -46,7 +46,16 @@ ALLOWED = {
         "models.catalogue",
         "data.catalogue",
     },
-    "audit": {"commands", "errors", "spec", "records", "results", "report", "optim.catalogue"},
+    "audit": {
+        "commands",
+        "errors",
+        "spec",
+        "records",
+        "results",
+        "report",
+        "optim.catalogue",
+        "data.catalogue",
+    },
     "cli": {
         "commands",
         "errors",

@@ -90,6 +90,5 @@ def perform(params_file: Path, default: Path, draw: Draw | None = None) -> Audit
     case = Case(params, expand(params), Layout.of(params), make, draw, again)
     layers = examine(case)
     failures = [*chain.from_iterable(layer.failures for layer in layers)]
-    confirmed = {check.name: check.confirmed for layer in layers for check in layer.checks}
-    judgement = judge(case, failures, confirmed)
+    judgement = judge(case, failures, [*chain.from_iterable(layer.checks for layer in layers)])
     return Audit(params.profile, str(params_file), case.content, case.code, draw, layers, judgement)

@@ -46,6 +46,10 @@ class Check:
     warnings: tuple[str, ...] = ()
     confirmed: frozenset[str] = frozenset()
     """the runs whose numbers were computed again, and came out the same"""
+    repeated: frozenset[str] = frozenset()
+    """the runs that were trained again, and came out the same to the byte"""
+    uncompared: frozenset[str] = frozenset()
+    """the printed places that nothing here could be compared with"""
 
 
 def damaged(case: Case, run: str, reason: str) -> Finding:

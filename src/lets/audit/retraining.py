@@ -34,7 +34,8 @@ def check_retraining(case: Case) -> Check:
         ways.setdefault(how, []).append(run)
     about = ", ".join(f"{_named(one)} trained again, compared {how}" for how, one in ways.items())
     confirmed = frozenset(runs) - {failure.run for failure in failures}
-    return Check("retraining", about, len(runs), tuple(failures), confirmed=confirmed)
+    repeated = confirmed.intersection(ways.get("to the byte", ()))
+    return Check("retraining", about, len(runs), tuple(failures), confirmed=confirmed, repeated=repeated)
 
 
 def _named(runs: list[str]) -> str:

@@ -65,6 +65,11 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
+def bytes_as_written(path: Path) -> bytes:
+    """Return the bytes of a text with the line ends that we wrote: git can have changed them in a checkout."""
+    return path.read_bytes().replace(b"\r\n", b"\n")
+
+
 def _parsed(content: bytes) -> Any:
     """Parse JSON; raises ValueError for what Python reads besides: NaN, infinite numbers, a key twice, half a pair."""
     parsed = json.loads(

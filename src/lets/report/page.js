@@ -7,8 +7,8 @@ const panel = document.querySelector("dialog#panel");
 
 // What the audit says of a number, the best first.
 const WORDS = {
-  "verified": "it follows from its runs, and their weights, or their analyses, gave their numbers again",
-  "executed but unverified": "it follows from runs that are whole; not all of them were computed again, or one diverged",
+  "verified": "it follows from its runs, and all that it shows of them was computed again",
+  "executed but unverified": "it follows from runs that are whole; not all that it shows of them was computed again, or one diverged",
   "missing": "a run, an analysis or the file itself is not there",
   "mismatch": "a run is damaged, or what is printed does not follow from the runs",
 };

@@ -23,7 +23,7 @@ class Sgd(Strict):
     """Stochastic gradient descent in torch's form; weight decay acts on the unperturbed weights."""
 
     name: Literal["sgd"]
-    lr: Positive
+    lr: Positive = Field(examples=[0.1])
     momentum: Share = 0.0
     weight_decay: NonNegative = 0.0
     nesterov: bool = False
@@ -31,7 +31,7 @@ class Sgd(Strict):
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> "Sgd":
         if self.nesterov and self.momentum == 0:
-            raise ValueError("nesterov needs a momentum above 0; write  momentum: 0.9")
+            raise ValueError("nesterov needs a momentum above 0 – write  momentum: 0.9")
         return self
 
 
@@ -39,7 +39,7 @@ class Adam(Strict):
     """Adam, or AdamW with its decoupled weight decay."""
 
     name: Literal["adam", "adamw"]
-    lr: Positive
+    lr: Positive = Field(examples=[0.001])
     betas: Annotated[list[Share], Field(min_length=2, max_length=2)] = Field(default=[0.9, 0.999])
     eps: Positive = 1e-8
     weight_decay: NonNegative = 0.0
@@ -61,19 +61,21 @@ class Schedule(Strict):
     @model_validator(mode="after")
     def _fits_its_name(self) -> "Schedule":
         if self.gamma != 1.0 and self.name != "exponential":
-            raise ValueError(f"gamma belongs to the exponential schedule, not to {self.name!r}; drop it")
+            raise ValueError(
+                f"gamma belongs to the exponential schedule, not to {self.name!r} – delete gamma"
+            )
         if self.name == "inverse-sqrt" and not self.warmup:
-            raise ValueError("inverse-sqrt falls from the end of its warm-up; write  warmup: 4000")
+            raise ValueError("inverse-sqrt falls from the end of its warm-up – write  warmup: 4000")
         return self
 
 
 class TrainingSpec(Strict):
     """Everything about a training that is the same for all methods."""
 
-    epochs: Count
-    batch_size: Count
-    optimizer: Optimizer
-    schedule: Schedule
+    epochs: Count = Field(examples=[10])
+    batch_size: Count = Field(examples=[128])
+    optimizer: Optimizer = Field(examples=[{"name": "sgd", "lr": 0.1, "momentum": 0.9}])
+    schedule: Schedule = Field(examples=[{"name": "cosine"}])
     train_samples: Annotated[Count | None, Absent] = None
     """so many images only, of each class its share, the same ones in every run on a data set; by default all"""
     augmentation: Literal["none", "crop-flip", "crop-flip-cutout"] = "none"

@@ -20,7 +20,8 @@ from lets.data.digest import arrays_sha256
 from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
 from lets.data.processed import write_processed
 from lets.records import Divergence, Metrics, RunRecord
-from lets.records.digests import code_digest, sha256_file
+from lets.records.code import code_digest
+from lets.records.digests import sha256_file
 from lets.records.files import write_bytes, write_json, write_text
 from lets.records.history import HistoryRow, history_text
 from lets.records.provenance import Provenance
@@ -76,30 +77,34 @@ def make_run(
     image: str | None = None,
 ) -> None:
     """Write a run folder; its numbers are drawn from its id, as far as spec and method leave a choice."""
-    draw, epochs = random.Random(spec.id), spec.training.epochs
+    draw, epochs, every = random.Random(spec.id), spec.training.epochs, spec.training.measure_every
     steps = foretold if (foretold := effort.steps(spec) // epochs) < 1000 else STEPS
     losses = numpy.array([_first_loss(spec), *(draw.uniform(0.1, 2) for _ in range(epochs * steps - 1))])
     rho = spec.hyperparameters.get("rho", 0.0)
+    each = 1 if spec.method == "erm" else 4 if spec.method.startswith("lets-") else 2
     rows = [
         HistoryRow(
-            epoch=epoch + 1,
-            steps=steps,
-            passes=steps * (1 if spec.method == "erm" else 4 if spec.method.startswith("lets-") else 2),
-            perturbed=steps * (spec.method != "erm"),
-            lr=spec.training.optimizer.lr * 0.5 * (1 + math.cos(math.pi * epoch / epochs)),
+            epoch=epoch,
+            steps=every * steps,
+            passes=every * steps * each,
+            perturbed=every * steps * (spec.method != "erm"),
+            lr=spec.training.optimizer.lr * 0.5 * (1 + math.cos(math.pi * (epoch - 1) / epochs)),
             rho=rho,
-            loss=float(losses[epoch * steps : (epoch + 1) * steps].mean()),
+            loss=float(losses[(epoch - every) * steps : epoch * steps].mean()),
             train_loss=draw.uniform(0.1, 0.5),
             train_accuracy=draw.uniform(90, 100),
             test_loss=draw.uniform(0.5, 1),
             test_accuracy=draw.uniform(80, 90),
         )
-        for epoch in range(1 if diverged else epochs)
+        for epoch in range(every, (every if diverged else epochs) + 1, every)
     ]
     trace = {"loss": losses, "rho": numpy.full(len(losses), rho)}
     if spec.method.startswith("lets-"):  # a radius whose hyper-gradient is zero stays where it is
         trace |= {name: numpy.zeros(len(losses)) for name in ("gap", "hypergradient")}
     stopped = Divergence(step=STEPS + 3, rho=0.05, norms={"loss": "nan"}) if diverged else None
+    if stopped:
+        for column in trace.values():
+            column[stopped.step :] = numpy.nan
     metrics = Metrics.of(spec.id, rows, stopped)
 
     def file(name: str) -> Path:
@@ -113,7 +118,7 @@ def make_run(
     provenance = Provenance(
         run=spec.id,
         files={name: sha256_file(file(name)) for name in RUN_FILES if name != "provenance.json"},
-        code=code or code_digest(),
+        code=code or code_digest(spec),
         data=data,
         seeds=spec.seeds(),
         packages={"torch": "2"},

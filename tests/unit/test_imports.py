@@ -30,7 +30,7 @@ ALLOWED = {
         "data.repository",
         "data.root",
     },
-    "records": {"commands", "errors", "spec"},
+    "records": {"commands", "errors", "spec", "optim.catalogue", "models.catalogue", "data.catalogue"},
     "data": {"errors", "records"},
     "models": {"errors"},
     "train": {"errors", "spec", "records", "data", "models", "optim"},

@@ -57,6 +57,7 @@ wildcard_constraints:
     run=r"([\w.+-]+/){4}seed-\d+-[0-9a-f]{8}",
     dataset=r"[\w.+-]+",
     noise=r"(symmetric|human)-[a-z0-9-]+",
+    samples=r"[1-9][0-9]*",
     kind="|".join(ANALYSES),
     table=r"[a-z0-9-]+",
     figure=r"[a-z0-9-]+",

@@ -27,6 +27,8 @@ class Audit:
     """file → sha256 of what runs and reports were held against"""
     content: str
     """the digest of all that was audited, which decided what was computed again"""
+    code: str
+    """the digest of the code that trains its runs"""
     draw: Draw
     layers: tuple[Layer, ...]
     judgement: Judgement
@@ -84,13 +86,15 @@ def perform(params_file: Path, default: Path, draw: Draw | None = None) -> Audit
     `default` is the params file that the workflow takes by itself.
     """
     params = load_params(params_file)
-    make = shell(
-        "snakemake", "--cores", "all", *([] if params_file == default else ["--configfile", params_file])
-    )
+    named = [] if params_file == default else [params_file]
+    make = shell("snakemake", "--cores", "all", *(["--configfile", *named] if named else []))
+    again = shell("lets", "audit", *(["--params", *named] if named else []))
     draw = draw or Draw(params.audit_weights)
-    case = Case(params, expand(params), Layout.of(params), make, draw)
+    case = Case(params, expand(params), Layout.of(params), make, draw, again)
     layers = examine(case)
     failures = [*chain.from_iterable(layer.failures for layer in layers)]
     judgement = judge(case, failures, [*chain.from_iterable(layer.checks for layer in layers)])
     held_against = facts(params_file, case.layout)
-    return Audit(params.profile, str(params_file), held_against, case.content, draw, layers, judgement)
+    return Audit(
+        params.profile, str(params_file), held_against, case.content, case.code, draw, layers, judgement
+    )

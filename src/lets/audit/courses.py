@@ -8,10 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any
-
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from typing import TYPE_CHECKING, Any
 
 from lets.audit.case import Case
 from lets.audit.expected import (
@@ -25,11 +22,13 @@ from lets.audit.expected import (
 )
 from lets.audit.findings import Check, Finding, damaged
 from lets.data.catalogue import describe
-from lets.errors import RecordError
 from lets.records import RunRecord
 from lets.records.history import HistoryRow
 from lets.spec import RunSpec
 from lets.spec.effort import steps as foretold
+
+if TYPE_CHECKING:
+    from lets.records.trace import Columns
 
 EXACT = 1e-9
 RADIUS = 1e-5
@@ -42,16 +41,16 @@ class Course:
 
     spec: RunSpec
     rows: list[HistoryRow]
-    trace: dict[str, Any]
+    trace: "Columns"
 
     @property
     def per_epoch(self) -> int:
         """Steps of an epoch."""
-        return self.rows[0].steps
+        return self.rows[0].steps // self.spec.training.measure_every
 
     @property
     def epochs(self) -> Iterator[tuple[HistoryRow, slice]]:
-        """Every epoch, and its steps."""
+        """Every line of the history, and its steps."""
         bounds = pairwise(accumulate((row.steps for row in self.rows), initial=0))
         return ((row, slice(*bound)) for row, bound in zip(self.rows, bounds, strict=True))
 
@@ -100,20 +99,16 @@ def _check(case: Case, name: str, about: str, reasons: Any, decided: Any) -> Che
 
 
 def _course(case: Case, record: RunRecord) -> Course | None:
-    try:
-        rows, trace = record.history, load_file(record.folder / "trace.safetensors")
-    except (RecordError, SafetensorError, OSError):
-        return None
-    steps = sum(row.steps for row in rows)
-    lengths = {len(column) for column in trace.values()}
-    if not rows or rows[0].steps < 1 or "rho" not in trace or len(lengths) != 1 or min(lengths) < steps:
+    rows, trace = record.history, record.trace()
+    if not rows or rows[0].steps < 1 or len(trace["rho"]) < sum(row.steps for row in rows):
         return None
     return Course(case.matrix.runs[record.id], rows, trace)
 
 
 def _schedule(course: Course) -> Iterator[str]:
     spec, rates = course.spec, learning_rates(course.spec, course.per_epoch)
-    wanted = foretold(spec) // spec.training.epochs if not describe(spec.dataset).tokens else course.per_epoch
+    per_epoch = course.per_epoch if describe(spec.dataset).tokens else foretold(spec) // spec.training.epochs
+    wanted = per_epoch * spec.training.measure_every
     for row, steps in course.epochs:
         if row.steps != wanted:
             yield f"history.csv says {row.steps} steps in epoch {row.epoch}, its data and batches give {wanted}"
@@ -152,7 +147,7 @@ def _passes(course: Course) -> Iterator[str]:
             yield where.format(f"{row.perturbed} perturbed steps") + f"which has {row.steps} steps"
             return
         guess = [*[True] * row.perturbed, *[False] * (row.steps - row.perturbed)]
-        spent, saved = passes(course.spec, guess, learned[steps], STRETCH)
+        spent, saved = passes(course.spec, guess, learned[steps], course.per_epoch, STRETCH)
         if not spent - saved <= row.passes <= spent:
             takes = f"{spent - saved} to {spent}" if saved else f"{spent}"
             yield where.format(f"{row.passes} passes") + f"its method takes {takes}"
@@ -167,7 +162,10 @@ def _decided(course: Course) -> bool:
     if pattern is None:
         return False
     learning = learning_steps(course.spec, pattern)
-    found = (passes(course.spec, pattern[steps], learning[steps], STRETCH) for _, steps in course.epochs)
+    found = (
+        passes(course.spec, pattern[steps], learning[steps], course.per_epoch, STRETCH)
+        for _, steps in course.epochs
+    )
     return [row.passes for row in course.rows] == [spent - saved for spent, saved in found]
 
 

@@ -60,16 +60,19 @@ def learns_radius(spec: RunSpec) -> bool:
     return _info(spec).radius == "learned"
 
 
-def passes(spec: RunSpec, perturbed: Pattern, learning: Pattern, stretch: int) -> tuple[int, int]:
-    """Return the passes of an epoch, and how many of them a kept gradient saves at most.
+def passes(
+    spec: RunSpec, perturbed: Pattern, learning: Pattern, steps_per_epoch: int, stretch: int
+) -> tuple[int, int]:
+    """Return the passes of whole epochs, and how many of them a kept gradient saves at most.
 
-    Saved is the first pass of a step after one that learned on its batch; nothing is kept from one stretch of steps
-    to the next.
+    Saved is the first pass of a step after one that learned on its batch; nothing is kept from one epoch, or one
+    stretch of its steps, to the next.
     """
     exact = spec.hyperparameters.get("hessian") == "exact"
     spent = len(perturbed) + sum(perturbed) + sum(learning) * (2 + exact)
     keeps = spec.training.val_batches == "next" and spec.hyperparameters.get("bn_stats") == "first"
-    return spent, keeps * sum(learns for step, learns in enumerate(learning[:-1], start=1) if step % stretch)
+    following = enumerate(learning[:-1], start=1)
+    return spent, keeps * sum(learns for step, learns in following if step % steps_per_epoch % stretch)
 
 
 def radii(

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 from lets.report.labels import value_title
 from lets.spec import Matrix, Params, RunSpec
-from lets.spec.checks import RUN_FIELDS
 from lets.spec.claims import ANALYSED
 from lets.spec.matches import SETTING, Learned, Match, by_setting, learned, matches
 from lets.spec.params import (
@@ -23,6 +22,7 @@ from lets.spec.params import (
     Starts,
     Table,
 )
+from lets.spec.selections import RUN_FIELDS
 
 
 @dataclass(frozen=True)

@@ -38,14 +38,11 @@ def _run(case: Case, record: RunRecord) -> Iterator[Finding]:
 
 def _identity(case: Case, record: RunRecord) -> Iterator[Finding]:
     """The folder's name must follow from the spec inside it, and every file must name the same run."""
-    try:
-        if record.spec != case.matrix.runs[record.id]:
-            yield damaged(case, record.id, f"run.json is the spec of another run, {record.spec.id}")
-        for name, run in (("metrics.json", record.metrics.run), ("provenance.json", record.provenance.run)):
-            if run != record.id:
-                yield damaged(case, record.id, f"{name} is of another run, {run}")
-    except RecordError as error:
-        yield damaged(case, record.id, f"unreadable: {error}")
+    if record.spec != case.matrix.runs[record.id]:
+        yield damaged(case, record.id, f"run.json is the spec of another run, {record.spec.id}")
+    for name, run in (("metrics.json", record.metrics.run), ("provenance.json", record.provenance.run)):
+        if run != record.id:
+            yield damaged(case, record.id, f"{name} is of another run, {run}")
 
 
 def _not_computed(case: Case, kind: type[Analysis]) -> Iterator[Finding]:

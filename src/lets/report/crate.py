@@ -174,7 +174,7 @@ class Crate:
             ],
             properties={
                 "name": command("lets", "train", "--params", self.params_file, "--run", record.id),
-                "description": f"{record.status}; {', '.join(f'{k} {v}' for k, v in provenance.machine.items() if v)}",
+                "description": f"{record.status}; {', '.join(f'{k} {v}' for k, v in provenance.machine if v)}",
                 "startTime": provenance.started,
                 "endTime": provenance.ended,
                 "actionStatus": "http://schema.org/CompletedActionStatus",

@@ -115,8 +115,9 @@ def _name(at: Location, name: str, describe: Callable[[str], object]) -> Iterato
         describe(name)
     except ValueError as error:
         _, reason, remedy = str(error).split(" – ", 2)
-        if isinstance(at[-1], str):  # a key
-            remedy = renamed(name, remedy.removeprefix("choose from: ").split(", "))
+        if remedy.startswith("choose from: "):
+            known = remedy.removeprefix("choose from: ").split(", ")
+            remedy = renamed(name, known) if isinstance(at[-1], str) else or_near(name, known, at)
         yield at, f"{short(name)} – {reason} – {remedy}"
 
 

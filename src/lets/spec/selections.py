@@ -134,7 +134,8 @@ def _shown(at: Location, item: Selection, runs: list[RunSpec]) -> Iterator[Probl
     if isinstance(item, Table):
         yield from repeated((*at, "columns"), item.columns)
         if item.rows in item.columns:
-            yield (*at, "rows"), f"{item.rows!r} – it is a column already – choose another field"
+            other = next(name for name in reversed(RUN_FIELDS) if name not in item.columns)
+            yield (*at, "rows"), f"{item.rows!r} – it is a column already – write  rows: {other}"
         rows = _values(runs, item.rows)
         for index, group in enumerate(item.groups):
             for place, row in enumerate(group):
@@ -214,7 +215,9 @@ def _compared(at: Location, item: Comparison, runs: list[RunSpec]) -> Iterator[P
             )
         ]
         yield from absent
-        if not absent and not any([one.method, one.against] == pair for one in found):
+        if not absent and pair[0] == pair[1]:
+            yield (*at, "pairs", index), f"{pair} – a method compared with itself – delete it"
+        elif not absent and not any([one.method, one.against] == pair for one in found):
             reason = "no data set, noise and architecture was run with both"
             yield (*at, "pairs", index), f"{pair} – {reason} – delete it, or choose other experiments"
     if not found and not item.pairs:

@@ -4,12 +4,15 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from lets.audit.draw import NOTHING, Draw
 from lets.audit.printed import Printed, printed
 from lets.errors import RecordError
 from lets.records import RunRecord, Status
+from lets.records.code import code_digest
 from lets.records.digests import sha256_bytes, sha256_file
+from lets.records.files import bytes_as_written
 from lets.spec import Layout, Matrix, Params
 
 
@@ -17,7 +20,7 @@ from lets.spec import Layout, Matrix, Params
 class Case:
     """Everything a check needs; records are read once and kept.
 
-    `make` is the command that makes what is missing, for messages.
+    `make` is the command that makes what is missing, `again` the one that audits this profile, both for messages.
     """
 
     params: Params
@@ -25,6 +28,7 @@ class Case:
     layout: Layout
     make: str
     draw: Draw = NOTHING
+    again: str = "lets audit"
 
     @cached_property
     def records(self) -> dict[str, RunRecord]:
@@ -58,6 +62,13 @@ class Case:
         ]
         return sha256_bytes("".join(lines).encode())
 
+    @cached_property
+    def code(self) -> str:
+        """One digest over the code that trains the runs, as it is now."""
+        return sha256_bytes(
+            "\n".join(sorted({code_digest(run) for run in self.matrix.runs.values()})).encode()
+        )
+
     def drawn(self, runs: Iterable[str]) -> list[str]:
         """Return those of the runs that are to be computed again."""
         return self.draw.order(self.content, runs)[: self.draw.count]
@@ -88,7 +99,12 @@ class Case:
 
 
 def _digests(record: RunRecord) -> dict[str, str]:
-    return {name: sha256_file(record.folder / name) for name in record.files if name != "provenance.json"}
+    return {name: _digest(record.folder / name) for name in record.files if name != "provenance.json"}
+
+
+def _digest(path: Path) -> str:
+    """Of a text as it was written: that its lines end otherwise now is a warning of its own."""
+    return sha256_file(path) if path.suffix == ".safetensors" else sha256_bytes(bytes_as_written(path))
 
 
 def _state(record: RunRecord) -> Status | RecordError:

@@ -18,10 +18,9 @@ def check_machines(case: Case) -> Check:
 
 
 def _kind(record: RunRecord) -> str | None:
-    """The GPU, or the processor where there was none."""
+    """The GPU, or the processor where there was none, in older records by its name alone."""
     try:
         machine = record.provenance.machine
     except RecordError:
         return None  # named by the check of the matrix
-    device = str(machine.get("device"))
-    return str(machine.get("cpu")) if device == "cpu" else device
+    return (machine.processor or machine.cpu) if machine.device == "cpu" else machine.device

@@ -47,11 +47,12 @@ def _metrics(record: RunRecord) -> Iterator[str]:
 
 
 def _epochs(record: RunRecord) -> Iterator[str]:
-    epochs = [row.epoch for row in record.history]
-    if epochs != list(range(1, len(epochs) + 1)):
+    epochs, training = [row.epoch for row in record.history], record.spec.training
+    every = training.measure_every
+    if epochs != list(range(every, every * len(epochs) + 1, every)):
         yield f"history.csv has the epochs {epochs}"
-    if record.metrics.divergence is None and len(epochs) != record.spec.training.epochs:
-        yield f"history.csv has {len(epochs)} epochs, the run has {record.spec.training.epochs}"
+    if record.metrics.divergence is None and every * len(epochs) != training.epochs:
+        yield f"history.csv has {every * len(epochs)} epochs, the run has {training.epochs}"
 
 
 def _trace(record: RunRecord, trace: dict[str, Any]) -> Iterator[str]:

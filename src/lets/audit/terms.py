@@ -30,7 +30,7 @@ def starts(case: Case) -> dict[Hashable, dict[str, float]]:
     found: dict[Hashable, dict[str, float]] = defaultdict(dict)
     for record in case.complete():
         try:
-            on_cpu = record.provenance.machine.get("device") == "cpu"
+            on_cpu = record.provenance.machine.device == "cpu"
             loss = float(load_file(record.folder / "trace.safetensors")["loss"][0])
         except (RecordError, SafetensorError, OSError, LookupError):
             continue  # named by other checks

@@ -97,15 +97,17 @@ def _agree(name: str, now: float, said: float | None, exact: bool, precision: Pr
 def repeatable(record: RunRecord, spec: RunSpec) -> bool:
     """Whether a CPU can repeat the run's sums bit for bit here; if so, it computes with as many threads.
 
-    Several ranks added up their parts in another order than one process does.
+    It cannot if the processor is another one, or not recorded. Several ranks added up their parts in another
+    order than one process does.
     """
+    import torch
+
     from lets.records.provenance import image, machine, packages
     from lets.train.device import compute_deterministically
 
     made = record.provenance
-    threads = int(made.machine.get("threads", 1))
+    threads = made.machine.threads or 1
     compute_deterministically(threads, spec.training.precision)
-    here = machine("cpu", threads)
-    same_machine = all(made.machine.get(key) == here[key] for key in ("device", "cpu", "threads"))
+    here = machine("cpu", threads, torch.backends.cpu.get_cpu_capability())
     same_software = made.packages == packages() and made.image == image()
-    return same_machine and same_software and spec.training.ranks == 1
+    return made.machine.rounds_like(here) and same_software and spec.training.ranks == 1

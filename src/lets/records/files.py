@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,19 +64,39 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
+def bytes_as_written(path: Path) -> bytes:
+    """Return the bytes of a text with the line ends that we wrote: git can have changed them in a checkout."""
+    return path.read_bytes().replace(b"\r\n", b"\n")
+
+
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
     """Turn a full disk or a forbidden path into a StorageError."""
     try:
         yield
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = (
-            "free some space and run the same command again: it resumes"
-            if full
-            else "check the path and its rights"
-        )
-        raise StorageError(f"{path} – cannot be written ({error.strerror}) – {remedy}") from error
+        raise StorageError(
+            f"{path} – cannot be written ({error.strerror}) – {_remedy(path, error)}"
+        ) from error
+
+
+def check_writable(folder: Path, size: int) -> None:
+    """Raise StorageError unless `size` bytes can be written into `folder`, which is made; nothing stays in it."""
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(size))
+            file.flush()
+
+
+def _remedy(path: Path, error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space and run the same command again: it resumes"
+    for link in (path, *path.parents):
+        if os.path.islink(link) and not os.path.exists(link):
+            target = shlex.quote(os.path.realpath(link))
+            return f"{link} is a link to a folder that is not there: run  mkdir -p {target}"
+    return "check the path and its rights"
 
 
 def _umask() -> int:

@@ -1,4 +1,4 @@
-"""history.csv: one line per epoch."""
+"""history.csv: one line per epoch, or per `measure_every` epochs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,23 +8,26 @@ from lets.records.rows import columns, read_rows, rows_text
 
 @dataclass(frozen=True)
 class HistoryRow:
-    """What one epoch did and where it left the model. Accuracies in percent, losses in nats."""
+    """What the epochs since the line before did and where they left the model.
+
+    Accuracies in percent, losses in nats.
+    """
 
     epoch: int
-    """1-based"""
+    """the last of them, 1-based"""
     steps: int
     passes: int
-    """forward-backward passes of this epoch"""
+    """forward-backward passes of these epochs"""
     perturbed: int
     """steps that climbed before they descended"""
     lr: float
-    """learning rate of the epoch's last step"""
+    """learning rate of the last step"""
     rho: float
-    """radius after the epoch's last step"""
+    """radius after the last step"""
     loss: float
-    """mean training loss seen by the steps of the epoch (Figure 6)"""
+    """mean training loss seen by the steps (Figure 6)"""
     train_loss: float
-    """loss on the whole training set after the epoch, without augmentation"""
+    """loss on the whole training set after the last epoch, without augmentation"""
     train_accuracy: float
     test_loss: float
     test_accuracy: float

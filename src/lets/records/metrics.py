@@ -55,7 +55,7 @@ class Metrics(BaseModel):
     ) -> "Metrics":
         """Derive the metrics from the history; a diverged run has no results, only where it stopped."""
         totals = {
-            "epochs": len(history),
+            "epochs": history[-1].epoch if history else 0,
             "steps": sum(row.steps for row in history),
             "passes": sum(row.passes for row in history),
             "perturbed_steps": sum(row.perturbed for row in history),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import lets.data.catalogue
 import lets.models.catalogue
 from lets.errors import SpecError
+from lets.spec.effort import trained_on
 from lets.spec.messages import Problem
 from lets.spec.noise import Noise
 from lets.spec.run import RunSpec
@@ -21,6 +22,7 @@ def conflicts(run: RunSpec) -> Iterator[Problem]:
     except SpecError as error:
         yield ("noise",), str(error)
     yield from _of_texts(run)
+    yield from _of_size(run)
     if dataset.pictures and training.augmentation == "crop-flip-cutout":
         yield (
             ("training", "augmentation"),
@@ -39,6 +41,13 @@ def conflicts(run: RunSpec) -> Iterator[Problem]:
             f"val_batches: held-out of {dataset.title} – only images in memory are split – "
             "write  val_batches: independent",
         )
+    if training.epochs % training.measure_every:
+        whole = training.measure_every * -(-training.epochs // training.measure_every)
+        yield (
+            ("training", "epochs"),
+            f"measure_every: {training.measure_every} of {training.epochs} epochs – the last one would not be "
+            f"measured – write  epochs: {whole}",
+        )
     if training.dropout == "same" and training.val_batches == "next":
         yield (
             ("training", "val_batches"),
@@ -50,6 +59,31 @@ def conflicts(run: RunSpec) -> Iterator[Problem]:
             ("training", "compile"),
             "compile with hessian: exact – a compiled network cannot be differentiated twice – "
             "write  compile: false",
+        )
+
+
+def _of_size(run: RunSpec) -> Iterator[Problem]:
+    """A subset is a part of the images, with one of each class at least; something is left to train on."""
+    dataset, samples = lets.data.catalogue.describe(run.dataset), run.training.train_samples
+    at = ("training", "train_samples")
+    written, there = f"train_samples: {samples}", f"{dataset.title} has {dataset.train_size:,}"
+    if samples and dataset.vocabulary:
+        yield at, f"{written} of {dataset.title} – only images are trained on in part – delete it"
+    elif samples and samples == dataset.train_size:
+        yield at, f"{written} – {there}, and without it all are trained on – delete it"
+    elif samples and samples > dataset.train_size:
+        yield at, f"{written} – {there} – write  train_samples: {dataset.train_size // 2}"
+    elif samples and samples < dataset.classes:
+        yield (
+            at,
+            f"{written} – {dataset.title} has {dataset.classes} classes – write  train_samples: {dataset.classes}",
+        )
+    elif run.training.val_batches == "held-out" and trained_on(run) <= 0:
+        size = samples or dataset.train_size
+        yield (
+            ("training", "batch_size"),
+            f"val_batches: held-out – {run.training.batch_size} samples at least are held out, and there are "
+            f"{size} – write  batch_size: {max(1, size // 4)}",
         )
 
 

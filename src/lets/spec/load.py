@@ -8,6 +8,7 @@ from typing import TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from lets.commands import command
 from lets.errors import SpecError
 from lets.spec.checks import contradictions, problems
 from lets.spec.messages import Location, Problem, explain, places
@@ -41,7 +42,7 @@ def read_yaml(path: Path, model: type[Model], problems_of: Callable[[Model], lis
 def read_facts(path: Path, model: type[Model], problems_of: Callable[[Model], list[Problem]]) -> Model:
     """Return a YAML file of what is known of the paper, which comes with the project."""
     if not path.is_file():
-        raise SpecError(f"{path} – is not there – restore it:  git checkout {path}")
+        raise SpecError(f"{path} – is not there – restore it:  {command('git', 'checkout', path)}")
     return read_yaml(path, model, problems_of)
 
 

@@ -180,7 +180,8 @@ def _not_followed(at: Location, item: Hypergradient, matrix: Matrix) -> Iterator
 
 def _samples(at: Location, item: Landscape | Sharpness, matrix: Matrix) -> Iterator[Problem]:
     """As many images as there are, and for sharpness in whole groups."""
-    infos = {run.dataset: lets.data.catalogue.describe(run.dataset) for run in matrix.analysed(item)}
+    runs = matrix.analysed(item)
+    infos = {run.dataset: lets.data.catalogue.describe(run.dataset) for run in runs}
     if texts := [name for name, info in infos.items() if info.vocabulary]:
         place = (*at, "where", "dataset")
         images = [name for name in infos if name not in texts]
@@ -188,7 +189,7 @@ def _samples(at: Location, item: Landscape | Sharpness, matrix: Matrix) -> Itera
         yield place, f"a {item.kind} of {texts[0]} – it is taken of images only – {remedy}"
         return
     m = item.m if isinstance(item, Sharpness) else 1
-    there, least = min((measured_size(name), name) for name in infos)
+    there, least = min((measured_size(run), run.dataset) for run in runs)
     whole = f"{infos[least].title} is measured on {there} training images"
     if m > there:
         yield (*at, "m"), f"{m} – {whole} – write  m: {there}"

@@ -6,6 +6,10 @@ from pydantic import Field, model_validator
 
 from lets.spec.strict import Count, NonNegative, Positive, Share, Strict
 
+# Settings that came later: where they are not given, run.json and the id of a run are those from before them.
+Absent = Field(exclude_if=lambda value: value is None)
+Once = Field(exclude_if=lambda value: value == 1)
+
 Precision = Literal["float32", "tf32", "bfloat16"]
 ValBatches = Literal["independent", "next", "held-out"]
 
@@ -72,6 +76,8 @@ class TrainingSpec(Strict):
     batch_size: Count = Field(examples=[128])
     optimizer: Optimizer = Field(examples=[{"name": "sgd", "lr": 0.1, "momentum": 0.9}])
     schedule: Schedule = Field(examples=[{"name": "cosine"}])
+    train_samples: Annotated[Count | None, Absent] = None
+    """so many images only, of each class its share, the same ones in every run on a data set; by default all"""
     augmentation: Literal["none", "crop-flip", "crop-flip-cutout"] = "none"
     """of pictures on disk (ImageNet), crop-flip is a random part of random size, resized, and a flip"""
     label_smoothing: Share = 0.0
@@ -88,6 +94,8 @@ class TrainingSpec(Strict):
     """longest gradient that the base optimizer is given, by its norm over all weights; 0: any"""
     dropout: Literal["fresh", "same"] = "fresh"
     """fresh: every pass of a step draws its own masks; same: all passes of a step have the same"""
+    measure_every: Annotated[Count, Once] = 1
+    """epochs from one measurement of losses and accuracies to the next; history.csv has a line for each"""
     ranks: Count = 1
     """processes, one per GPU, that share each batch; every one climbs along its own part of it:
     m-sharpness with m = batch_size / ranks (Foret et al., 2021)"""
@@ -100,6 +108,7 @@ class TrainingOverride(Strict):
     batch_size: Count | None = None
     optimizer: Optimizer | None = None
     schedule: Schedule | None = None
+    train_samples: Count | None = None
     augmentation: Literal["none", "crop-flip", "crop-flip-cutout"] | None = None
     label_smoothing: Share | None = None
     val_batches: ValBatches | None = None
@@ -108,6 +117,7 @@ class TrainingOverride(Strict):
     compile: bool | None = None
     clip: NonNegative | None = None
     dropout: Literal["fresh", "same"] | None = None
+    measure_every: Count | None = None
     ranks: Count | None = None
 
     def applied_to(self, training: TrainingSpec) -> TrainingSpec:

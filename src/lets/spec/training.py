@@ -122,5 +122,6 @@ class TrainingOverride(Strict):
 
     def applied_to(self, training: TrainingSpec) -> TrainingSpec:
         """Return `training` with every field that is given here put in its place."""
-        changes = {name: getattr(self, name) for name in self.model_fields_set}
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        changes = {name: value for name, value in given.items() if value is not None}
         return training.model_copy(update=changes)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lets.cli.project import InProject
+
 if TYPE_CHECKING:
     from lets.data.dataset import Dataset as Images
     from lets.data.texts import TextDataset
@@ -20,7 +22,7 @@ Root = Annotated[
 Download = Annotated[bool, typer.Option("--download", help="fetch what is missing")]
 
 
-@data.command()
+@data.command(cls=InProject)
 def prepare(
     dataset: Dataset,
     root: Root = None,
@@ -47,7 +49,7 @@ def prepare(
     print(f"data: {path}")
 
 
-@data.command()
+@data.command(cls=InProject)
 def weights(
     repository: Annotated[str, typer.Argument(help="microsoft/deberta-base")],
     root: Root = None,
@@ -67,7 +69,7 @@ def weights(
     print(f"weights: {pretrained_folder(repository, root or default_root())} (sha256 {found.sha256})")
 
 
-@data.command()
+@data.command(cls=InProject)
 def noise(
     dataset: Dataset,
     name: Annotated[

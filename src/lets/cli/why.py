@@ -20,12 +20,14 @@ def why(
     params: ParamsFile = DEMO,
 ) -> None:
     """Say why a run will or will not be trained, by Snakemake and by DVC, what needs it, and where it lies."""
+    from lets.cli.project import as_typed
     from lets.results import read_outcome
     from lets.spec import Layout, expand, load_params
 
     content = load_params(params)
     matrix, layout = expand(content), Layout.of(content)
-    wanted = run.removeprefix(f"{layout.runs}/").rstrip("/")
+    folder = as_typed(Path(run))
+    wanted = str(folder if folder.is_dir() else run).removeprefix(f"{layout.runs}/").rstrip("/")
     spec = matrix.find(wanted)
     outcome = read_outcome(spec, layout)
     experiments = [name for name, ids in matrix.experiments.items() if spec.id in ids]

@@ -30,6 +30,8 @@ localrules:
     arrays,
     index,
     labels,
+    labels_of_subset,
+    subset,
     table,
     figure,
     claims,

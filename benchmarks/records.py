@@ -19,7 +19,7 @@ from lets.records import Metrics
 from lets.records.digests import sha256_file
 from lets.records.files import write_json, write_text
 from lets.records.history import HistoryRow, history_text
-from lets.records.provenance import Provenance, machine, packages
+from lets.records.provenance import Machine, Provenance, cpu_name, packages
 from lets.spec import Layout, Matrix, Params, RunSpec, expand, load_params
 
 from .measure import Action, interleave
@@ -115,7 +115,7 @@ def write_run(run: RunSpec, layout: Layout, data: dict[str, str]) -> None:
         data=data,
         seeds=run.seeds(),
         packages=packages(),
-        machine=machine("cpu", 1),
+        machine=Machine(device="cpu", cpu=cpu_name(), threads=1),
         started="2026-01-01T00:00:00+00:00",
         seconds=1.0,
         resumed=0,

@@ -88,7 +88,11 @@ def place_of(benchmark: "Benchmark", given: Conditions) -> Path:
 
 def write_result(path: Path, benchmark: "Benchmark", given: Conditions, findings: Findings) -> None:
     """Write the result file; its facts are those of this machine, its date is today's."""
-    facts = {**machine(given.device_name, given.threads), "cores": len(os.sched_getaffinity(0))}
+    import torch
+
+    capability = torch.backends.cpu.get_cpu_capability()
+    here = machine(given.device_name, given.threads, capability)
+    facts = {**here.model_dump(), "cores": len(os.sched_getaffinity(0))}
     write_json(
         path,
         {

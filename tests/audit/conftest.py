@@ -1,10 +1,11 @@
 """Whole projects to be damaged; the usual one is made of records, written as a training does, with invented numbers."""
 
 import json
+import math
 import os
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,21 @@ from lets.data.digest import arrays_sha256
 from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
 from lets.data.processed import write_processed
 from lets.records import Divergence, Metrics, RunRecord
-from lets.records.digests import code_digest, sha256_file
+from lets.records.code import code_digest
+from lets.records.digests import sha256_file
 from lets.records.files import write_bytes, write_json, write_text
 from lets.records.history import HistoryRow, history_text
 from lets.records.provenance import Provenance
-from lets.report import write_claims, write_figure, write_page, write_runs, write_summary, write_table
-from lets.spec import Layout, RunSpec, expand, load_params, seed_for
+from lets.report import (
+    figures,
+    write_claims,
+    write_figure,
+    write_page,
+    write_runs,
+    write_summary,
+    write_table,
+)
+from lets.spec import Layout, RunSpec, effort, expand, load_params, seed_for
 from lets.spec.paths import RUN_FILES
 
 PARAMS = Path(__file__).parent / "params.yaml"
@@ -66,26 +76,35 @@ def make_run(
     code: str | None = None,
     image: str | None = None,
 ) -> None:
-    """Write a run folder; its numbers are drawn from its id."""
-    draw, epochs = random.Random(spec.id), spec.training.epochs
-    losses = numpy.array([_first_loss(spec), *(draw.uniform(0.1, 2) for _ in range(epochs * STEPS - 1))])
+    """Write a run folder; its numbers are drawn from its id, as far as spec and method leave a choice."""
+    draw, epochs, every = random.Random(spec.id), spec.training.epochs, spec.training.measure_every
+    steps = foretold if (foretold := effort.steps(spec) // epochs) < 1000 else STEPS
+    losses = numpy.array([_first_loss(spec), *(draw.uniform(0.1, 2) for _ in range(epochs * steps - 1))])
+    rho = spec.hyperparameters.get("rho", 0.0)
+    each = 1 if spec.method == "erm" else 4 if spec.method.startswith("lets-") else 2
     rows = [
         HistoryRow(
-            epoch=epoch + 1,
-            steps=STEPS,
-            passes=2 * STEPS,
-            perturbed=STEPS,
-            lr=0.1,
-            rho=0.05,
-            loss=float(losses[epoch * STEPS : (epoch + 1) * STEPS].mean()),
+            epoch=epoch,
+            steps=every * steps,
+            passes=every * steps * each,
+            perturbed=every * steps * (spec.method != "erm"),
+            lr=spec.training.optimizer.lr * 0.5 * (1 + math.cos(math.pi * (epoch - 1) / epochs)),
+            rho=rho,
+            loss=float(losses[(epoch - every) * steps : epoch * steps].mean()),
             train_loss=draw.uniform(0.1, 0.5),
             train_accuracy=draw.uniform(90, 100),
             test_loss=draw.uniform(0.5, 1),
             test_accuracy=draw.uniform(80, 90),
         )
-        for epoch in range(1 if diverged else epochs)
+        for epoch in range(every, (every if diverged else epochs) + 1, every)
     ]
+    trace = {"loss": losses, "rho": numpy.full(len(losses), rho)}
+    if spec.method.startswith("lets-"):  # a radius whose hyper-gradient is zero stays where it is
+        trace |= {name: numpy.zeros(len(losses)) for name in ("gap", "hypergradient")}
     stopped = Divergence(step=STEPS + 3, rho=0.05, norms={"loss": "nan"}) if diverged else None
+    if stopped:
+        for column in trace.values():
+            column[stopped.step :] = numpy.nan
     metrics = Metrics.of(spec.id, rows, stopped)
 
     def file(name: str) -> Path:
@@ -93,13 +112,13 @@ def make_run(
 
     write_json(file("run.json"), spec.model_dump(mode="json"))
     write_text(file("history.csv"), history_text(rows))
-    write_bytes(file("trace.safetensors"), save({"loss": losses, "rho": numpy.full(epochs * STEPS, 0.05)}))
+    write_bytes(file("trace.safetensors"), save(trace))
     write_bytes(file("weights.safetensors"), save({"w": losses.astype("float32")}))
     write_json(file("metrics.json"), metrics.model_dump(mode="json"))
     provenance = Provenance(
         run=spec.id,
         files={name: sha256_file(file(name)) for name in RUN_FILES if name != "provenance.json"},
-        code=code or code_digest(),
+        code=code or code_digest(spec),
         data=data,
         seeds=spec.seeds(),
         packages={"torch": "2"},
@@ -118,6 +137,22 @@ def _first_loss(spec: RunSpec) -> float:
     """All methods of a seed start from the same weights."""
     start = spec.model_copy(update={"method": "", "hyperparameters": {}})
     return random.Random(start.canonical()).uniform(1, 2)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def drawn_once() -> Iterator[None]:
+    """Draw the same numbers once: most audits of this folder are about other things."""
+    draw, kept = figures.drawn, dict[tuple[str, ...], dict[str, bytes]]()
+
+    def cached(name: str, figure: Any, numbers: Any) -> dict[str, bytes]:
+        key = (name, figure.model_dump_json(), numbers.csv(), figures.caption(figure, numbers))
+        if key not in kept:
+            kept[key] = draw(name, figure, numbers)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "drawn", cached)
+        yield
 
 
 class Project:
@@ -163,6 +198,10 @@ class Project:
             write_table(name, table, self.params, self.matrix, self.layout)
         for name, figure in self.params.figures.items():
             write_figure(name, figure, self.params, self.matrix, self.layout)
+
+    def report_page(self) -> None:
+        """Write the page alone."""
+        write_page(self.params, self.matrix, self.layout)
 
     def report(self) -> None:
         """Write everything that is printed."""

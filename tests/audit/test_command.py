@@ -78,5 +78,5 @@ def test_status_and_why_and_plan(project: Any) -> None:
 def test_a_run_to_train_again_needs_deep(project: Any) -> None:
     done = CliRunner().invoke(app, [*ARGUMENTS, "--run", "digits"])
     assert str(done.exception) == (
-        "--run digits – names a run to train again – write  lets audit --deep --run digits"
+        "--run digits – names a run to train again – write  lets audit --params params/test.yaml --deep --run digits"
     )

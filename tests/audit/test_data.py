@@ -13,15 +13,17 @@ import lets.data
 from lets.audit.case import Case
 from lets.audit.data import check_data
 from lets.audit.findings import Check
+from lets.cli.data import noise, subset
 from lets.data import human_labels
 from lets.data.catalogue import DATASETS, HUMAN_LABELS, HumanLabels
 from lets.data.digest import arrays_sha256
 from lets.data.folder import scan
 from lets.data.index import write_index
-from lets.data.noisy_labels import make_human_labels, write_noisy_labels
+from lets.data.noisy_labels import make_human_labels, read_noisy_labels, write_noisy_labels
 from lets.data.processed import write_processed
 from lets.data.sources import Archive
-from lets.spec import Layout, expand, load_params
+from lets.data.subset import read_subset, write_subset
+from lets.spec import Layout, expand, load_params, seed_for
 
 PARAMS = """\
 profile: test
@@ -45,10 +47,10 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LETS_DATA", str(tmp_path))
 
 
-def case(dataset: str, noise: str = "clean") -> Case:
-    Path("test.yaml").write_text(PARAMS.replace("DATASET", dataset).replace("NOISE", noise))
-    params = load_params("test.yaml")
-    return Case(params, expand(params), LAYOUT, "snakemake --cores all")
+def case(dataset: str, noise: str = "clean", params: str = PARAMS) -> Case:
+    Path("test.yaml").write_text(params.replace("DATASET", dataset).replace("NOISE", noise))
+    loaded = load_params("test.yaml")
+    return Case(loaded, expand(loaded), LAYOUT, "snakemake --cores all")
 
 
 def reasons(check: Check) -> list[str]:
@@ -147,6 +149,89 @@ def test_a_run_trained_on_other_labels(people: Case, write_run: Callable[..., No
         assert reasons(check_data(case("digits", "human-worse"))) == [
             "was trained on other training labels than digits/human-worse has"
         ]
+
+
+PART = PARAMS.replace("  epochs: 2\n", "  epochs: 2\n  train_samples: 500\n")
+
+
+@pytest.fixture
+def part() -> Case:
+    """A project on 500 of the digits with noisy labels."""
+    write_processed(lets.data.load("digits"), LAYOUT.arrays("digits"))
+    subset("digits", 500)
+    noise("digits", "symmetric-40", train_samples=500)
+    return case("digits", "symmetric-40", PART)
+
+
+def test_a_subset_and_its_noise_are_drawn_again(part: Case) -> None:
+    check = check_data(part)
+    assert (check.failures, check.warnings, check.examined) == ((), (), 1)
+
+
+def test_other_images_than_the_seed_gives(part: Case) -> None:
+    file = LAYOUT.subset("digits", 500)
+    chosen = read_subset(file)
+    chosen[0] = next(i for i in range(1437) if i not in set(chosen.tolist()))
+    write_subset(chosen, "digits", seed_for("subset", "digits"), file)
+    (finding,) = check_data(part).failures
+    assert finding.reason.startswith("the images are not those that seed ")
+    assert finding.subject == "data/processed/digits/train-500/indices.safetensors"
+    assert finding.command == "lets data subset digits 500"
+    assert finding.cells != ()
+    file.unlink()
+    (finding,) = check_data(part).failures
+    assert finding.reason.endswith("missing – run  lets data subset digits 500")
+
+
+def test_other_labels_of_a_subset(part: Case) -> None:
+    files = LAYOUT.labels("digits", "symmetric-40", 500), LAYOUT.noise_card("digits", "symmetric-40", 500)
+    labels, card = read_noisy_labels(*files)
+    labels[0] = (labels[0] + 1) % 10
+    write_noisy_labels(labels, replace(card, sha256=arrays_sha256({"labels": labels})), *files)
+    (finding,) = check_data(part).failures
+    assert finding.reason.startswith("1 labels are not those that seed ")
+    assert finding.command == "lets data noise digits symmetric-40 --train-samples 500"
+
+
+def test_a_run_trained_on_other_images(part: Case, write_run: Callable[..., None]) -> None:
+    (run,) = part.matrix.runs.values()
+    labels, _ = read_noisy_labels(
+        LAYOUT.labels("digits", "symmetric-40", 500), LAYOUT.noise_card("digits", "symmetric-40", 500)
+    )
+    right = {
+        "arrays": arrays_sha256(lets.data.load("digits").arrays),
+        "images": arrays_sha256({"indices": read_subset(LAYOUT.subset("digits", 500))}),
+        "training_labels": arrays_sha256({"labels": labels}),
+    }
+    write_run(LAYOUT, run, right)
+    assert reasons(check_data(case("digits", "symmetric-40", PART))) == []
+    for name in right:
+        for wrong in ({**right, name: "0" * 64}, {key: right[key] for key in right if key != name}):
+            write_run(LAYOUT, run, wrong)
+            (reason,) = reasons(check_data(case("digits", "symmetric-40", PART)))
+            other = f"was trained on other {name.replace('_', ' ')} than "
+            assert reason == f"{other}digits/symmetric-40 (500 images) has"
+
+
+def test_peoples_labels_of_a_subset(people: Case) -> None:
+    subset("digits", 500)
+    noise("digits", "human-worse", train_samples=500)
+    here = case("digits", "human-worse", PART)
+    assert reasons(check_data(here)) == []
+    Path("digits_human.pt").unlink()
+    assert reasons(check_data(here)) == []
+    file = LAYOUT.labels("digits", "human-worse", 500)
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    (reason,) = reasons(check_data(here))
+    assert "sha256 of the labels is" in reason
+
+
+def test_a_part_of_the_pictures(pictures: Case) -> None:
+    subset("imagenette", 15)
+    here = case("imagenette", params=PART.replace("500", "15"))
+    assert reasons(check_data(here)) == []
+    LAYOUT.subset("imagenette", 15).unlink()
+    assert reasons(check_data(here)) != []
 
 
 @pytest.fixture

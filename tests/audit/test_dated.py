@@ -64,7 +64,7 @@ def test_a_failure(project: Any) -> None:
     assert "- cells: 1 failed; " in text
     assert "- mismatch: table1, claims.md, claims.csv, summary.json, runs.csv\n" in text
     assert text.endswith(
-        "Next: `rm -r reports/test/tables/table1.csv && snakemake --cores all --configfile params/test.yaml`\n"
+        "Next: `snakemake --cores all --configfile params/test.yaml --forcerun reports/test/tables/table1.csv`\n"
     )
 
 

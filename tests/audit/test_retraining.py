@@ -10,6 +10,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from tests.audit.found import reasons
 
+from lets.audit.retraining import WITHIN
 from lets.errors import SpecError
 from lets.records import Metrics
 from lets.records.files import write_json
@@ -97,8 +98,7 @@ def test_a_run_made_elsewhere_is_told_from_one_made_here(project: Any, run: str)
     found = check(project, runs=tuple(project.matrix.runs))
     (here,) = set(project.matrix.runs) - {run}
     assert (
-        found.about
-        == f"{here} trained again, compared to the byte, {run} trained again, compared within tolerances"
+        found.about == f"{here} trained again, compared to the byte, {run} trained again, compared {WITHIN}"
     )
 
 
@@ -118,14 +118,33 @@ def test_a_byte_that_only_training_knows(project: Any, run: str, name: str) -> N
     save_file(tensors, path)
     project.reseal(run)
     (failure,) = check(project, runs=(run,)).failures
-    assert (failure.run, failure.reason) == (run, f"trained again on a like machine, its {name} is another")
+    reason = f"trained again on a machine that rounds alike, its {name} is another"
+    assert (failure.run, failure.reason) == (run, reason)
     assert failure.command.startswith(f"rm -r results/test/runs/{run} && snakemake")
+
+
+@pytest.mark.parametrize("name", ["cpu_family", "cpu_model", "cpu_stepping", "cpu_capability"])
+@pytest.mark.parametrize("known", [False, True])
+def test_another_processor_of_the_same_name(project: Any, run: str, name: str, known: bool) -> None:
+    """Its last bits may be other ones: an honest record is neither condemned nor to be deleted."""
+    path = project.path(run, "provenance.json")
+    content = json.loads(path.read_text())
+    if known:
+        content["machine"][name] = "AVX" if name == "cpu_capability" else content["machine"][name] + 1
+    else:
+        del content["machine"][name]
+    write_json(path, content)
+    trace = project.path(run, "trace.safetensors")
+    save_file({key: column * (1 + 1e-12) for key, column in load_file(trace).items()}, trace)
+    project.reseal(run)
+    found = check(project, runs=(run,))
+    assert (found.about, found.failures) == (f"{run} trained again, compared {WITHIN}", ())
 
 
 def test_made_elsewhere_it_must_come_again_nearly(project: Any, run: str) -> None:
     elsewhere(project, run)
     found = check(project, runs=(run,))
-    assert (found.about, found.failures) == (f"{run} trained again, compared within tolerances", ())
+    assert (found.about, found.failures) == (f"{run} trained again, compared {WITHIN}", ())
 
 
 @pytest.mark.parametrize(
@@ -146,6 +165,9 @@ def test_made_elsewhere_and_too_good(
     project.reseal(run)
     (failure,) = check(project, runs=(run,)).failures
     assert failure.reason.startswith(reason)
+    assert "keep it until a repeat where it was made" in failure.reason
+    assert failure.remove == ()
+    assert failure.command == f"lets audit --params params/test.yaml --deep --run {run}"
 
 
 def test_what_cannot_be_trained_again(project: Any, run: str) -> None:

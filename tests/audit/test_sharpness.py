@@ -80,7 +80,7 @@ def test_any_edited_number(project: Any, place: int, field: str) -> None:
     (reason,) = reasons(result)["sharpness"]
     assert reason.startswith(f"says {getattr(changed, field)} for ")
     assert reason.endswith(f"{one.quantity}{f' {one.at:g}' if one.at else ''}, the weights give {number}")
-    assert result.next == f"rm -r {csv()} && snakemake --cores all --configfile params/test.yaml"
+    assert result.next == f"snakemake --cores all --configfile params/test.yaml --forcerun {csv()}"
     assert verdicts(result) == {
         "sharp: ERM": "verified",
         "sharp: SAM": "mismatch",

@@ -124,9 +124,9 @@ def test_history_cut_short(project: Any) -> None:
     path = project.path(run, "history.csv")
     path.write_text(path.read_text().split("\n")[0] + "\n")
     audit = project.audit()
-    assert "its history has no epoch" in failures(audit, "numbers")[0].reason
+    assert "history.csv – has no epoch" in failures(audit, "matrix")[0].reason
     path.write_text("nonsense")
-    assert "want the columns epoch," in failures(project.audit(), "numbers")[0].reason
+    assert "want the columns epoch," in failures(project.audit(), "matrix")[0].reason
 
 
 @pytest.mark.parametrize("length", [23, 25])
@@ -138,7 +138,7 @@ def test_trace_of_another_length(project: Any, length: int) -> None:
     (failure,) = failures(project.audit(), "numbers")
     assert failure.reason.startswith(f"trace.safetensors has {length} values of ")
     path.write_bytes(b"nonsense")
-    assert failures(project.audit(), "numbers")[0].reason.startswith("trace.safetensors cannot be read")
+    assert "trace.safetensors – cannot be read" in failures(project.audit(), "matrix")[0].reason
 
 
 def test_swapped_seeds(project: Any) -> None:
@@ -242,7 +242,7 @@ def test_edited_table_cell(project: Any, suffix: str) -> None:
     assert failure.subject == str(path)
     assert failure.cells == (CELL,)
     assert re.match(rf"line {number + 1} prints '.+', the runs give '.+'", failure.reason)
-    assert audit.next == f"rm -r {path} && {MAKE}"
+    assert audit.next == f"{MAKE} --forcerun {path}"
     assert {one.printed.name for one in audit.judged if str(one.verdict) == "mismatch"} == {CELL}
 
 
@@ -308,8 +308,8 @@ def test_edited_cell_of_a_table_in_blocks(project: Any, suffix: str) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda text: text + "\n", "line 14 prints '', the runs give nothing"),
-        (lambda text: text.replace("\n", "\r\n"), "line 1 prints "),
+        (lambda text: text + "\n", "line 15 prints '', the runs give nothing"),
+        (lambda text: text.replace("\n", "\r"), "line 1 prints "),
         (lambda text: text.replace("Test accuracy", "Best accuracy"), "line 1 prints "),
         (lambda text: "", "line 1 prints ''"),
     ],
@@ -320,7 +320,7 @@ def test_edited_table_outside_its_cells(project: Any, change: Callable[[str], st
     audit = project.audit()
     assert failed(audit) == {"cells"}
     assert failures(audit, "cells")[0].reason.startswith(reason)
-    assert audit.next == f"rm -r {path} && {MAKE}"
+    assert audit.next == f"{MAKE} --forcerun {path}"
     assert audit.judgement.items["table4"] == "mismatch"
     assert audit.judgement.items["table1"] == "executed but unverified"
 
@@ -349,7 +349,7 @@ def test_edited_page_or_summary(project: Any, name: str) -> None:
     text = path.read_text()
     path.write_text(text.replace("8", "9", 1))
     (failure,) = failures(project.audit(), "cells")
-    assert (failure.subject, failure.command) == (str(path), f"rm -r {path} && {MAKE}")
+    assert (failure.subject, failure.command) == (str(path), f"{MAKE} --forcerun {path}")
 
 
 def test_changed_label_file(project: Any) -> None:
@@ -449,7 +449,47 @@ def test_an_extra_folder(project: Any) -> None:
     audit = project.audit()
     (failure,) = failures(audit, "matrix")
     assert (failure.subject, failure.reason) == (extra, "nobody asks for this run")
-    assert audit.next == f"rm -r results/test/runs/{extra} && {MAKE}"
+    aside = f"work/test/aside/{extra.rpartition('/')[0]}"
+    assert audit.next == f"mkdir -p {aside} && mv results/test/runs/{extra} {aside} && {MAKE}"
+
+
+def test_what_nobody_asks_for_is_moved_whatever_its_name(project: Any) -> None:
+    """Pasted into a shell, the command touches nothing outside the tree of runs, and no run that is asked for."""
+    mine = Path("mine")
+    mine.mkdir()
+    (mine / "thesis.tex").write_text("years of work")
+    names = [f"x {mine.absolute()}", "a; rm -r mine", "$(rm -r mine)", "it's", "two\nlines", "-rf", "b/../b"]
+    for name in names:
+        folder = project.layout.runs / name / "below"
+        folder.mkdir(parents=True)
+        (folder / "file").write_text(name)
+    (project.layout.runs / "digits" / "notes.txt").write_text("beside runs that are asked for")
+    audit = project.audit()
+    assert not any(one.remove for one in failures(audit, "matrix"))
+    told = audit_text(audit)
+    assert told.endswith(f"Next: `{audit.next}`\n")
+    assert audit.next.endswith(f" && {MAKE}")
+    subprocess.run(["bash", "-c", audit.next.removesuffix(f" && {MAKE}")], check=True)
+    assert (mine / "thesis.tex").read_text() == "years of work"
+    aside = project.layout.aside(".")
+    assert {path.read_text() for path in aside.rglob("file")} == set(names)
+    assert (aside / "digits" / "notes.txt").is_file()
+    assert project.audit().passed
+
+
+def test_behind_a_link_nothing_is_deleted(project: Any) -> None:
+    """The folder of runs may lie elsewhere as a whole; a part of it that does may be somebody else's."""
+    run = project.run("sam", 0)
+    project.path(run, "weights.safetensors").write_bytes(b"")
+    project.layout.runs.rename("elsewhere")
+    project.layout.runs.symlink_to(Path("elsewhere").absolute())
+    assert project.audit().next == f"rm -r results/test/runs/{run} && {MAKE}"
+    project.layout.runs.unlink()
+    Path("elsewhere").rename(project.layout.runs)
+    (project.layout.runs / "digits").rename("elsewhere")
+    (project.layout.runs / "digits").symlink_to(Path("elsewhere").absolute())
+    (digest, *_) = failures(project.audit(), "bytes")
+    assert digest.command == f"readlink -f results/test/runs/{run}"
 
 
 def test_everything_at_once_is_one_command_that_a_shell_can_run(project: Any) -> None:
@@ -459,12 +499,12 @@ def test_everything_at_once_is_one_command_that_a_shell_can_run(project: Any) ->
     project.layout.noise_card("digits", "symmetric-40").unlink()
     project.layout.table("table4", "csv").write_text("")
     audit = project.audit()
-    assert audit.next.endswith(f" && lets data noise digits symmetric-40 && {MAKE}")
+    table = project.layout.table("table4", "csv")
+    assert audit.next.endswith(f" && lets data noise digits symmetric-40 && {MAKE} --forcerun {table}")
     removed = audit.next.split(" && ")[0].removeprefix("rm -r ").split()
     assert set(removed) == {
         str(project.layout.run(first)),
         str(project.layout.run(second)),
-        str(project.layout.table("table4", "csv")),
     }
     subprocess.run(audit.next.split(" && ")[0], shell=True, check=True)
     assert not project.layout.run(first).exists()

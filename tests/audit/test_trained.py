@@ -90,7 +90,7 @@ def test_an_edited_landscape(project: Any, line: int) -> None:
     result = project.audit(weights=1)
     (reason,) = reasons(result)["landscapes"]
     assert f"at ({float(a):g}, {float(b):g}), the weights give " in reason
-    assert result.next == f"rm -r {path} && snakemake --cores all --configfile params/test.yaml"
+    assert result.next == f"snakemake --cores all --configfile params/test.yaml --forcerun {path}"
     assert verdicts(result) == {
         "table1: SAM × ResNet (small)": "verified",
         "figure5: SAM": "mismatch",

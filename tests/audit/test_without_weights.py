@@ -76,7 +76,7 @@ def test_trained_again_even_the_weights_must_be_those_of_the_record(project: Any
     content = json.loads(path.read_text())
     content["files"]["weights.safetensors"] = "0" * 64
     path.write_text(json.dumps(content))
-    assert "trained again on a like machine, its weights.safetensors is another" in str(
+    assert "trained again on a machine that rounds alike, its weights.safetensors is another" in str(
         reasons(project.audit(deep=True, runs=(run,)))
     )
 

@@ -58,9 +58,18 @@ class Project:
         (run,) = self.runs(**fields)
         return run
 
-    def finish(self, run: RunSpec, *accuracies: float, loss: float = 0.5, gap: float = 0.25) -> None:
-        """Write a finished run whose epochs have these test accuracies."""
-        self.write(run, [epoch_row(n, accuracy, loss, gap) for n, accuracy in enumerate(accuracies, start=1)])
+    def finish(
+        self,
+        run: RunSpec,
+        *accuracies: float,
+        loss: float = 0.5,
+        gap: float = 0.25,
+        rho: float | None = None,
+    ) -> None:
+        """Write a finished run whose epochs have these test accuracies; learned radii move."""
+        rho = rho or (0.07 if run.method.startswith("lets-") else 0.05)
+        rows = [epoch_row(n, accuracy, loss, gap, rho) for n, accuracy in enumerate(accuracies, start=1)]
+        self.write(run, rows)
 
     def write(
         self,

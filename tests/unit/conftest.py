@@ -19,7 +19,7 @@ def layout(tmp_path: Path) -> Layout:
     return layout
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_run():
     """Build a small run of any method: make_run("sam", epochs=2, rho=0.1, training={"precision": "tf32"})."""
     from lets.optim.catalogue import resolve

@@ -19,7 +19,7 @@ rule analysis:
         runtime=lambda wildcards: params.asks(matrix.runs[wildcards.run]).minutes,
         mem_mb=lambda wildcards: params.asks(matrix.runs[wildcards.run]).memory_mb,
     params:
-        file=params_file,
+        file=quoted_file,
         settings=lambda wildcards: matrix.analyses(params, ANALYSES[wildcards.kind])[
             wildcards.run
         ].settings,

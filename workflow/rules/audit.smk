@@ -24,6 +24,6 @@ rule audit:
         text=layout.log("audit", "audit"),
         receipt=layout.log("audit", "receipt").with_suffix(".md"),
     params:
-        file=params_file,
+        file=quoted_file,
     shell:
         "lets audit --params {params.file} --receipt {log.receipt} > {log.text} || (cat {log.text}; exit 1)"

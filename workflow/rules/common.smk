@@ -1,5 +1,8 @@
 # What to run and where it lies; the rules take every path from here.
 
+from pathlib import Path
+
+from lets.commands import command
 from lets.spec import Layout, expand, load_params
 from lets.spec.claims import claim_sources as sources_of_claims, read_claims
 from lets.spec.gpus import gpu_slots
@@ -19,6 +22,8 @@ from lets.spec.preflight import (
 with plainly():
     params_file = selected_file(workflow.configfiles, config)
     params = load_params(params_file)
+    # As shells read it; still a path, or Snakemake would remember it, and train all again that it remembers otherwise.
+    quoted_file = Path(command(params_file))
     layout = Layout.of(params)
     matrix = expand(params)
     claim_sources = sources_of_claims(
@@ -47,10 +52,12 @@ onstart:
         workflow.scheduler.job_rate_limiter = None
 
 
+# Nothing that a shell would read: rules name runs, data and tables without quotes.
 wildcard_constraints:
-    run=r"[^/]+/[^/]+/[^/]+/[^/]+/seed-\d+-[0-9a-f]{8}",
-    dataset=r"[^/]+",
+    run=r"([\w.+-]+/){4}seed-\d+-[0-9a-f]{8}",
+    dataset=r"[\w.+-]+",
     noise=r"(symmetric|human)-[a-z0-9-]+",
+    samples=r"[1-9][0-9]*",
     kind="|".join(ANALYSES),
-    table=r"[^/.]+",
-    figure=r"[^/.]+",
+    table=r"[a-z0-9-]+",
+    figure=r"[a-z0-9-]+",

@@ -1,4 +1,4 @@
-# Verified arrays, lists of pictures, and noisy labels.
+# Verified arrays, lists of pictures, subsets, and noisy labels.
 
 
 rule arrays:
@@ -30,3 +30,28 @@ rule labels:
         layout.log("labels", "{dataset}-{noise}"),
     shell:
         "lets data noise {wildcards.dataset} {wildcards.noise} --download > {log}"
+
+
+# The images of `train_samples`, and their noisy labels.
+rule subset:
+    input:
+        lambda wildcards: layout.prepared(wildcards.dataset),
+    output:
+        layout.subset("{dataset}", "{samples}"),
+    log:
+        layout.log("subset", "{dataset}-{samples}"),
+    shell:
+        "lets data subset {wildcards.dataset} {wildcards.samples} > {log}"
+
+
+rule labels_of_subset:
+    input:
+        layout.arrays("{dataset}"),
+        layout.subset("{dataset}", "{samples}"),
+    output:
+        layout.labels("{dataset}", "{noise}", "{samples}"),
+        layout.noise_card("{dataset}", "{noise}", "{samples}"),
+    log:
+        layout.log("labels", "{dataset}-{samples}-{noise}"),
+    shell:
+        "lets data noise {wildcards.dataset} {wildcards.noise} --train-samples {wildcards.samples} --download > {log}"

@@ -19,7 +19,7 @@ rule table:
     log:
         layout.log("table", "{table}"),
     params:
-        file=params_file,
+        file=quoted_file,
         table=lambda wildcards: params.tables[wildcards.table].model_dump_json(),
         scale=[params.stand_ins, params.reduced],
     shell:
@@ -42,7 +42,7 @@ rule figure:
     log:
         layout.log("figure", "{figure}"),
     params:
-        file=params_file,
+        file=quoted_file,
         figure=lambda wildcards: params.figures[wildcards.figure].model_dump_json(),
     shell:
         "lets report --params {params.file} --figure {wildcards.figure} > {log}"
@@ -60,7 +60,7 @@ rule claims:
     log:
         layout.log("report", "claims"),
     params:
-        file=params_file,
+        file=quoted_file,
     shell:
         "lets report --params {params.file} --claims > {log}"
 
@@ -75,6 +75,6 @@ rule summary:
     log:
         layout.log("report", "summary"),
     params:
-        file=params_file,
+        file=quoted_file,
     shell:
         "lets report --params {params.file} --summary > {log}"

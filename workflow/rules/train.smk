@@ -26,7 +26,7 @@ rule train:
         mem_mb=lambda wildcards: params.asks(matrix.runs[wildcards.run]).memory_mb,
         trainings=1,
     params:
-        file=params_file,
+        file=quoted_file,
     shell:
         # 3: the training diverged; its record says so, and the tables will.
         "lets train --params {params.file} --run {wildcards.run} --threads 1 --log {log} || test $? -eq 3"

@@ -3,7 +3,7 @@
 from typing import Any, TypeVar
 
 from lets.audit.case import Case
-from lets.audit.findings import Finding
+from lets.audit.findings import Finding, wrong_file
 from lets.records import Status
 from lets.spec.params import Analysis
 
@@ -35,10 +35,12 @@ def computed_again(case: Case, run: str, item: Analysis, **instead: Any) -> str:
     return COMPUTE[item.kind](case.matrix.runs[run], case.layout, device=case.device, **settings)
 
 
-def wrong(case: Case, run: str, item: Analysis, reason: str, remove: bool = True) -> Finding:
+def wrong(case: Case, run: str, item: Analysis, reason: str, there: bool = True) -> Finding:
     """An analysis that is not what it should be, with the printed places that rest on it."""
     items = {**case.params.tables, **case.params.figures}
     names = {name for name, other in items.items() if other.kind == item.kind}
     cells = tuple(cell for cell in case.cells_of(run) if cell.partition(":")[0] in names)
-    path = str(case.layout.analysis(item.kind, run))
-    return Finding(path, reason, cells, "", (path,) if remove else (), case.make)
+    path = case.layout.analysis(item.kind, run)
+    return (
+        wrong_file(case, path, reason, cells) if there else Finding(str(path), reason, cells, make=case.make)
+    )

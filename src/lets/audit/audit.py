@@ -12,6 +12,7 @@ from lets.audit.errors import AuditError
 from lets.audit.findings import Check, Finding, command
 from lets.audit.layers import Layer, examine
 from lets.audit.verdicts import Judged, Judgement, Verdict, judge
+from lets.commands import command as shell
 from lets.spec import Layout, expand, load_params
 
 
@@ -23,6 +24,8 @@ class Audit:
     params: str
     content: str
     """the digest of all that was audited, which decided what was computed again"""
+    code: str
+    """the digest of the code that trains its runs"""
     draw: Draw
     layers: tuple[Layer, ...]
     judgement: Judgement
@@ -80,11 +83,12 @@ def perform(params_file: Path, default: Path, draw: Draw | None = None) -> Audit
     `default` is the params file that the workflow takes by itself.
     """
     params = load_params(params_file)
-    make = "snakemake --cores all" + ("" if params_file == default else f" --configfile {params_file}")
+    named = [] if params_file == default else [params_file]
+    make = shell("snakemake", "--cores", "all", *(["--configfile", *named] if named else []))
+    again = shell("lets", "audit", *(["--params", *named] if named else []))
     draw = draw or Draw(params.audit_weights)
-    case = Case(params, expand(params), Layout.of(params), make, draw)
+    case = Case(params, expand(params), Layout.of(params), make, draw, again)
     layers = examine(case)
     failures = [*chain.from_iterable(layer.failures for layer in layers)]
-    confirmed = {check.name: check.confirmed for layer in layers for check in layer.checks}
-    judgement = judge(case, failures, confirmed)
-    return Audit(params.profile, str(params_file), case.content, draw, layers, judgement)
+    judgement = judge(case, failures, [*chain.from_iterable(layer.checks for layer in layers)])
+    return Audit(params.profile, str(params_file), case.content, case.code, draw, layers, judgement)

@@ -4,12 +4,15 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from lets.audit.draw import NOTHING, Draw
 from lets.audit.printed import Printed, printed
 from lets.errors import RecordError
 from lets.records import RunRecord, Status
+from lets.records.code import code_digest
 from lets.records.digests import sha256_bytes, sha256_file
+from lets.records.files import bytes_as_written
 from lets.spec import Layout, Matrix, Params
 
 
@@ -17,7 +20,7 @@ from lets.spec import Layout, Matrix, Params
 class Case:
     """Everything a check needs; records are read once and kept.
 
-    `make` is the command that makes what is missing, for messages.
+    `make` is the command that makes what is missing, `again` the one that audits this profile, both for messages.
     """
 
     params: Params
@@ -25,6 +28,7 @@ class Case:
     layout: Layout
     make: str
     draw: Draw = NOTHING
+    again: str = "lets audit"
 
     @cached_property
     def records(self) -> dict[str, RunRecord]:
@@ -37,14 +41,14 @@ class Case:
         return {run: _state(record) for run, record in self.records.items()}
 
     def complete(self) -> list[RunRecord]:
-        """Return the records of the runs whose folder is whole: finished or diverged."""
+        """Return the records of the runs that finished or diverged: every file is there and can be read."""
         whole = (Status.FINISHED, Status.DIVERGED)
         return [record for run, record in self.records.items() if self.states[run] in whole]
 
     @cached_property
     def digests(self) -> dict[str, dict[str, str]]:
-        """The sha256 of every file of every whole run folder but provenance.json, which holds the same."""
-        whole = self.complete()
+        """The sha256 of every file but provenance.json, which holds the same, of run folders that lack no file."""
+        whole = [record for record in self.records.values() if not record.absent]
         with ThreadPoolExecutor() as threads:  # on all cores: Python lets go of its lock while it hashes
             return dict(zip((record.id for record in whole), threads.map(_digests, whole), strict=True))
 
@@ -57,6 +61,13 @@ class Case:
             for name, digest in files.items()
         ]
         return sha256_bytes("".join(lines).encode())
+
+    @cached_property
+    def code(self) -> str:
+        """One digest over the code that trains the runs, as it is now."""
+        return sha256_bytes(
+            "\n".join(sorted({code_digest(run) for run in self.matrix.runs.values()})).encode()
+        )
 
     def drawn(self, runs: Iterable[str]) -> list[str]:
         """Return those of the runs that are to be computed again."""
@@ -88,11 +99,22 @@ class Case:
 
 
 def _digests(record: RunRecord) -> dict[str, str]:
-    return {name: sha256_file(record.folder / name) for name in record.files if name != "provenance.json"}
+    return {name: _digest(record.folder / name) for name in record.files if name != "provenance.json"}
+
+
+def _digest(path: Path) -> str:
+    """Of a text as it was written: that its lines end otherwise now is a warning of its own."""
+    try:
+        return sha256_file(path) if path.suffix == ".safetensors" else sha256_bytes(bytes_as_written(path))
+    except OSError as error:
+        return f"none: {error.strerror}"
 
 
 def _state(record: RunRecord) -> Status | RecordError:
+    """Read every file but the weights, so that no check meets a damaged one."""
     try:
+        if record.status in (Status.FINISHED, Status.DIVERGED):
+            record.trace()
         return record.status
     except RecordError as error:
         return error

@@ -1,4 +1,4 @@
-"""Check: every table and every figure's numbers, derived anew from the run records, byte for byte."""
+"""Check: every table and every figure, derived anew from the run records, byte for byte."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
@@ -6,11 +6,13 @@ from pathlib import Path
 
 from lets.audit.case import Case
 from lets.audit.differences import differences
-from lets.audit.findings import Check, Finding
+from lets.audit.drawings import drawn_by, matplotlib_here, same_picture
+from lets.audit.findings import Check, Finding, wrong_file
 from lets.audit.places import Places, figure_places, table_places
 from lets.errors import LetsError
+from lets.records.files import bytes_as_written
 from lets.report.claims import claims_texts
-from lets.report.figures import figure_data
+from lets.report.figures import figure_files
 from lets.report.page import accepted_pages
 from lets.report.runs import runs_text
 from lets.report.tables import render_table
@@ -30,7 +32,26 @@ def check_cells(case: Case, suspects: Suspects) -> Check:
         failures += _guarded(case, name, _figure(case, name, figure, suspects))
     for path, derive in _summaries(case).items():
         failures += _guarded(case, str(path), _summary(case, path, derive, suspects))
-    return Check("cells", "printed places derived from run records", len(case.printed), tuple(failures))
+    others = {name: version for name in case.params.figures if (version := _drawn_elsewhere(case, name))}
+    uncompared = frozenset(place.name for place in case.printed if place.item in others)
+    about = "printed places derived from run records, figures drawn again"
+    warnings = tuple(_not_compared(others))
+    return Check("cells", about, len(case.printed), tuple(failures), warnings, uncompared=uncompared)
+
+
+def _drawn_elsewhere(case: Case, name: str) -> str:
+    """Return what drew a figure if it was another matplotlib than the one here, which may draw otherwise."""
+    svg = case.layout.figure(name, "svg")
+    return version if svg.is_file() and (version := drawn_by(svg.read_bytes())) != matplotlib_here() else ""
+
+
+def _not_compared(others: dict[str, str]) -> Iterator[str]:
+    for version in sorted(set(others.values())):
+        names = ", ".join(name for name, one in others.items() if one == version)
+        yield (
+            f"the drawings of {names} cannot be compared here: they say that matplotlib {version} drew them, here is "
+            f"{matplotlib_here()}; the numbers in them are compared"
+        )
 
 
 def _guarded(case: Case, name: str, findings: Iterator[Finding]) -> list[Finding]:
@@ -49,13 +70,20 @@ def _table(case: Case, name: str, table: AnyTable, suspects: Suspects) -> Iterat
 
 
 def _figure(case: Case, name: str, figure: Figure, suspects: Suspects) -> Iterator[Finding]:
-    derived = figure_data(name, figure, case.params, case.matrix, case.layout)
-    yield from _file(
-        case, case.layout.figure(name, "csv"), derived, figure_places(name, figure, case), suspects
-    )
-    for picture in case.layout.figures(name):
-        if not picture.is_file() and picture.suffix != ".csv":
-            yield Finding(str(picture), "not drawn yet", make=case.make)
+    derived = figure_files(name, figure, case.matrix, case.layout)
+    places = figure_places(name, figure, case)
+    yield from _file(case, case.layout.figure(name, "csv"), derived["csv"].decode(), places, suspects)
+    for suffix in ("svg", "png"):
+        path = case.layout.figure(name, suffix)
+        if not path.is_file():
+            yield Finding(str(path), "not drawn yet", places.all, make=case.make)
+        elif not _drawn_elsewhere(case, name) and not same_picture(suffix, _read(path), derived[suffix]):
+            reason = f"is not what matplotlib {matplotlib_here()} draws from the run records"
+            yield _wrong(case, path, reason, places.all, places.runs, suspects)
+
+
+def _read(path: Path) -> bytes:
+    return path.read_bytes() if path.suffix == ".png" else bytes_as_written(path)
 
 
 def _summaries(case: Case) -> dict[Path, Callable[[], Sequence[str]]]:
@@ -74,31 +102,28 @@ def _summary(
     case: Case, path: Path, derive: Callable[[], Sequence[str]], suspects: Suspects
 ) -> Iterator[Finding]:
     """The page and the tables of all runs repeat what tables and figures print; they need not have been made."""
-    if path.is_file() and path.read_bytes() not in [text.encode() for text in derive()]:
-        remove = _remove(path, set(case.matrix.runs), suspects)
-        yield Finding(str(path), "is not what the run records give", remove=remove, make=case.make)
+    if path.is_file() and bytes_as_written(path) not in [text.encode() for text in derive()]:
+        yield _wrong(case, path, "is not what the run records give", (), set(case.matrix.runs), suspects)
 
 
 def _file(case: Case, path: Path, derived: str, places: Places, suspects: Suspects) -> Iterator[Finding]:
     if not path.is_file():
         yield Finding(str(path), "not made yet", places.all, make=case.make)
         return
-    printed = path.read_bytes()
+    printed = bytes_as_written(path)
     if printed == derived.encode():
         return
     first, *more = differences(printed.decode(errors="replace"), derived, path.suffix)
     cells = dict.fromkeys(cell for one in (first, *more) for cell in places.of(one, path.suffix, derived))
     reason = f"{first}" + (f", and {len(more)} more lines differ" if more else "")
-    yield Finding(
-        str(path), reason, tuple(cells), remove=_remove(path, places.runs, suspects), make=case.make
-    )
+    yield _wrong(case, path, reason, tuple(cells), places.runs, suspects)
 
 
-def _remove(path: Path, runs: set[str], suspects: Suspects) -> tuple[str, ...]:
+def _wrong(
+    case: Case, path: Path, reason: str, cells: tuple[str, ...], runs: set[str], suspects: Suspects
+) -> Finding:
     """What rests on a run that is to be made again is made again with it; else the file itself is wrong."""
-    blamed = suspects.keys() & runs
-    return (
-        tuple(folder for run in suspects if run in blamed for folder in suspects[run])
-        if blamed
-        else (str(path),)
-    )
+    if not (blamed := suspects.keys() & runs):
+        return wrong_file(case, path, reason, cells)
+    remove = tuple(folder for run in suspects if run in blamed for folder in suspects[run])
+    return Finding(str(path), reason, cells, remove=remove, make=case.make)

@@ -1,13 +1,13 @@
-"""Check: prepared data against its origin, noisy labels against their seed or file, both against the runs."""
+"""Check: prepared data against its origin, subsets and noisy labels against seed or file, all against the runs."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding, damaged
-from lets.errors import DataError, LetsError, RecordError
-from lets.spec import seed_for
+from lets.errors import DataError, LetsError
+from lets.spec import RunSpec, seed_for
 from lets.spec.noise import Noise
 
 if TYPE_CHECKING:
@@ -17,31 +17,51 @@ if TYPE_CHECKING:
     from lets.data.noisy_labels import NoiseCard
 
 
+class TrainingSet(NamedTuple):
+    """What of a data set runs are trained on: with which labels, and on how many of its images; None: all."""
+
+    noise: str
+    samples: int | None
+
+    @classmethod
+    def of(cls, run: RunSpec) -> "TrainingSet":
+        """That of a run."""
+        return cls(run.noise, run.training.train_samples)
+
+    def __str__(self) -> str:
+        return f"{self.noise} ({self.samples} images)" if self.samples else self.noise
+
+
+Sets = list[TrainingSet]
+
+
 def check_data(case: Case) -> Check:
     """Every run was trained on the data that the params name, and that data is still what it was."""
-    noises: dict[str, list[str]] = {}
-    for dataset, noise in dict.fromkeys((run.dataset, run.noise) for run in case.matrix.runs.values()):
-        noises.setdefault(dataset, []).append(noise)
-    failures = [finding for dataset in noises for finding in _dataset(case, dataset, noises[dataset])]
-    warnings = [text for dataset in noises for text in _not_here(dataset, noises[dataset])]
+    sets: dict[str, Sets] = {}
+    for dataset, one in dict.fromkeys(
+        (run.dataset, TrainingSet.of(run)) for run in case.matrix.runs.values()
+    ):
+        sets.setdefault(dataset, []).append(one)
+    failures = [finding for dataset in sets for finding in _dataset(case, dataset, sets[dataset])]
+    warnings = [text for dataset in sets for text in _not_here(dataset, sets[dataset])]
     about = (
         "arrays by their digest, pictures by name and length, noisy labels made again from their seed or file"
     )
-    return Check("data", about, sum(map(len, noises.values())), tuple(failures), tuple(warnings))
+    return Check("data", about, sum(map(len, sets.values())), tuple(failures), tuple(warnings))
 
 
-def _dataset(case: Case, dataset: str, noises: list[str]) -> Iterator[Finding]:
+def _dataset(case: Case, dataset: str, sets: Sets) -> Iterator[Finding]:
     from lets.data.catalogue import describe
 
     info = describe(dataset)
     check = _pictures if info.pictures else _texts if info.vocabulary else _arrays
     try:
-        yield from check(case, dataset, noises)
+        yield from check(case, dataset, sets)
     except LetsError as error:
-        yield _finding(case, dataset, noises, str(error))
+        yield _finding(case, dataset, sets, str(error))
 
 
-def _arrays(case: Case, dataset: str, noises: list[str]) -> Iterator[Finding]:
+def _arrays(case: Case, dataset: str, sets: Sets) -> Iterator[Finding]:
     from lets.data.digest import arrays_sha256
     from lets.data.processed import read_processed
     from lets.data.sources import source
@@ -50,44 +70,86 @@ def _arrays(case: Case, dataset: str, noises: list[str]) -> Iterator[Finding]:
     digest, published = arrays_sha256(arrays.arrays), source(dataset).arrays_sha256
     if published and digest != published:
         reason = "the arrays are not those whose sha256 stands in datasets.yaml"
-        yield _finding(case, dataset, noises, reason)
+        yield _finding(case, dataset, sets, reason)
         return
-    for noise in noises:
-        labels, reason = _labels(case, arrays, noise)
+    subsets = yield from _subsets(case, dataset, arrays.train.labels, sets)
+    for one in sets:
+        subset = subsets.get(one.samples)
+        labels, reason = _labels(case, arrays, one, subset)
         if reason:
-            make = f"lets data noise {dataset} {noise}"
-            yield Finding(
-                str(case.layout.labels(dataset, noise)), reason, _cells(case, dataset, [noise]), make=make
-            )
-        known = {"arrays": digest, "training_labels": labels} if labels else {"arrays": digest}
-        yield from _runs(case, dataset, noise, known)
+            yield _other_labels(case, dataset, one, reason)
+        known = {"arrays": digest, **_images(subset)} | ({"training_labels": labels} if labels else {})
+        yield from _runs(case, dataset, one, known)
 
 
-def _texts(case: Case, dataset: str, noises: list[str]) -> Iterator[Finding]:
+def _other_labels(case: Case, dataset: str, one: TrainingSet, reason: str) -> Finding:
+    option = f" --train-samples {one.samples}" if one.samples else ""
+    file = case.layout.labels(dataset, one.noise, one.samples)
+    make = f"lets data noise {dataset} {one.noise}{option}"
+    return Finding(str(file), reason, _cells(case, dataset, [one]), make=make)
+
+
+def _subsets(
+    case: Case, dataset: str, labels: "Tensor", sets: Sets
+) -> Generator[Finding, None, dict[int | None, "Tensor"]]:
+    """Draw the subsets of a training set with the true `labels` again; return them by their number of images.
+
+    Yields a finding for each whose file is another one.
+    """
+    from lets.data.subset import draw_subset, read_subset
+
+    drawn: dict[int | None, Tensor] = {}
+    for samples in dict.fromkeys(one.samples for one in sets if one.samples):
+        seed, file = seed_for("subset", dataset), case.layout.subset(dataset, samples)
+        drawn[samples] = draw_subset(labels, samples, seed)
+        try:
+            same = read_subset(file).equal(drawn[samples])
+            reason = "" if same else f"the images are not those that seed {seed} gives"
+        except LetsError as error:
+            reason = str(error)
+        if reason:
+            cells = _cells(case, dataset, [one for one in sets if one.samples == samples])
+            yield Finding(str(file), reason, cells, make=f"lets data subset {dataset} {samples}")
+    return drawn
+
+
+def _images(subset: "Tensor | None") -> dict[str, str]:
+    """What the provenance of a run says of its subset."""
+    from lets.data.digest import arrays_sha256
+
+    return {} if subset is None else {"images": arrays_sha256({"indices": subset})}
+
+
+def _texts(case: Case, dataset: str, sets: Sets) -> Iterator[Finding]:
     from lets.data.artifact import read_artifact
     from lets.data.digest import arrays_sha256
 
     card, arrays = read_artifact(case.layout.prepared(dataset))
     if missing := card.get("missing"):
-        yield _finding(case, dataset, noises, f"a part: {', '.join(missing)}")
-    for noise in noises:
-        yield from _runs(case, dataset, noise, {"arrays": arrays_sha256(arrays)})
+        yield _finding(case, dataset, sets, f"a part: {', '.join(missing)}")
+    for one in sets:
+        yield from _runs(case, dataset, one, {"arrays": arrays_sha256(arrays)})
 
 
-def _pictures(case: Case, dataset: str, noises: list[str]) -> Iterator[Finding]:
+def _pictures(case: Case, dataset: str, sets: Sets) -> Iterator[Finding]:
     """Hold the list of pictures against the whole data set, and against its folder where that is here."""
+    from lets.data.digest import arrays_sha256
     from lets.data.folder import scan
     from lets.data.index import read_index
 
     index = read_index(case.layout.index(dataset))
     if index.missing:
-        yield _finding(case, dataset, noises, f"a part: {', '.join(index.missing)}")
+        yield _finding(case, dataset, sets, f"a part: {', '.join(index.missing)}")
     folder = _folder(dataset, index.folder)
     if folder and scan(dataset, folder).sha256 != index.sha256:
         reason = f"{folder} holds other pictures than the list: other names, lengths or classes"
-        yield _finding(case, dataset, noises, reason)
-    for noise in noises:
-        yield from _runs(case, dataset, noise, index.digests)
+        yield _finding(case, dataset, sets, reason)
+    subsets = yield from _subsets(case, dataset, index.labels, sets)
+    for one in sets:
+        subset = subsets.get(one.samples)
+        labels = index.labels if subset is None else index.labels[subset]
+        known = {"arrays": index.sha256, "training_labels": arrays_sha256({"labels": labels})}
+        yield from _runs(case, dataset, one, known | _images(subset))
 
 
 def _folder(dataset: str, name: str | None = None) -> Path | None:
@@ -102,12 +164,12 @@ def _folder(dataset: str, name: str | None = None) -> Path | None:
         return None
 
 
-def _finding(case: Case, dataset: str, noises: list[str], reason: str) -> Finding:
+def _finding(case: Case, dataset: str, sets: Sets, reason: str) -> Finding:
     make = f"lets data prepare {dataset}"
-    return Finding(str(case.layout.prepared(dataset)), reason, _cells(case, dataset, noises), make=make)
+    return Finding(str(case.layout.prepared(dataset)), reason, _cells(case, dataset, sets), make=make)
 
 
-def _labels(case: Case, arrays: "Dataset", noise: str) -> tuple[str, str]:
+def _labels(case: Case, arrays: "Dataset", one: TrainingSet, subset: "Tensor | None") -> tuple[str, str]:
     """Return the digest that the training labels must have, and how the files differ from what they must be.
 
     Noisy ones are made again; people's whose file is not here are held against their card, a warning says so.
@@ -115,15 +177,16 @@ def _labels(case: Case, arrays: "Dataset", noise: str) -> tuple[str, str]:
     from lets.data.digest import arrays_sha256
     from lets.data.noisy_labels import card_of, read_noisy_labels
 
-    if noise == "clean":
-        return arrays_sha256({"labels": arrays.train.labels}), ""
-    files = case.layout.labels(arrays.name, noise), case.layout.noise_card(arrays.name, noise)
+    true = arrays.train.labels if subset is None else arrays.train.labels[subset]
+    if one.noise == "clean":
+        return arrays_sha256({"labels": true}), ""
+    named = arrays.name, one.noise, one.samples
     digest = ""
     try:
-        made = _made_again(arrays, noise)
+        made = _made_again(arrays, one.noise, subset)
         digest = made[1].sha256 if made else ""
-        there, card_there = read_noisy_labels(*files)
-        labels, card = made or (there, card_of(arrays.train.labels, there, card_there))
+        there, card_there = read_noisy_labels(case.layout.labels(*named), case.layout.noise_card(*named))
+        labels, card = made or (there, card_of(true, there, card_there, whole=subset is None))
     except (LetsError, KeyError, TypeError, ValueError) as error:
         return digest, str(error)
     origin = "their file" if card.seed is None else f"seed {card.seed}"
@@ -135,56 +198,53 @@ def _labels(case: Case, arrays: "Dataset", noise: str) -> tuple[str, str]:
     return card.sha256, ""
 
 
-def _made_again(arrays: "Dataset", noise: str) -> tuple["Tensor", "NoiseCard"] | None:
+def _made_again(
+    arrays: "Dataset", noise: str, subset: "Tensor | None"
+) -> tuple["Tensor", "NoiseCard"] | None:
     """Draw the labels from their seed or read them from their file; None if that file is not here."""
     from lets.data.human_labels import human_labels_file
-    from lets.data.noisy_labels import make_human_labels, make_noisy_labels
+    from lets.data.noisy_labels import make_labels
 
-    wanted, true, classes = Noise.parse(noise), arrays.train.labels, arrays.classes
-    if not wanted.human:
-        return make_noisy_labels(
-            true,
-            dataset=arrays.name,
-            noise=noise,
-            rate=wanted.rate,
-            exclude_true=wanted.exclude_true,
-            classes=classes,
-            seed=seed_for("noise", arrays.name),
-        )
-    file = human_labels_file(arrays.name)
-    if not file.is_file():
+    wanted = Noise.parse(noise)
+    file = human_labels_file(arrays.name) if wanted.human else None
+    if file and not file.is_file():
         return None
-    return make_human_labels(true, dataset=arrays.name, noise=noise, classes=classes, path=file)
+    return make_labels(
+        arrays,
+        noise,
+        rate=wanted.rate,
+        exclude_true=wanted.exclude_true,
+        seed=seed_for("noise", arrays.name),
+        people=file,
+        subset=subset,
+    )
 
 
-def _not_here(dataset: str, noises: list[str]) -> Iterator[str]:
+def _not_here(dataset: str, sets: Sets) -> Iterator[str]:
     """Say what is held against its own digest alone, because its origin is not on this machine."""
     from lets.data.catalogue import describe
     from lets.data.human_labels import human_labels_file
 
     if describe(dataset).pictures and not _folder(dataset):
         yield f"the list of {dataset}'s pictures is held against its own digest alone: their folder is not here"
-    for noise in noises:
+    for noise in dict.fromkeys(one.noise for one in sets):
         if Noise.parse(noise).human and not (file := human_labels_file(dataset)).is_file():
             yield f"{dataset}/{noise} is held against its card alone: {file} is not here"
 
 
-def _runs(case: Case, dataset: str, noise: str, digests: dict[str, str]) -> Iterator[Finding]:
+def _runs(case: Case, dataset: str, one: TrainingSet, digests: dict[str, str]) -> Iterator[Finding]:
     for record in case.complete():
         spec = case.matrix.runs[record.id]
-        if (spec.dataset, spec.noise) != (dataset, noise):
+        if (spec.dataset, TrainingSet.of(spec)) != (dataset, one):
             continue
-        try:
-            trained_on = record.provenance.data
-        except RecordError:
-            continue  # named by the check of the matrix
+        trained_on = record.provenance.data
         for name in digests:
             if trained_on.get(name) != digests[name]:
-                reason = f"was trained on other {name.replace('_', ' ')} than {dataset}/{noise} has"
+                reason = f"was trained on other {name.replace('_', ' ')} than {dataset}/{one} has"
                 yield damaged(case, record.id, reason)
 
 
-def _cells(case: Case, dataset: str, noises: list[str]) -> tuple[str, ...]:
+def _cells(case: Case, dataset: str, sets: Iterable[TrainingSet]) -> tuple[str, ...]:
     matrix = case.matrix.runs.items()
-    runs = {id for id, run in matrix if run.dataset == dataset and run.noise in noises}
+    runs = {id for id, run in matrix if run.dataset == dataset and TrainingSet.of(run) in sets}
     return tuple(place.name for place in case.printed if runs & set(place.runs))

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from lets.audit.audit import Audit
 from lets.audit.receipt import receipt
-from lets.audit.text import drawn_line, verdict_lines
-from lets.records.digests import code_digest, sha256_bytes
+from lets.audit.text import drawn_line, next_line, verdict_lines
+from lets.records.digests import sha256_bytes
 from lets.records.provenance import cpu_name, image, packages
 
 EVIDENCE = 12  # runs named per check; audit.json has them all
@@ -23,7 +23,7 @@ def dated_receipt(audit: Audit) -> str:
     lines += ["## Computed again", "", drawn_line(audit), "", *_evidence(audit), ""]
     if audit.warnings:
         lines += ["## Warnings", "", *(f"- {warning}" for warning in audit.warnings), ""]
-    lines += [f"Next: `{audit.next}`" if not audit.passed else f"Next: {audit.next}"]
+    lines += [next_line(audit)]
     return "\n".join(lines) + "\n"
 
 
@@ -35,7 +35,7 @@ def _facts(audit: Audit) -> dict[str, str]:
         "by": f"{getpass.getuser()} on {platform.node()}: {cpu_name()}, {platform.platform()}",
         "commit": _commit(),
         "params": audit.params,
-        "code that trains": f"`{code_digest()}`",
+        "code that trains": f"`{audit.code}`",
         "packages": versions,
         "image": f"`{container}`" if container else "none",
         "sha256 of audit.json": f"`{sha256_bytes(receipt(audit).encode())}`",

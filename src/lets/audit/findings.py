@@ -1,16 +1,20 @@
 """What a check reports."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from lets.audit.case import Case
+from lets.commands import command as shell
 
 
 @dataclass(frozen=True)
 class Finding:
     """One thing that is not as it should be, and what mends it.
 
-    `subject` is a run id or a path; `cells` the printed places that rest on it.
-    `remove` lists what to delete before `make`, so that it is made anew.
+    `subject` is a run id or a path; `cells` the printed places that rest on it. Before `make`, a shell line, what is
+    in `remove` is deleted and what is in `aside` moved to work/; `again` is what it shall make anew besides.
     """
 
     subject: str
@@ -19,7 +23,11 @@ class Finding:
     run: str = ""
     """the run id, if the finding blames a run"""
     remove: tuple[str, ...] = ()
+    """folders of damaged runs, and nothing else"""
     make: str = ""
+    again: tuple[str, ...] = ()
+    aside: tuple[tuple[str, str], ...] = ()
+    """path, and the folder that it is moved to"""
 
     @property
     def command(self) -> str:
@@ -38,18 +46,64 @@ class Check:
     warnings: tuple[str, ...] = ()
     confirmed: frozenset[str] = frozenset()
     """the runs whose numbers were computed again, and came out the same"""
+    repeated: frozenset[str] = frozenset()
+    """the runs that were trained again, and came out the same to the byte"""
+    uncompared: frozenset[str] = frozenset()
+    """the printed places that nothing here could be compared with"""
 
 
 def damaged(case: Case, run: str, reason: str) -> Finding:
-    """A run whose folder cannot be trusted: delete it, make it again."""
-    return Finding(run, reason, case.cells_of(run), run, (str(case.layout.run(run)),), case.make)
+    """A run whose folder cannot be trusted: delete it, make it again.
+
+    Behind a link lies what may be somebody else's: then the command only says where.
+    """
+    folder, cells = case.layout.run(run), case.cells_of(run)
+    if not folder.parent.resolve().is_relative_to(case.layout.runs.resolve()):
+        reason = f"{reason}; it lies behind a link out of {case.layout.runs}"
+        return Finding(run, reason, cells, run, make=shell("readlink", "-f", folder))
+    return Finding(run, reason, cells, run, (str(folder),), case.make)
+
+
+def stray(case: Case, path: Path, reason: str) -> Finding:
+    """Something in the tree of runs that nobody asks for; it may be dear to somebody, and is moved, not deleted."""
+    name = path.relative_to(case.layout.runs).as_posix()
+    target = str(case.layout.aside(name).parent)
+    return Finding(name, reason, make=case.make, aside=((str(path), target),))
+
+
+def wrong_file(case: Case, path: Path, reason: str, cells: tuple[str, ...] = ()) -> Finding:
+    """A file that follows from whole runs, but is not what follows: it is made again over the old one."""
+    return Finding(str(path), reason, cells, make=case.make, again=(str(path),))
 
 
 def command(findings: list[Finding]) -> str:
-    """Return one shell line that mends all `findings`: delete what is wrong, then make what is missing."""
-    remove = dict.fromkeys(path for finding in findings for path in finding.remove)
-    makes = sorted(
-        dict.fromkeys(finding.make for finding in findings if finding.make)
-    )  # `lets data` comes first
-    steps = ([f"rm -r {' '.join(remove)}"] if remove else []) + makes
-    return " && ".join(steps) or "nothing to do"
+    """Return one shell line that mends all `findings`."""
+    return " && ".join([*_removed(findings), *_moved(findings), *_made(findings)]) or "nothing to do"
+
+
+def _removed(findings: list[Finding]) -> Iterator[str]:
+    if remove := _paths(path for finding in findings for path in finding.remove):
+        yield shell("rm", "-r", *remove)
+
+
+def _moved(findings: list[Finding]) -> Iterator[str]:
+    folders: dict[str, list[str]] = defaultdict(list)
+    for path, target in dict.fromkeys(move for finding in findings for move in finding.aside):
+        folders[target].append(path)
+    for target, paths in folders.items():
+        yield shell("mkdir", "-p", Path(target))
+        yield shell("mv", *map(Path, paths), Path(target))
+
+
+def _made(findings: list[Finding]) -> Iterator[str]:
+    """Commands in alphabetical order: `lets data` comes before `snakemake`."""
+    again: dict[str, list[str]] = defaultdict(list)
+    for finding in findings:
+        again[finding.make] += finding.again
+    for make, paths in sorted(again.items()):
+        if make:
+            yield make + (f" --forcerun {shell(*_paths(paths))}" if paths else "")
+
+
+def _paths(names: Iterable[str]) -> list[Path]:
+    return [Path(name) for name in dict.fromkeys(names)]

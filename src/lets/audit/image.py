@@ -21,7 +21,7 @@ def check_image(case: Case) -> Check:
         here = sha256_file(path)
         if image_digest(path) != here:
             reason = "not the image that was built: its sha256 differs, and runs made in it name another"
-            failures = [Finding(str(path), reason, remove=(str(path),), make="make image")]
+            failures = [Finding(str(path), reason, make="make image")]
         if other := made.total() - made[here]:
             images = ", ".join(
                 f"{count} in {image[:8]}" for image, count in sorted(made.items()) if image != here

@@ -6,8 +6,10 @@ from itertools import chain
 
 from lets.audit.case import Case
 from lets.audit.cells import Suspects, check_cells
+from lets.audit.courses import check_passes, check_radii, check_schedules
 from lets.audit.data import check_data
 from lets.audit.digests import check_digests
+from lets.audit.endings import check_endings
 from lets.audit.errors import (
     AuditError,
     BytesAuditError,
@@ -55,15 +57,24 @@ class Layer:
 def examine(case: Case) -> tuple[Layer, ...]:
     """Perform every check; printed cells are held against what the other layers blame."""
     first = [
-        Layer(BytesAuditError, (check_digests(case), check_data(case))),
+        Layer(BytesAuditError, (check_digests(case), check_endings(case), check_data(case))),
         Layer(MatrixAuditError, (check_tree(case),)),
-        Layer(RecordsAuditError, (check_numbers(case), check_seeds(case), check_terms(case))),
+        Layer(RecordsAuditError, tuple(_records(case))),
     ]
     evidence = Layer(EvidenceAuditError, tuple(_evidence(case)))
     found = chain.from_iterable(layer.failures for layer in (*first, evidence))
     cells = Layer(CellsAuditError, (check_cells(case, _suspects(found)),))
     made_by = (check_origin(case), check_packages(case), check_machines(case), check_image(case))
     return (*first, cells, evidence, Layer(EnvironmentAuditError, made_by))
+
+
+def _records(case: Case) -> Iterator[Check]:
+    yield check_numbers(case)
+    yield check_schedules(case)
+    yield check_passes(case)
+    yield check_radii(case)
+    yield check_seeds(case)
+    yield check_terms(case)
 
 
 def _evidence(case: Case) -> Iterator[Check]:

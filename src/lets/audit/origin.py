@@ -1,32 +1,27 @@
 """Check: which code made the runs; a difference is a warning: the numbers stand, but may not come again."""
 
-from collections import Counter
-
 from lets.audit.case import Case
 from lets.audit.findings import Check
+from lets.commands import command as shell
 from lets.errors import RecordError
 from lets.records import RunRecord
-from lets.records.digests import code_digest
+from lets.records.code import code_digest, same_code
 
 
 def check_origin(case: Case) -> Check:
-    """Warn when runs were made by other code than the present one, or by different code among each other."""
-    made = Counter(digest for record in case.complete() if (digest := _code(record)))
-    return Check("origin", "code that made the runs", sum(made.values()), (), tuple(_warnings(case, made)))
+    """Warn when runs were made by code whose arithmetic may be another than that of the present one."""
+    made = {record.id: code for record in case.complete() if (code := _code(record))}
+    other = [run for run, code in made.items() if not same_code(code, code_digest(case.matrix.runs[run]))]
+    return Check("origin", "code that made the runs", len(made), (), tuple(_warnings(case, made, other)))
 
 
-def _warnings(case: Case, made: Counter[str]) -> list[str]:
-    other = {digest: count for digest, count in made.items() if digest != code_digest()}
-    warnings = []
-    if other:
-        warnings.append(
-            f"{sum(other.values())} of {made.total()} runs were made by other code than the present one: "
-            f"make them again with  rm -r {case.layout.runs} && {case.make}"
-        )
-    if len(made) > 1:
-        versions = ", ".join(f"{count} by {digest[:8]}" for digest, count in sorted(made.items()))
-        warnings.append(f"the runs were made by {len(made)} versions of the code: {versions}")
-    return warnings
+def _warnings(case: Case, made: dict[str, str], other: list[str]) -> list[str]:
+    if not other:
+        return []
+    return [
+        f"{len(other)} of {len(made)} runs were made by code that may compute other numbers than the present one; "
+        f"whether it does, says  {case.again} {shell('--deep', '--run', other[0])}"
+    ]
 
 
 def _code(record: RunRecord) -> str | None:

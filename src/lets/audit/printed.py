@@ -1,11 +1,11 @@
 """The places where a number is printed, and the runs each of them rests on."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lets.report.labels import value_title
 from lets.spec import Matrix, Params, RunSpec
-from lets.spec.checks import RUN_FIELDS
+from lets.spec.claims import ANALYSED
 from lets.spec.matches import SETTING, Learned, Match, by_setting, learned, matches
 from lets.spec.params import (
     AgainstPaper,
@@ -22,6 +22,7 @@ from lets.spec.params import (
     Starts,
     Table,
 )
+from lets.spec.selections import RUN_FIELDS
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Printed:
     item: str
     place: str
     runs: tuple[str, ...]
+    reads: frozenset[str] = frozenset({"final"})
+    """what it shows of them, by the names of `reads`"""
 
     @property
     def name(self) -> str:
@@ -41,7 +44,40 @@ class Printed:
 def printed(params: Params, matrix: Matrix) -> Iterator[Printed]:
     """Yield every printed place of a params file, in its order."""
     for name, item in {**params.tables, **params.figures}.items():
-        yield from _places(name, item, matrix)
+        found = reads(item, params)
+        yield from (replace(one, reads=found) for one in _places(name, item, matrix))
+
+
+def reads(item: Selection, params: Params) -> frozenset[str]:
+    """Return what a table or figure shows of its runs, as far as that is proved in different ways.
+
+    final: numbers that the final weights give; course: those of epochs before; loss: of mini-batches; schedule,
+    passes, radius: of its steps; or the kind of an analysis.
+    """
+    match item:
+        case Analysis():
+            return frozenset({item.kind})
+        case Curves():
+            return frozenset({_OF_EPOCHS.get(item.metric, "course")})
+        case Cost() | Pareto() | Baselines():
+            return frozenset({number_read(item.metric), "passes"})
+        case Starts():
+            return frozenset({number_read(item.metric), "radius"})
+        case AgainstPaper():
+            beside = [one for one in params.tables.values() if isinstance(one, Table) and one.paper]
+            return frozenset(number_read(one.metric) for one in beside)
+        case Table() | Comparison() | Ranking() | Sensitivity() | Bars():
+            return frozenset({number_read(item.metric)})
+    raise AssertionError(type(item))
+
+
+_OF_EPOCHS = {"rho": "radius", "lr": "schedule", "loss": "loss"}
+
+
+def number_read(metric: str) -> str:
+    """Return what a number of a run record, or one that a claim is about, is among those of `reads`."""
+    others = {"best_test_accuracy": "course", "rho": "radius", "mean_loss": "loss"}
+    return ANALYSED.get(metric, others.get(metric, "final"))
 
 
 def fields(item: Selection) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from lets.audit.audit import Audit
 from lets.audit.findings import Finding
 from lets.audit.layers import Layer
 from lets.audit.text import audit_text
+from lets.commands import plain
 from lets.records.files import json_text, write_text
 from lets.spec import Layout
 
@@ -64,9 +65,9 @@ def _layer(layer: Layer) -> dict[str, Any]:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     return {
-        "subject": finding.subject,
+        "subject": plain(finding.subject),
         "run": finding.run or None,
         "cells": list(finding.cells),
-        "reason": finding.reason,
+        "reason": plain(finding.reason),
         "command": finding.command,
     }

@@ -20,7 +20,7 @@ def check_starts(case: Case) -> Check:
 
 def _here(case: Case, run: str) -> bool:
     """Whether this process draws what the run drew: several ranks, or another kind of device, draw otherwise."""
-    on_cpu = case.records[run].provenance.machine.get("device") == "cpu"
+    on_cpu = case.records[run].provenance.machine.device == "cpu"
     return case.matrix.runs[run].training.ranks == 1 and on_cpu == (case.device == "cpu")
 
 

@@ -1,11 +1,13 @@
 """audit.md: the audit for people."""
 
+import re
 from collections.abc import Iterator
 
 from lets.audit.audit import Audit
 from lets.audit.findings import Check, Finding
 from lets.audit.layers import Layer
 from lets.audit.verdicts import Verdict
+from lets.commands import plain
 
 SHOWN = 30  # failures printed per check; audit.json has them all
 CELLS = 4  # cells named per failure
@@ -20,8 +22,22 @@ def audit_text(audit: Audit) -> str:
             lines += _failures(layer, check)
     if audit.warnings:
         lines += ["## Warnings", "", *(f"- {warning}" for warning in audit.warnings), ""]
-    lines += [f"Next: `{audit.next}`" if not audit.passed else f"Next: {audit.next}"]
+    lines += [next_line(audit)]
     return "\n".join(lines) + "\n"
+
+
+def next_line(audit: Audit) -> str:
+    """Return the last line: the command to run next."""
+    return f"Next: {audit.next if audit.passed else code(audit.next)}"
+
+
+def code(text: str) -> str:
+    """Return a text as code in Markdown, fenced by more backticks than stand in it."""
+    runs = re.findall("`+", text)
+    if not runs:
+        return f"`{text}`"
+    fence = "`" * (max(map(len, runs)) + 1)
+    return f"{fence} {text} {fence}"
 
 
 def verdict_lines(audit: Audit) -> Iterator[str]:
@@ -67,8 +83,8 @@ def _failures(layer: Layer, check: Check) -> Iterator[str]:
 
 
 def _failure(finding: Finding) -> Iterator[str]:
-    yield f"- **{finding.subject}**: {finding.reason}"
+    yield f"- **{plain(finding.subject)}**: {plain(finding.reason)}"
     if finding.cells:
         rest = f" and {len(finding.cells) - CELLS} more" if len(finding.cells) > CELLS else ""
         yield f"  - cells: {'; '.join(finding.cells[:CELLS])}{rest}"
-    yield f"  - run next: `{finding.command}`"
+    yield f"  - run next: {code(finding.command)}"

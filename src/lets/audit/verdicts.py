@@ -5,13 +5,25 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lets.audit.case import Case
-from lets.audit.findings import Finding
-from lets.audit.printed import Printed
+from lets.audit.findings import Check, Finding
+from lets.audit.printed import Printed, number_read
+from lets.errors import LetsError
 from lets.records import Status
-from lets.spec.params import Analysis
+from lets.spec.claims import read_claims
+from lets.spec.params import ANALYSES
 
-CHECKS = {"landscape": "landscapes", "sharpness": "sharpness", "hypergradient": "hypergradients"}
-"""kind of analysis → the check that computes it again, as far as one does"""
+CHECKS = {
+    "final": "weights",
+    "schedule": "schedule",
+    "passes": "passes",
+    "radius": "radius",
+    "landscape": "landscapes",
+    "sharpness": "sharpness",
+    "hypergradient": "hypergradients",
+}
+"""what is read of a run (`printed.reads`) → the check that computes it again, as far as one does"""
+RECORD = frozenset({"final", "course", "passes", "radius"})
+"""what the tables of all runs repeat"""
 
 
 class Verdict(StrEnum):
@@ -22,9 +34,9 @@ class Verdict(StrEnum):
     MISSING = "missing"
     """a run, an analysis or the file itself is not there"""
     EXECUTED = "executed but unverified"
-    """it follows from runs that are whole; not all of them were computed again, or one diverged"""
+    """it follows from runs that are whole; not all that it shows of them was computed again, or one diverged"""
     VERIFIED = "verified"
-    """and the weights of all its runs, or its analyses, gave their numbers again"""
+    """and all that it shows of its runs was computed again"""
 
 
 @dataclass(frozen=True)
@@ -43,35 +55,53 @@ class Judgement:
     items: dict[str, Verdict]
 
 
-def judge(case: Case, failures: Collection[Finding], confirmed: Mapping[str, frozenset[str]]) -> Judgement:
-    """Return all verdicts; `confirmed` are the runs that gave their numbers again, by the name of the check."""
+@dataclass(frozen=True)
+class Evidence:
+    """What was computed again, and came out the same: runs by the name of the check, and by training them again."""
+
+    case: Case
+    confirmed: Mapping[str, frozenset[str]]
+    repeated: frozenset[str]
+    uncompared: frozenset[str]
+    """places that are part of what could not be compared"""
+
+    @classmethod
+    def of(cls, case: Case, checks: Collection[Check]) -> "Evidence":
+        """Collect that of all checks."""
+        confirmed = {check.name: check.confirmed for check in checks}
+        repeated = frozenset[str]().union(*(check.repeated for check in checks))
+        return cls(case, confirmed, repeated, frozenset[str]().union(*(check.uncompared for check in checks)))
+
+    def covers(self, runs: Iterable[str], reads: Collection[str]) -> bool:
+        """Whether all that is read of these runs was computed again."""
+        return all(self._covers(run, what) for run in runs for what in reads)
+
+    def _covers(self, run: str, what: str) -> bool:
+        if run in self.repeated and what not in ANALYSES:
+            return True
+        if what == "course" and self.case.matrix.runs[run].training.epochs == 1:
+            what = "final"
+        return run in self.confirmed.get(CHECKS.get(what, ""), ())
+
+
+def judge(case: Case, failures: Collection[Finding], checks: Collection[Check]) -> Judgement:
+    """Return all verdicts, none stronger than what the checks computed again."""
+    evidence = Evidence.of(case, checks)
     wrong = {cell for finding in failures if not _absent(case, finding) for cell in finding.cells}
     absent = {cell for finding in failures if _absent(case, finding) for cell in finding.cells}
-    places = tuple(
-        Judged(one, _verdict(case, one, wrong, absent, confirmed[_check(case, one.item)]))
-        for one in case.printed
-    )
+    places = tuple(Judged(one, _verdict(case, one, wrong, absent, evidence)) for one in case.printed)
     items = {
         name: _worst(case, name, places, failures) for name in dict.fromkeys(one.item for one in case.printed)
     }
-    whole = confirmed["weights"].issuperset(case.matrix.runs)
-    return Judgement(places, items | _documents(case, places, failures, whole))
+    return Judgement(places, items | _documents(case, places, failures, evidence))
 
 
 def _absent(case: Case, finding: Finding) -> bool:
     """Whether nothing is wrong with what the finding is about but that it is not there."""
-    return finding.make == case.make and not finding.remove
+    return finding.make == case.make and not (finding.remove or finding.again or finding.aside)
 
 
-def _check(case: Case, name: str) -> str:
-    """The check that computes again what a table or figure rests on."""
-    item = {**case.params.tables, **case.params.figures}.get(name)
-    return CHECKS[item.kind] if isinstance(item, Analysis) else "weights"
-
-
-def _verdict(
-    case: Case, one: Printed, wrong: set[str], absent: set[str], confirmed: frozenset[str]
-) -> Verdict:
+def _verdict(case: Case, one: Printed, wrong: set[str], absent: set[str], evidence: Evidence) -> Verdict:
     states = {case.states[run] for run in one.runs}
     if Status.MISSING in states:
         return Verdict.MISSING
@@ -79,7 +109,8 @@ def _verdict(
         return Verdict.MISMATCH
     if one.name in absent:
         return Verdict.MISSING
-    return Verdict.VERIFIED if confirmed.issuperset(one.runs) else Verdict.EXECUTED
+    compared = one.name not in evidence.uncompared
+    return Verdict.VERIFIED if compared and evidence.covers(one.runs, one.reads) else Verdict.EXECUTED
 
 
 def _worst(case: Case, name: str, places: Iterable[Judged], failures: Iterable[Finding]) -> Verdict:
@@ -93,19 +124,37 @@ def _worst(case: Case, name: str, places: Iterable[Judged], failures: Iterable[F
 
 
 def _documents(
-    case: Case, places: Iterable[Judged], failures: Iterable[Finding], whole: bool
+    case: Case, places: Iterable[Judged], failures: Iterable[Finding], evidence: Evidence
 ) -> dict[str, Verdict]:
-    """What repeats the numbers of all runs is no better than any place; `whole`: all runs gave theirs again."""
+    """What repeats numbers of all runs is no better than any place, and than what was computed again of them."""
     layout = case.layout
     found = {place.verdict for place in places} & {Verdict.MISMATCH, Verdict.MISSING}
-    best = min(found, key=list(Verdict).index, default=Verdict.VERIFIED if whole else Verdict.EXECUTED)
     wrong = {finding.subject for finding in failures}
-    documents = (
-        layout.claims,
-        layout.claims_csv,
-        layout.summary,
-        layout.long_table,
-    )  # the page is written after
-    return {
-        path.name: Verdict.MISMATCH if str(path) in wrong else best for path in documents if path.is_file()
+    claimed = _claimed(case)
+    read = {  # the page is written after
+        layout.claims: claimed,
+        layout.claims_csv: claimed,
+        layout.summary: RECORD,
+        layout.long_table: RECORD,
     }
+    return {
+        path.name: Verdict.MISMATCH
+        if str(path) in wrong
+        else min(found, key=list(Verdict).index, default=_best(case, reads, evidence))
+        for path, reads in read.items()
+        if path.is_file()
+    }
+
+
+def _best(case: Case, reads: Collection[str], evidence: Evidence) -> Verdict:
+    return Verdict.VERIFIED if evidence.covers(case.matrix.runs, reads) else Verdict.EXECUTED
+
+
+def _claimed(case: Case) -> frozenset[str]:
+    """What the claims of the paper are about; of a file that cannot be read, more than anybody can compute again."""
+    try:
+        return frozenset(
+            number_read(claim.metric) for claim in read_claims(case.layout.paper_claims).values()
+        )
+    except LetsError:
+        return frozenset({"claims"})

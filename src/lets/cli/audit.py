@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lets.cli.options import DEMO, ParamsFile
+from lets.commands import command
 
 if TYPE_CHECKING:
     from lets.spec import Layout, Params
@@ -50,9 +51,9 @@ def audit(
     from lets.spec import Layout, load_params
 
     if run and not deep:
-        raise SpecError(
-            f"--run {run[0]} – names a run to train again – write  lets audit --deep --run {run[0]}"
-        )
+        options = [] if params == DEMO else ["--params", params]
+        remedy = command("lets", "audit", *options, "--deep", "--run", run[0])
+        raise SpecError(f"--run {run[0]} – names a run to train again – write  {remedy}")
     content = load_params(params)
     layout = Layout.of(content)
     count = content.audit_weights if weights is None else weights

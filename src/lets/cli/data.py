@@ -9,6 +9,8 @@ import typer
 from lets.cli.project import InProject
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from lets.data.dataset import Dataset as Images
     from lets.data.texts import TextDataset
     from lets.data.translation import Translation
@@ -70,6 +72,20 @@ def weights(
 
 
 @data.command(cls=InProject)
+def subset(
+    dataset: Dataset,
+    samples: Annotated[int, typer.Argument(help="train_samples of a params file, for example 5000")],
+) -> None:
+    """Draw so many training images of a prepared data set, of each class its share."""
+    from lets.data.subset import draw_subset, write_subset
+    from lets.spec import Layout, seed_for
+
+    path, seed = Layout("").subset(dataset, samples), seed_for("subset", dataset)
+    write_subset(draw_subset(_true_labels(dataset), samples, seed), dataset, seed, path)
+    print(f"data: {path}")
+
+
+@data.command(cls=InProject)
 def noise(
     dataset: Dataset,
     name: Annotated[
@@ -77,6 +93,9 @@ def noise(
     ],
     root: Root = None,
     download: Download = False,
+    train_samples: Annotated[
+        int | None, typer.Option(help="of so many training images that lets data subset drew")
+    ] = None,
 ) -> None:
     """Make the noisy training labels of a prepared data set; the card beside them says how noisy they are.
 
@@ -84,32 +103,47 @@ def noise(
     """
     from lets.data.catalogue import describe
     from lets.data.human_labels import human_labels_file
-    from lets.data.noisy_labels import make_human_labels, make_noisy_labels, write_noisy_labels
+    from lets.data.noisy_labels import make_labels, write_noisy_labels
     from lets.data.processed import read_processed
+    from lets.data.subset import read_subset
     from lets.spec import Layout, seed_for
     from lets.spec.noise import Noise
 
     layout, wanted = Layout(""), Noise.parse(name)
     wanted.check(describe(dataset))
     clean = read_processed(layout.arrays(dataset))
-    if wanted.human:
-        file = human_labels_file(dataset, root, download)
-        labels, card = make_human_labels(
-            clean.train.labels, dataset=dataset, noise=name, classes=clean.classes, path=file
-        )
-    else:
-        labels, card = make_noisy_labels(
-            clean.train.labels,
-            dataset=dataset,
-            noise=name,
-            rate=wanted.rate,
-            exclude_true=wanted.exclude_true,
-            classes=clean.classes,
-            seed=seed_for("noise", dataset),
-        )
-    path = layout.labels(dataset, name)
-    write_noisy_labels(labels, card, path, layout.noise_card(dataset, name))
+    people = human_labels_file(dataset, root, download) if wanted.human else None
+    chosen = read_subset(layout.subset(dataset, train_samples)) if train_samples else None
+    labels, card = make_labels(
+        clean,
+        name,
+        rate=wanted.rate,
+        exclude_true=wanted.exclude_true,
+        seed=seed_for("noise", dataset),
+        people=people,
+        subset=chosen,
+    )
+    path = layout.labels(dataset, name, train_samples)
+    write_noisy_labels(labels, card, path, layout.noise_card(dataset, name, train_samples))
     print(f"data: {path} ({100 * card.realised_rate:.1f} % of the labels changed)")
+
+
+def _true_labels(dataset: str) -> "Tensor":
+    """The true labels of a prepared training set of images, in its order."""
+    from lets.data.catalogue import describe
+    from lets.data.index import read_index
+    from lets.data.processed import read_processed
+    from lets.errors import SpecError
+    from lets.spec import Layout
+
+    info, path = describe(dataset), Layout("").prepared(dataset)
+    if info.vocabulary:
+        raise SpecError(
+            f"{dataset} – only images are trained on in part – choose digits, cifar10 or the like"
+        )
+    if info.pictures:
+        return read_index(path).labels
+    return read_processed(path).train.labels
 
 
 def _read(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lets.cli.options import DEMO, ParamsFile
+from lets.commands import command
 
 
 def track(params: ParamsFile = DEMO) -> None:
@@ -29,7 +30,7 @@ def _remembered(params: Path) -> set[Path]:
     if pending := [file.path for file in files if file.pending]:
         raise RecordError(
             f"{len(pending)} of {len(files)} files that {params} asks for are still to be made, first {pending[0]} – "
-            f"a clone would make them – run  snakemake --cores all --configfile {params}"
+            f"a clone would make them – run  {command('snakemake', '--cores', 'all', '--configfile', params)}"
         )
     if unknown := [file.path for file in files if not file.remembered]:
         print(

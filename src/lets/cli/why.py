@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lets.cli.options import DEMO, ParamsFile
+from lets.commands import command
 
 if TYPE_CHECKING:
     from lets.results import Outcome
@@ -45,7 +46,7 @@ def why(
 def _decision(outcome: "Outcome", layout: "Layout") -> str:
     begun = layout.state(outcome.id).is_file()
     start = "it goes on where it was interrupted" if begun else "it starts from the beginning"
-    remake = f"will be made again; first  rm -r {layout.run(outcome.id)}"
+    remake = f"will be made again; first  {command('rm', '-r', layout.run(outcome.id))}"
     return {
         "finished": "will not be trained again: all its files are there",
         "diverged": f"will not be trained again: it is recorded as diverged ({outcome.reason})",

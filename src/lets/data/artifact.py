@@ -26,12 +26,13 @@ def write_artifact(arrays: Mapping[str, Tensor], card: Mapping[str, Any], path: 
     write_bytes(path, safetensors.torch.save(dict(arrays), header))
 
 
-def read_artifact(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def read_artifact(path: Path, make: str = "") -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read card and arrays that `write_artifact` wrote.
 
-    A missing file raises DataError, other bytes ChecksumError.
+    A missing file raises DataError, other bytes ChecksumError; `make` is the command that makes the file, by
+    default that of the data set of its folder.
     """
-    make = f"lets data prepare {path.parent.name}"
+    make = make or f"lets data prepare {path.parent.name}"
     if not path.is_file():
         raise DataError(f"{path} – missing – run  {make}")
     try:

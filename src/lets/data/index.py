@@ -7,16 +7,16 @@ import io
 import json
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from lets.data.catalogue import describe
-from lets.data.digest import arrays_sha256
 from lets.errors import ChecksumError, DataError
 from lets.records.files import write_bytes
 
@@ -60,10 +60,13 @@ class PictureIndex:
         return hashlib.sha256(_body(self)).hexdigest()
 
     @property
-    def digests(self) -> dict[str, str]:
-        """What the provenance of a run says of its data: the list, and the labels trained on."""
-        labels = torch.tensor([picture.label for picture in self.train])
-        return {"arrays": self.sha256, "training_labels": arrays_sha256({"labels": labels})}
+    def labels(self) -> Tensor:
+        """The class numbers int64 [N] of the training pictures."""
+        return torch.tensor([picture.label for picture in self.train])
+
+    def part(self, subset: Tensor) -> "PictureIndex":
+        """Return the index with those of its training pictures only that have the numbers `subset`."""
+        return replace(self, train=[self.train[i] for i in subset.tolist()])
 
     def _counts(self) -> Iterator[tuple[str, int, int]]:
         info = describe(self.dataset)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lets.data.catalogue import HUMAN_LABELS
+from lets.data.dataset import Dataset
 from lets.data.digest import arrays_sha256
 from lets.data.human_labels import check_rate, read_human_labels
 from lets.data.noise import symmetric_noise
@@ -20,6 +21,7 @@ __all__ = [
     "NoiseCard",
     "card_of",
     "make_human_labels",
+    "make_labels",
     "make_noisy_labels",
     "read_noisy_labels",
     "write_noisy_labels",
@@ -46,6 +48,33 @@ class NoiseCard:
     flips_per_class: tuple[int, ...]
     sha256: str
     file_sha256: str | None = None
+
+
+def make_labels(
+    arrays: Dataset,
+    noise: str,
+    *,
+    rate: float,
+    exclude_true: bool,
+    seed: int,
+    people: Path | None = None,
+    subset: Tensor | None = None,
+) -> tuple[Tensor, NoiseCard]:
+    """Make the noisy training labels of a data set, or of its images `subset` [n], and describe them.
+
+    Symmetric noise is drawn on the images that are trained on, so that its rate is the one asked for whatever
+    their number. From the file `people` come the labels that people gave; an image keeps its own.
+    """
+    true, named = arrays.train.labels, {"dataset": arrays.name, "noise": noise}
+    chosen = true if subset is None else true[subset]
+    if not people:
+        return make_noisy_labels(
+            chosen, rate=rate, exclude_true=exclude_true, classes=arrays.classes, seed=seed, **named
+        )
+    labels, card = make_human_labels(true, classes=arrays.classes, path=people, **named)
+    if subset is None:
+        return labels, card
+    return labels[subset], replace(card, **_outcome(chosen, labels[subset], arrays.classes))
 
 
 def make_noisy_labels(
@@ -83,9 +112,13 @@ def make_human_labels(
     return human, card
 
 
-def card_of(labels: Tensor, human: Tensor, card: NoiseCard) -> NoiseCard:
-    """Return what the `card` of people's labels must say; ValueError if they are not as wrong as published."""
-    check_rate(card.noise, labels, human)
+def card_of(labels: Tensor, human: Tensor, card: NoiseCard, whole: bool = True) -> NoiseCard:
+    """Return what the `card` of people's labels must say.
+
+    ValueError if they are those of the `whole` training set and not as wrong as published.
+    """
+    if whole:
+        check_rate(card.noise, labels, human)
     return replace(card, rate=HUMAN_LABELS[card.noise].rate, **_outcome(labels, human, card.classes))
 
 
@@ -107,7 +140,7 @@ def write_noisy_labels(labels: Tensor, card: NoiseCard, labels_path: Path, card_
 
 def read_noisy_labels(labels_path: Path, card_path: Path) -> tuple[Tensor, NoiseCard]:
     """Read labels int64 [N] and card; labels that are not the card's raise ChecksumError."""
-    make = f"lets data noise {labels_path.parent.name} {labels_path.stem}"
+    make = _make(labels_path)
     for path in (labels_path, card_path):
         if not path.is_file():
             raise DataError(f"{path} – missing – run  {make}")
@@ -121,3 +154,12 @@ def read_noisy_labels(labels_path: Path, card_path: Path) -> tuple[Tensor, Noise
             f"delete both and run  {make}"
         )
     return labels, card
+
+
+def _make(labels_path: Path) -> str:
+    """The command that makes a label file, which lies in the folder of its data set or of a subset of it."""
+    folder = labels_path.parent
+    if not folder.name.startswith("train-"):
+        return f"lets data noise {folder.name} {labels_path.stem}"
+    samples = folder.name.removeprefix("train-")
+    return f"lets data noise {folder.parent.name} {labels_path.stem} --train-samples {samples}"

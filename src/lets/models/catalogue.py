@@ -93,6 +93,14 @@ _ROWS = (
     _resnet("resnet18", "ResNet-18", widths=(64, 128, 256, 512), blocks=(2, 2, 2, 2), shortcut="projection"),
     _resnet("resnet32", "ResNet-32", widths=(16, 32, 64), blocks=(5, 5, 5), shortcut="padding"),
     _resnet("resnet8", "ResNet-8", widths=(16, 32, 64), blocks=(1, 1, 1), shortcut="projection"),
+    _resnet(
+        "resnet8-stride2",
+        "ResNet-8 (stem of stride 2)",
+        widths=(16, 32, 64),
+        blocks=(1, 1, 1),
+        shortcut="projection",
+        stem_stride=2,
+    ),
     _wide_resnet("wrn28-10", "WideResNet-28-10", depth=28, widen=10),
     _pyramidnet("pyramidnet110", "PyramidNet-110", depth=110, alpha=270),
     # "16" is only a name: on 32×32 images the patches are 4×4

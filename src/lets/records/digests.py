@@ -1,13 +1,9 @@
-"""SHA-256 of files and of the code that made a run."""
+"""SHA-256 of bytes, files and container images."""
 
 import hashlib
-from functools import cache
 from pathlib import Path
 
-import lets
 from lets.spec.paths import digest_file
-
-TRAINING_PACKAGES = ("spec", "data", "models", "optim", "train")
 
 
 def sha256_bytes(content: bytes) -> str:
@@ -25,12 +21,3 @@ def image_digest(image: Path) -> str | None:
     """Return the sha256 that was written beside a container image when it was built; None if none was."""
     written = digest_file(image)
     return written.read_text().split()[0] if written.is_file() else None
-
-
-@cache
-def code_digest() -> str:
-    """Return one digest over the source of every package that can change a number of a run."""
-    root = Path(lets.__path__[0])
-    files = sorted(file for package in TRAINING_PACKAGES for file in (root / package).rglob("*.py"))
-    lines = [f"{file.relative_to(root).as_posix()} {sha256_file(file)}\n" for file in files]
-    return sha256_bytes("".join(lines).encode())

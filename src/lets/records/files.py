@@ -2,7 +2,9 @@
 
 import errno
 import json
+import math
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,22 +47,53 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def json_text(content: Any) -> str:
-    """Return indented JSON with a closing newline; floats keep every digit."""
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    """Return indented JSON with a closing newline; floats keep every digit. Raises ValueError for one not finite."""
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON; raises RecordError naming the file when it is missing or cut short."""
+    """Read JSON; raises RecordError naming the file when it is missing, or is not JSON as we write it."""
     try:
-        return json.loads(path.read_text())
+        return _parsed(path.read_bytes())
     except OSError as error:
         raise RecordError(
             f"{path} – cannot be read ({error.strerror}) – see what is there with  lets status"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecordError(
             f"{path} – is not JSON ({error}) – delete its folder and make the run again"
         ) from error
+
+
+def bytes_as_written(path: Path) -> bytes:
+    """Return the bytes of a text with the line ends that we wrote: git can have changed them in a checkout."""
+    return path.read_bytes().replace(b"\r\n", b"\n")
+
+
+def _parsed(content: bytes) -> Any:
+    """Parse JSON; raises ValueError for what Python reads besides: NaN, infinite numbers, a key twice, half a pair."""
+    parsed = json.loads(
+        content.decode(), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_once
+    )
+    json_text(parsed).encode()  # half of a surrogate pair cannot be written again
+    return parsed
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    if math.isfinite(number := float(text)):
+        return number
+    raise ValueError(f"{text} is too large a number")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands in it twice")
+    return found
 
 
 @contextmanager
@@ -69,13 +102,28 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = (
-            "free some space and run the same command again: it resumes"
-            if full
-            else "check the path and its rights"
-        )
-        raise StorageError(f"{path} – cannot be written ({error.strerror}) – {remedy}") from error
+        raise StorageError(
+            f"{path} – cannot be written ({error.strerror}) – {_remedy(path, error)}"
+        ) from error
+
+
+def check_writable(folder: Path, size: int) -> None:
+    """Raise StorageError unless `size` bytes can be written into `folder`, which is made; nothing stays in it."""
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(size))
+            file.flush()
+
+
+def _remedy(path: Path, error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space and run the same command again: it resumes"
+    for link in (path, *path.parents):
+        if os.path.islink(link) and not os.path.exists(link):
+            target = shlex.quote(os.path.realpath(link))
+            return f"{link} is a link to a folder that is not there: run  mkdir -p {target}"
+    return "check the path and its rights"
 
 
 def _umask() -> int:

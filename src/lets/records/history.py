@@ -1,30 +1,34 @@
-"""history.csv: one line per epoch."""
+"""history.csv: one line per epoch, or per `measure_every` epochs."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from lets.errors import RecordError
 from lets.records.rows import columns, read_rows, rows_text
 
 
 @dataclass(frozen=True)
 class HistoryRow:
-    """What one epoch did and where it left the model. Accuracies in percent, losses in nats."""
+    """What the epochs since the line before did and where they left the model.
+
+    Accuracies in percent, losses in nats.
+    """
 
     epoch: int
-    """1-based"""
+    """the last of them, 1-based"""
     steps: int
     passes: int
-    """forward-backward passes of this epoch"""
+    """forward-backward passes of these epochs"""
     perturbed: int
     """steps that climbed before they descended"""
     lr: float
-    """learning rate of the epoch's last step"""
+    """learning rate of the last step"""
     rho: float
-    """radius after the epoch's last step"""
+    """radius after the last step"""
     loss: float
-    """mean training loss seen by the steps of the epoch (Figure 6)"""
+    """mean training loss seen by the steps (Figure 6)"""
     train_loss: float
-    """loss on the whole training set after the epoch, without augmentation"""
+    """loss on the whole training set after the last epoch, without augmentation"""
     train_accuracy: float
     test_loss: float
     test_accuracy: float
@@ -36,6 +40,9 @@ class HistoryRow:
 
 
 COLUMNS = columns(HistoryRow)
+LARGEST = 1e100
+"""No float32 is nearly as large; statistics over larger numbers overflow."""
+REMEDY = "delete its folder and make the run again"
 
 
 def history_text(rows: list[HistoryRow]) -> str:
@@ -45,4 +52,14 @@ def history_text(rows: list[HistoryRow]) -> str:
 
 def read_history(path: Path) -> list[HistoryRow]:
     """Read the csv back; raises RecordError naming the file and line when it is not one of ours."""
-    return read_rows(HistoryRow, path, "delete its folder and make the run again")
+    rows = read_rows(HistoryRow, path, REMEDY)
+    for number, row in enumerate(rows, start=2):
+        for name, value in vars(row).items():
+            if not (0 if isinstance(value, int) else -LARGEST) <= value <= LARGEST:
+                raise RecordError(f"{path} – line {number}: {name} is {_short(value)} – {REMEDY}")
+    return rows
+
+
+def _short(value: float) -> str:
+    text = repr(value)
+    return text if len(text) < 40 else f"{text[:40]}…"

@@ -6,39 +6,95 @@ import sys
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, Field, model_validator
 
-from lets.records.digests import code_digest, image_digest
+from lets.records.digests import image_digest
+from lets.records.metrics import STRICT, Count, Number
 
 PACKAGES = ("torch", "numpy", "torchvision", "timm", "safetensors")
+CPU_FACTS = {
+    "cpu family": "cpu_family",
+    "model": "cpu_model",
+    "stepping": "cpu_stepping",
+    "CPU implementer": "cpu_family",
+    "CPU part": "cpu_model",
+    "CPU variant": "cpu_stepping",
+}
+"""what x86 and ARM call them in /proc/cpuinfo → our field"""
+
+
+class Machine(BaseModel):
+    """Where a run was made. A field is None where it does not apply, is not known, or the record is older."""
+
+    model_config = STRICT
+
+    device: str | None = None
+    """the name of the GPU, or `cpu`"""
+    cpu: str | None = None
+    """as the system names it: virtual machines give different processors one name"""
+    cpu_family: int | None = None
+    cpu_model: int | None = None
+    cpu_stepping: int | None = None
+    cpu_capability: str | None = None
+    """the instruction set that torch chose its kernels for, `AVX2` or `AVX512`"""
+    threads: int | None = Field(default=None, ge=1, le=4096)
+    system: str | None = None
+    container: str | None = None
+    """the path of the image, inside Apptainer"""
+    python: str | None = None
+
+    def rounds_like(self, other: "Machine") -> bool:
+        """Return whether both machines are known to give the same bits: all that decides rounding is equal."""
+        mine, others = self._rounding, other._rounding
+        return None not in mine and mine == others
+
+    @property
+    def processor(self) -> str | None:
+        """The processor as far as it decides rounding, for messages; None if it is not known."""
+        facts = (self.cpu, self.cpu_family, self.cpu_model, self.cpu_stepping, self.cpu_capability)
+        if None in facts:
+            return None
+        return "{} (family {}, model {}, stepping {}, {})".format(*facts)
+
+    @property
+    def _rounding(self) -> tuple[str | int | None, ...]:
+        return self.device, self.processor, self.threads
 
 
 class Provenance(BaseModel):
     """Everything about a run that is no result; may differ between two equal runs."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
     run: str
     files: dict[str, str]
     """sha256 of every other file of the run folder"""
     code: str
-    """digest over the source that trained the run"""
+    """digest of the code that can change its numbers"""
     data: dict[str, str]
     """digests of the arrays and of the training labels"""
     seeds: dict[str, int]
     packages: dict[str, str]
-    machine: dict[str, Any]
+    machine: Machine
     image: str | None = None
     """sha256 of the container image that the run was made in; none outside of one, and in records of old"""
     started: str
-    seconds: float
+    seconds: Annotated[Number, Field(ge=0)]
     """wall-clock time of training, over all resumptions"""
-    resumed: int
+    resumed: Count
     """how often the run was continued after an interruption"""
-    samples_per_second: float
-    peak_memory_mib: float
+    samples_per_second: Annotated[Number, Field(ge=0)]
+    peak_memory_mib: Annotated[Number, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _ends(self) -> "Provenance":
+        try:
+            datetime.fromisoformat(self.ended).timestamp()
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"started {self.started!r}, lasted {self.seconds} s: that is no time") from error
+        return self
 
     @property
     def ended(self) -> str:
@@ -52,16 +108,18 @@ def packages() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
-def machine(device: str, threads: int) -> dict[str, Any]:
-    """Return the facts of this machine; `container` is the image path when inside Apptainer."""
-    return {
-        "device": device,
-        "cpu": cpu_name(),
-        "threads": threads,
-        "system": f"{platform.system()} {platform.machine()}",
-        "container": os.environ.get("APPTAINER_CONTAINER") or os.environ.get("SINGULARITY_CONTAINER"),
-        "python": sys.implementation.name,
-    }
+def machine(device: str, threads: int, capability: str) -> Machine:
+    """Return the facts of this machine; `capability` is what `torch.backends.cpu.get_cpu_capability()` says."""
+    return Machine(
+        device=device,
+        cpu=cpu_name(),
+        **_cpu_facts(),
+        cpu_capability=capability,
+        threads=threads,
+        system=f"{platform.system()} {platform.machine()}",
+        container=os.environ.get("APPTAINER_CONTAINER") or os.environ.get("SINGULARITY_CONTAINER"),
+        python=sys.implementation.name,
+    )
 
 
 def image() -> str | None:
@@ -72,13 +130,22 @@ def image() -> str | None:
 
 def cpu_name() -> str:
     """Return the processor's model as the system names it."""
+    return _cpuinfo().get("model name") or platform.processor() or platform.machine()
+
+
+def _cpu_facts() -> dict[str, int]:
+    """Family, model and stepping, as far as the system tells them; ARM writes them as hexadecimal."""
+    return {CPU_FACTS[name]: int(value, 0) for name, value in _cpuinfo().items() if name in CPU_FACTS}
+
+
+def _cpuinfo() -> dict[str, str]:
+    """The facts of the first processor; nothing where the system has no such file."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        first = Path("/proc/cpuinfo").read_text().partition("\n\n")[0]
     except OSError:
-        return platform.processor()
-    return next(
-        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
+        return {}
+    lines = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in lines}
 
 
-__all__ = ["Provenance", "code_digest", "cpu_name", "image", "machine", "packages"]
+__all__ = ["Machine", "Provenance", "cpu_name", "image", "machine", "packages"]

@@ -15,6 +15,7 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.model.entity import Entity
 from rocrate.rocrate import ROCrate
 
+from lets.commands import command
 from lets.errors import RecordError
 from lets.records import RunRecord, Status
 from lets.records.digests import sha256_file
@@ -150,7 +151,7 @@ class Crate:
             object=params,
             result=[*reports, *(result for action in actions for result in _listed(action["result"]))],
             properties={
-                "name": f"snakemake --cores all --configfile {self.params_file}",
+                "name": command("snakemake", "--cores", "all", "--configfile", self.params_file),
                 "description": f"{len(actions)} trainings, and what was made of them",
                 "startTime": min(record.provenance.started for record in self.records),
                 "endTime": max(record.provenance.ended for record in self.records),
@@ -172,8 +173,8 @@ class Crate:
                 if self.weights or name != WEIGHTS
             ],
             properties={
-                "name": f"lets train --params {self.params_file} --run {record.id}",
-                "description": f"{record.status}; {', '.join(f'{k} {v}' for k, v in provenance.machine.items() if v)}",
+                "name": command("lets", "train", "--params", self.params_file, "--run", record.id),
+                "description": f"{record.status}; {', '.join(f'{k} {v}' for k, v in provenance.machine if v)}",
                 "startTime": provenance.started,
                 "endTime": provenance.ended,
                 "actionStatus": "http://schema.org/CompletedActionStatus",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lets.records.files import write_bytes, write_text
+from lets.records.files import write_bytes
 from lets.records.landscape import Point, read_points
 from lets.report.analysed import Analyses, read_analyses
 from lets.report.notes import absent_counts, seeds_note
@@ -54,10 +54,7 @@ def figure_numbers(figure: Figure, matrix: Matrix, layout: Layout) -> Numbers:
 
 
 def figure_data(name: str, figure: Figure, params: Params, matrix: Matrix, layout: Layout) -> str:
-    """Return the csv of exactly the numbers drawn; a function of the run records and the params alone.
-
-    Takes what `render_table` takes, so that tables and figures can be checked alike.
-    """
+    """Return the csv of exactly the numbers drawn; takes what `render_table` takes."""
     return figure_numbers(figure, matrix, layout).csv()
 
 
@@ -106,17 +103,25 @@ def _key(marks: Marks) -> str:
 
 def write_figure(name: str, figure: Figure, params: Params, matrix: Matrix, layout: Layout) -> list[Path]:
     """Draw a figure, write csv, svg and png, and return the paths."""
+    for suffix, content in figure_files(name, figure, matrix, layout).items():
+        write_bytes(layout.figure(name, suffix), content)
+    return layout.figures(name)
+
+
+def figure_files(name: str, figure: Figure, matrix: Matrix, layout: Layout) -> dict[str, bytes]:
+    """Return suffix → file for svg, png and csv; of one matplotlib, a function of the records and the params alone."""
+    numbers = figure_numbers(figure, matrix, layout)
+    return {**drawn(name, figure, numbers), "csv": numbers.csv().encode()}
+
+
+def drawn(name: str, figure: Figure, numbers: Numbers) -> dict[str, bytes]:
+    """Return svg and png of the numbers of a figure."""
     from lets.report.plots.canvas import line_below, saved, theme
 
-    numbers = figure_numbers(figure, matrix, layout)
     with theme(name):
         drawing = _draw(figure, numbers)
         line_below(drawing, caption(figure, numbers))
-        files = saved(drawing)
-    for suffix, content in files.items():
-        write_bytes(layout.figure(name, suffix), content)
-    write_text(layout.figure(name, "csv"), numbers.csv())
-    return layout.figures(name)
+        return saved(drawing)
 
 
 def _draw(figure: Figure, numbers: Numbers) -> "matplotlib.figure.Figure":

@@ -1,14 +1,14 @@
 "use strict";
 // The page can be read without this: it sorts tables and opens the runs behind a number, from data in the page.
 
-const { params, runs, trainings, origins } = JSON.parse(document.getElementById("runs-data").textContent);
-const audit = JSON.parse(document.getElementById("audit-data").textContent);
-const panel = document.getElementById("panel");
+const { params, runs, trainings, origins } = JSON.parse(document.querySelector("script#runs-data").textContent);
+const audit = JSON.parse(document.querySelector("script#audit-data").textContent);
+const panel = document.querySelector("dialog#panel");
 
 // What the audit says of a number, the best first.
 const WORDS = {
-  "verified": "it follows from its runs, and their weights, or their analyses, gave their numbers again",
-  "executed but unverified": "it follows from runs that are whole; not all of them were computed again, or one diverged",
+  "verified": "it follows from its runs, and all that it shows of them was computed again",
+  "executed but unverified": "it follows from runs that are whole; not all that it shows of them was computed again, or one diverged",
   "missing": "a run, an analysis or the file itself is not there",
   "mismatch": "a run is damaged, or what is printed does not follow from the runs",
 };
@@ -124,8 +124,13 @@ function charts(run) {
   return element("div", { class: "charts" }, ...drawn);
 }
 
+// One word for a shell, as `shlex.quote` makes it.
+function quoted(word) {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+}
+
 function check(runs) {
-  return [`lets audit --params ${params} --deep`, ...runs.map((run) => `--run ${run.id}`)].join(" ");
+  return [`lets audit --params ${quoted(params)} --deep`, ...runs.map((run) => `--run ${quoted(run.id)}`)].join(" ");
 }
 
 // One command for a number that rests on several runs.
@@ -139,7 +144,7 @@ function checkAll(behind) {
 function details(run, open) {
   const failures = audit ? audit.failures.filter((one) => one.run === run.id) : [];
   const made = origins[run.origin];
-  const make = `lets train --params ${params} --run ${run.id}`;
+  const make = `lets train --params ${quoted(params)} --run ${quoted(run.id)}`;
   const shown = element("details", { class: "run" },
     element("summary", {}, element("code", {}, run.id), ` ${run.state}`),
     run.reason && element("p", {}, run.reason),
@@ -177,12 +182,12 @@ function sayAudited() {
   const counts = new Map();
   audit.cells.forEach((one) => counts.set(one.verdict, (counts.get(one.verdict) ?? 0) + 1));
   const told = [...counts].map(([verdict, count]) => `${count} ${verdict}`).join(", ");
-  const line = document.getElementById("audited");
+  const line = document.querySelector("p#audited");
   const word = element("b", { class: audit.passed ? "good" : "bad" }, audit.passed ? "passed" : "failed");
   line.replaceChildren("Audit of these numbers: ", word, `. Printed places: ${told}.`);
   if (!audit.passed) line.append(" Next: ", element("code", {}, audit.next));
   for (const [name, verdict] of Object.entries(audit.items)) {
-    document.querySelector(`#${CSS.escape(name)} .files`)?.prepend("Audit: ", element("b", {}, verdict), " · ");
+    document.querySelector(`section#${CSS.escape(name)} .files`)?.prepend("Audit: ", element("b", {}, verdict), " · ");
   }
 }
 

@@ -1,6 +1,7 @@
 """The report as one HTML file that needs nothing else: tables, figures, what ran, how to check it."""
 
-import re
+import hashlib
+from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from lets.errors import RecordError
 from lets.records.files import read_json, write_text
@@ -54,6 +55,9 @@ def render_page(params: Params, matrix: Matrix, layout: Layout) -> str:
         finished=sum(outcome.state == "finished" for outcome in outcomes),
         total=len(outcomes),
         states=[f"{count(runs)} {state}" for state, runs in absent(outcomes).items()],
+        style=(style := _own("page.css")),
+        script=(script := _own("page.js")),
+        policy=_policy(style, script),
         claims=claims_sheet(judged, params),
         scaled=scale_note(judged, params),
         tables=_tables(params, matrix, layout),
@@ -96,28 +100,45 @@ def _tables(params: Params, matrix: Matrix, layout: Layout) -> list[tuple[Sheet,
 def _figures(params: Params, matrix: Matrix, layout: Layout) -> list[dict[str, Any]]:
     figures = []
     for name, figure in params.figures.items():
-        svg = _inline(layout.figure(name, "svg"), name, figure.title)
+        drawing = _embedded(layout.figure(name, "svg"), name)
         runs = figure_numbers(figure, matrix, layout).runs
         ids = list(dict.fromkeys(run.id for run in runs))
         figures.append(
-            {"name": name, "title": figure.title, "svg": svg, "notes": absent_notes(runs), "runs": ids}
+            {
+                "name": name,
+                "title": figure.title,
+                "drawing": drawing,
+                "notes": absent_notes(runs),
+                "runs": ids,
+            }
         )
     return figures
 
 
-def _inline(path: Path, name: str, title: str) -> Markup:
-    """Return the svg element alone, its ids made unique on the page."""
+def _own(name: str) -> Markup:
+    """Return a file of ours, to be put into the page as it is."""
+    return Markup(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+
+
+def _policy(style: str, script: str) -> str:
+    """Return what a browser may do for this page: use our style and our script, show pictures that are in it."""
+    ours = {
+        name: b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for name, text in (("style", style), ("script", script))
+    }
+    sources = "; ".join(f"{name}-src 'sha256-{digest}'" for name, digest in ours.items())
+    return f"default-src 'none'; {sources}; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+def _embedded(path: Path, name: str) -> str:
+    """Return a drawing as the address of an image: there, browsers run nothing that is in it and fetch nothing."""
     try:
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     except OSError as error:
         raise RecordError(
             f"{path} – is not drawn yet – draw it first:  lets report --figure {name}"
         ) from error
-    text = text[text.index("<svg") :]
-    text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", text)
-    title = str(escape(title))
-    text = text.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
-    return Markup(text)
+    return f"data:image/svg+xml;base64,{b64encode(content).decode()}"
 
 
 def _status(outcomes: list[Outcome]) -> _Status:

@@ -27,6 +27,9 @@ class Entry:
     """ids of the runs behind it, those that are missing too"""
 
 
+STAYED = "†"
+"""marks a method that is to learn its radius and does not"""
+
 Row = tuple[str, tuple[Entry, ...]]
 """title and cells"""
 
@@ -102,6 +105,10 @@ def measured(cell: Cell, quantity: Quantity) -> str:
     return "—"
 
 
+def _marked(cell: Cell, quantity: Quantity) -> str:
+    return measured(cell, quantity) + STAYED * cell.radius_stayed
+
+
 def _plus_minus(mean: float, sd: float, decimals: int) -> str:
     return f"{mean:.{decimals}f}" + (f" ± {sd:.{decimals}f}" if sd == sd else "")
 
@@ -111,7 +118,7 @@ def _entry(cell: Cell, quantity: Quantity, best: bool, best_of_group: bool) -> E
         return Entry("")
     paper = f"{cell.published.mean:.2f} ± {cell.published.sd:.2f}" if cell.published else ""
     runs = tuple(run.id for run in cell.runs)
-    words = measured(cell, quantity), _count_note(cell), paper
+    words = _marked(cell, quantity), _count_note(cell), paper
     return Entry(*words, best, best_of_group, _hover(cell, quantity), runs)
 
 
@@ -168,6 +175,11 @@ def _notes(grid: Grid, params: Params, bold: bool, underlined: bool) -> list[str
     marks = ["bold: best of its column"] * bold + ["underlined: best of its comparison group"] * underlined
     if marks:
         notes.append(f"{'; '.join(marks).capitalize()}.")
+    if any(cell.radius_stayed for cell in cells):
+        notes.append(
+            f"{STAYED} The learned radius ended within 1 % of its start in every run: "
+            "trained with a fixed radius, at the cost of a learned one."
+        )
     published = {cell.published.n for cell in cells if cell.published}
     if published:
         seeds = " or ".join(map(str, sorted(published)))

@@ -72,7 +72,7 @@ def measured_speeds(runs: Iterable[Outcome], layout: Layout, networks: Networks)
 
 
 def _device(fact: Provenance) -> str:
-    return f"{fact.machine.get('device', '?')} ({fact.machine.get('cpu', '?')})"
+    return f"{fact.machine.device or '?'} ({fact.machine.cpu or '?'})"
 
 
 def _provenance(run: str, layout: Layout) -> Provenance | None:

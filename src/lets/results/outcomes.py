@@ -42,6 +42,14 @@ class Outcome:
         value: float | None = getattr(self.metrics, "test_accuracy" if name == "accuracy" else name, None)
         return value
 
+    @property
+    def radius_moved(self) -> float | None:
+        """How far the learned radius of a finished run ended from its start, relative to it; None without one."""
+        start, end = self.spec.hyperparameters.get("rho"), self.metrics.rho if self.metrics else None
+        if self.state != "finished" or end is None or not start or "rho_lr" not in self.spec.hyperparameters:
+            return None
+        return abs(end / float(start) - 1)  # type: ignore[arg-type]
+
     def field(self, name: str) -> Any:
         """Return one field of the variant, hashable; None if the run has no such hyper-parameter."""
         value = self.spec.variant.get(name)
@@ -62,7 +70,6 @@ def read_outcome(spec: RunSpec, layout: Layout) -> Outcome:
     if metrics.run != spec.id:
         return Outcome(spec, "unreadable", reason=f"metrics.json is of another run, {metrics.run}")
     if metrics.divergence:
-        return Outcome(
-            spec, "diverged", metrics, f"step {metrics.divergence.step}, rho {metrics.divergence.rho:g}"
-        )
+        step, rho = metrics.divergence.step, metrics.divergence.rho
+        return Outcome(spec, "diverged", metrics, f"step {step}" + ("" if rho is None else f", rho {rho:g}"))
     return Outcome(spec, "finished", metrics)

@@ -11,6 +11,9 @@ from lets.results.summary import Summary
 from lets.spec import Layout, Matrix, Params, RunSpec
 from lets.spec.params import Table
 
+STAYED = 0.01
+"""A learned radius that moves by less, relative to its start, is a fixed one."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -45,6 +48,12 @@ class Cell:
     def complete(self) -> bool:
         """Whether every run that was asked for has its number."""
         return 0 < self.expected == self.summary.n
+
+    @property
+    def radius_stayed(self) -> bool:
+        """Whether every radius that was learned in these runs ended within 1 % of its start."""
+        moved = [moved for run in self.runs if (moved := run.radius_moved) is not None]
+        return bool(moved) and max(moved) < STAYED
 
     @property
     def run_ids(self) -> list[str]:

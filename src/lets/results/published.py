@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lets.commands import command
 from lets.errors import RecordError, SpecError
 from lets.spec import RunSpec
 from lets.spec.noise import Noise
@@ -68,7 +69,9 @@ def read_published(path: Path) -> tuple[Published, ...]:
     try:
         lines = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
     except (OSError, UnicodeDecodeError) as error:
-        raise RecordError(f"{path} – cannot be read ({error}) – restore it:  git checkout {path}") from error
+        raise RecordError(
+            f"{path} – cannot be read ({error}) – restore it:  {command('git', 'checkout', path)}"
+        ) from error
     if not lines or tuple(lines[0]) != COLUMNS:
         raise _damage(path, 1, f"want the columns {','.join(COLUMNS)}")
     numbers: dict[tuple[object, ...], Published] = {}
@@ -99,4 +102,4 @@ def _parse(values: list[str]) -> Published:
 
 
 def _damage(path: Path, line: int, reason: str) -> RecordError:
-    return RecordError(f"{path}:{line} – {reason} – restore it:  git checkout {path}")
+    return RecordError(f"{path}:{line} – {reason} – restore it:  {command('git', 'checkout', path)}")

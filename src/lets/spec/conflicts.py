@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import lets.data.catalogue
 import lets.models.catalogue
 from lets.errors import SpecError
+from lets.spec.effort import trained_on
+from lets.spec.messages import Problem
 from lets.spec.noise import Noise
 from lets.spec.run import RunSpec
 
@@ -12,55 +14,99 @@ READERS = {"translation": "transformer", "classification": "deberta", "regressio
 """task of a data set of texts → the family of architectures that can do it"""
 
 
-def conflicts(run: RunSpec) -> Iterator[str]:
-    """Yield every conflict of a run as *value – why – a line to paste*."""
+def conflicts(run: RunSpec) -> Iterator[Problem]:
+    """Yield every conflict of a run: its place in the experiment, and *value – why – a line to paste*."""
     training, dataset = run.training, lets.data.catalogue.describe(run.dataset)
     try:
         Noise.parse(run.noise).check(dataset)
     except SpecError as error:
-        yield str(error)
+        yield ("noise",), str(error)
     yield from _of_texts(run)
+    yield from _of_size(run)
     if dataset.pictures and training.augmentation == "crop-flip-cutout":
         yield (
+            ("training", "augmentation"),
             f"{training.augmentation!r} on {dataset.title} – cutout is for data sets in memory – "
-            "write  augmentation: crop-flip"
+            "write  augmentation: crop-flip",
         )
     if training.ranks > training.batch_size:
         yield (
+            ("training", "ranks"),
             f"{training.ranks} ranks – a batch of {training.batch_size} has no sample for each – "
-            f"write  ranks: {training.batch_size}"
+            f"write  ranks: {training.batch_size}",
         )
     if training.val_batches == "held-out" and (dataset.pictures or dataset.vocabulary):
         yield (
+            ("training", "val_batches"),
             f"val_batches: held-out of {dataset.title} – only images in memory are split – "
-            "write  val_batches: independent"
+            "write  val_batches: independent",
+        )
+    if training.epochs % training.measure_every:
+        whole = training.measure_every * -(-training.epochs // training.measure_every)
+        yield (
+            ("training", "epochs"),
+            f"{training.epochs} – the last one would not be measured, with  measure_every: {training.measure_every} – "
+            f"write  epochs: {whole}",
         )
     if training.dropout == "same" and training.val_batches == "next":
         yield (
+            ("training", "val_batches"),
             "dropout: same with val_batches: next – a gradient that is kept for the next step has the masks of "
-            "this one – write  val_batches: independent"
+            "this one – write  val_batches: independent",
         )
     if training.compile and run.hyperparameters.get("hessian") == "exact":
         yield (
+            ("training", "compile"),
             "compile with hessian: exact – a compiled network cannot be differentiated twice – "
-            "write  compile: false"
+            "write  compile: false",
         )
 
 
-def _of_texts(run: RunSpec) -> Iterator[str]:
+def _of_size(run: RunSpec) -> Iterator[Problem]:
+    """A subset is a part of the images, with one of each class at least; something is left to train on."""
+    dataset, samples = lets.data.catalogue.describe(run.dataset), run.training.train_samples
+    at, there = ("training", "train_samples"), f"{dataset.title} has {dataset.train_size:,}"
+    if samples and dataset.vocabulary:
+        yield at, f"{samples} of {dataset.title} – only images are trained on in part – delete it"
+    elif samples and samples == dataset.train_size:
+        yield at, f"{samples} – {there}, and without it all are trained on – delete it"
+    elif samples and samples > dataset.train_size:
+        yield at, f"{samples} – {there} – write  train_samples: {dataset.train_size // 2}"
+    elif samples and samples < dataset.classes:
+        yield (
+            at,
+            f"{samples} – {dataset.title} has {dataset.classes} classes – write  train_samples: {dataset.classes}",
+        )
+    elif run.training.val_batches == "held-out" and trained_on(run) <= 0:
+        size = samples or dataset.train_size
+        yield (
+            ("training", "batch_size"),
+            f"{run.training.batch_size} – as many samples at least are held out, and there are {size} – "
+            f"write  batch_size: {max(1, size // 4)}",
+        )
+
+
+def _of_texts(run: RunSpec) -> Iterator[Problem]:
     """Texts need a network that reads them, and images one that sees."""
     dataset = lets.data.catalogue.describe(run.dataset)
     network = lets.models.catalogue.describe(run.architecture)
     reader = READERS[dataset.task] if dataset.vocabulary else None
     if (reader or network.family in READERS.values()) and network.family != reader:
         yield (
+            ("architectures",),
             f"{run.architecture} on {run.dataset} – is not made for it – "
-            f"write  architectures: [{', '.join(_fitting(reader))}]"
+            f"write  architectures: [{', '.join(_fitting(reader))}]",
         )
-    if reader and run.training.augmentation != "none":
-        yield f"augmentation: {run.training.augmentation} of texts – there is none – write  augmentation: none"
+    if reader and (augmentation := run.training.augmentation) != "none":
+        yield (
+            ("training", "augmentation"),
+            f"augmentation: {augmentation} of texts – there is none – write  augmentation: none",
+        )
     if reader and run.training.ranks > 1:
-        yield f"{run.training.ranks} ranks on texts – one process trains them – write  ranks: 1"
+        yield (
+            ("training", "ranks"),
+            f"{run.training.ranks} ranks on texts – one process trains them – write  ranks: 1",
+        )
 
 
 def _fitting(reader: str | None) -> list[str]:

@@ -42,8 +42,9 @@ def steps(run: RunSpec) -> int:
 
 
 def trained_on(run: RunSpec) -> int:
-    """Return the number of samples that a run trains on: all, unless some are held out."""
-    size, training = lets.data.catalogue.describe(run.dataset).train_size, run.training
+    """Return the number of samples that a run trains on: all that it is given, unless some are held out."""
+    training = run.training
+    size = training.train_samples or lets.data.catalogue.describe(run.dataset).train_size
     return size - held_out(size, training.batch_size) * (training.val_batches == "held-out")
 
 
@@ -53,20 +54,20 @@ def passes(run: RunSpec) -> float:
     return steps(run) * (1 + _perturbed(run) + _learned(run) * learning)
 
 
-def measured_size(dataset: str) -> int:
-    """Return how many training samples are measured after every epoch: all images in memory, some of all else."""
-    info = lets.data.catalogue.describe(dataset)
-    return min(info.train_size, info.test_size) if info.pictures or info.vocabulary else info.train_size
+def measured_size(run: RunSpec) -> int:
+    """Return how many training samples are measured after an epoch: all images in memory, some of all else."""
+    info, there = lets.data.catalogue.describe(run.dataset), trained_on(run)
+    return min(there, info.test_size) if info.pictures or info.vocabulary else there
 
 
 def training_flops(run: RunSpec, network: Network) -> int:
-    """Return the operations of a training: its passes, and what is measured after every epoch.
+    """Return the operations of a training: its passes, and what is measured after its epochs.
 
     ESAM's second pass is counted in whole, though only its sharp subset is differentiated.
     """
     tested, epochs = lets.data.catalogue.describe(run.dataset).test_size, run.training.epochs
     per_step = PASS * passes(run) / steps(run) + (PRODUCT - PASS) * _exact(run) * _learned(run)
-    measured = tested + min(measured_size(run.dataset), trained_on(run))
+    measured = (tested + measured_size(run)) / run.training.measure_every
     return round(epochs * network.flops * (per_step * trained_on(run) + measured))
 
 
@@ -100,7 +101,7 @@ def run_bytes(run: RunSpec, network: Network, keep_weights: bool = True) -> int:
         4 * network.parameters * keep_weights
         + _trace_bytes(run)
         + RECORDS
-        + HISTORY_LINE * run.training.epochs
+        + HISTORY_LINE * run.training.epochs // run.training.measure_every
     )
 
 

@@ -1,16 +1,19 @@
 """Read a params file; say exactly what is wrong with one that cannot be read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from lets.commands import command
 from lets.errors import SpecError
 from lets.spec.checks import contradictions, problems
-from lets.spec.messages import Location, Problem, explain
+from lets.spec.messages import Location, Problem, explain, places
 from lets.spec.params import Params
+from lets.spec.plain_yaml import read_plain_yaml
 
 SHOWN = 8  # problems printed at once
 Model = TypeVar("Model", bound=BaseModel)
@@ -25,99 +28,64 @@ def load_params(path: str | Path) -> Params:
 
 def read_yaml(path: Path, model: type[Model], problems_of: Callable[[Model], list[Problem]]) -> Model:
     """Return a YAML file as `model`, if nothing is wrong with it; raises SpecError as `load_params` does."""
-    root, content = _parse(path)
+    root, content = read_plain_yaml(path)
     try:
         read = model.model_validate(content)
     except ValidationError as error:
-        found = list(explain(error, content))
-    else:
-        found = problems_of(read)
-        if not found:
-            return read
-    raise SpecError("\n".join(_lines(path, root, found)))
+        items = dict(places(error, content))
+        raise _refusal(path, root, list(items), lambda at: explain(at, items[at], content, model)) from error
+    if texts := dict(problems_of(read)):
+        raise _refusal(path, root, list(texts), texts.__getitem__)
+    return read
 
 
 def read_facts(path: Path, model: type[Model], problems_of: Callable[[Model], list[Problem]]) -> Model:
     """Return a YAML file of what is known of the paper, which comes with the project."""
     if not path.is_file():
-        raise SpecError(f"{path} – is not there – restore it:  git checkout {path}")
+        raise SpecError(f"{path} – is not there – restore it:  {command('git', 'checkout', path)}")
     return read_yaml(path, model, problems_of)
 
 
-def _parse(path: Path) -> tuple[yaml.MappingNode, Any]:
-    """Return the file as nodes, which know their lines, and as plain values."""
-    try:
-        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
-        root = _sound(path, loader.get_single_node())
-        return root, loader.construct_document(root)
-    except OSError as error:
-        raise SpecError(
-            f"{path} – cannot be read ({error.strerror}) – name a params file, for example params/demo.yaml"
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else f"{path}:1"
-        reason = getattr(error, "problem", None) or error
-        raise SpecError(f"{where}: not YAML – {reason} – compare with params/demo.yaml") from error
-    except RecursionError as error:
-        raise SpecError(
-            f"{path}:1: not a params file – an alias contains itself – delete that alias"
-        ) from error
+def _refusal(
+    path: Path, root: yaml.Node, wrong: list[Location], text_at: Callable[[Location], str]
+) -> SpecError:
+    """Return what is wrong with a file, in the order of its lines."""
+    tree = _tree(root, root)
+    wrong = sorted(wrong, key=lambda at: _line(tree, at))
+    lines = [f"{path}:{_line(tree, at)}: {_dotted(at)} is {text_at(at)}" for at in wrong[:SHOWN]]
+    more = [f"… and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
+    return SpecError("\n".join([*lines, *more]))
 
 
-def _sound(path: Path, root: yaml.Node | None) -> yaml.MappingNode:
-    """Refuse what is no mapping, and a key that stands twice: YAML keeps the last one and says nothing."""
-    if not isinstance(root, yaml.MappingNode):
-        raise SpecError(
-            f"{path}:1: not a params file – want keys such as  profile: demo – compare with params/demo.yaml"
-        )
-    for key, first in _repeated_keys(root):
-        raise SpecError(
-            f"{path}:{key.start_mark.line + 1}: key {key.value!r} – stands twice, first on line {first} – "
-            "delete one of them"
-        )
-    return root
+@dataclass(frozen=True)
+class _Tree:
+    """A place in a file: its line, and the places in it."""
+
+    line: int
+    parts: dict[str | int, "_Tree"]
 
 
-def _repeated_keys(node: yaml.Node) -> Iterator[tuple[yaml.Node, int]]:
+def _tree(begin: yaml.Node, node: yaml.Node) -> _Tree:
+    parts: dict[str | int, _Tree] = {}
     if isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            yield from _repeated_keys(item)
+        parts = {index: _tree(item, item) for index, item in enumerate(node.value)}
     if isinstance(node, yaml.MappingNode):
-        seen: dict[str, int] = {}
-        for key, value in node.value:
-            name = str(key.value)
-            if name in seen:
-                yield key, seen[name]
-            seen[name] = key.start_mark.line + 1
-            yield from _repeated_keys(value)
+        # The last one counts: what a merge key (<<) brings in stands before what the mapping says itself.
+        parts = {key.value: _tree(key, value) for key, value in node.value}
+    return _Tree(begin.start_mark.line + 1, parts)
 
 
-def _lines(path: Path, root: yaml.Node, found: list[Problem]) -> Iterator[str]:
-    placed = sorted((_line(root, at), f"{_dotted(at)} is {text}") for at, text in found)
-    for line, text in placed[:SHOWN]:
-        yield f"{path}:{line}: {text}"
-    if len(placed) > SHOWN:
-        yield f"… and {len(placed) - SHOWN} more"
-
-
-def _line(root: yaml.Node, at: Location) -> int:
-    """The line of the deepest part of `at` that stands in the file."""
-    node, line = root, root.start_mark.line
+def _line(tree: _Tree, at: Location) -> int:
+    """Return the line of the deepest part of `at` that stands in the file."""
     for part in at:
-        if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-            node = node.value[part]
-            line = node.start_mark.line
-        elif isinstance(node, yaml.MappingNode):
-            # The last one counts: what a merge key (<<) brings in stands before what the mapping says itself.
-            found = [(key, value) for key, value in node.value if key.value == str(part)]
-            if found:
-                line, node = found[-1][0].start_mark.line, found[-1][1]
-    return int(line) + 1
+        if part not in tree.parts:
+            break
+        tree = tree.parts[part]
+    return tree.line
 
 
 def _dotted(at: Location) -> str:
     text = ""
     for part in at:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+        text += f"[{part}]" if isinstance(part, int) else f".{part:.60}" if text else f"{part:.60}"
     return text or "the file"

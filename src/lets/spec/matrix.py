@@ -1,6 +1,6 @@
 """Expand experiments into runs; equal runs of different experiments are one run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, product
 from typing import TypeVar
@@ -33,8 +33,12 @@ class Matrix:
 
     def chosen(self, item: Selection) -> list[RunSpec]:
         """Return the runs of its experiments that meet its conditions; a comparison shows only those with a partner."""
-        ids = dict.fromkeys(run for name in item.experiments for run in self.experiments[name])
-        return [run for run in map(self.runs.__getitem__, ids) if _matches(run, item.where)]
+        return [run for run in self.of(item.experiments) if meets(run, item.where)]
+
+    def of(self, experiments: Iterable[str]) -> list[RunSpec]:
+        """Return the runs of some experiments, each once."""
+        ids = dict.fromkeys(run for name in experiments for run in self.experiments[name])
+        return [self.runs[id] for id in ids]
 
     def analyses(self, params: Params, kind: type[Kind]) -> dict[str, Kind]:
         """Return run id → table or figure for every analysis of this kind to compute."""
@@ -109,5 +113,6 @@ def _hyperparameters(
     return {name: list(v) if isinstance(v, tuple) else v for name, v in resolved.items() if name != "seed"}
 
 
-def _matches(run: RunSpec, where: dict[str, list[Scalar]]) -> bool:
+def meets(run: RunSpec, where: dict[str, list[Scalar]]) -> bool:
+    """Whether a run has, of every field, one of the values."""
     return all(run.variant.get(field) in values for field, values in where.items())

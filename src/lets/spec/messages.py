@@ -1,13 +1,17 @@
-"""Turn pydantic's errors into *wrong value – why – a line to paste*."""
+"""Turn pydantic's errors into *wrong value – why – a line to paste*; what is printed to paste has been tried."""
 
 import difflib
-from collections.abc import Iterator
+import math
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
+import yaml
 from pydantic import BaseModel, ValidationError
 
-from lets.spec import params, training
+from lets.spec.strict import Strict
 
 Location = tuple[str | int, ...]
 Problem = tuple[Location, str]
@@ -16,11 +20,38 @@ Problem = tuple[Location, str]
 EXAMPLE = "see how params/demo.yaml writes it"
 
 
-def explain(error: ValidationError, content: Any) -> Iterator[Problem]:
-    """Yield one problem per place in the file; a value that fits no member of a union is one problem."""
-    for at, group in groupby(error.errors(), key=lambda item: _place(item, content)):
-        items: list[Any] = list(group)
-        yield _one(at, items[0]) if len(items) == 1 else (at, _no_member(items))
+def places(error: ValidationError, content: Any) -> list[tuple[Location, list[Any]]]:
+    """Return where a file is wrong, with pydantic's errors there: several where no member of a union fits."""
+    return [
+        (at, list(group)) for at, group in groupby(error.errors(), key=lambda item: _place(item, content))
+    ]
+
+
+def explain(at: Location, items: list[Any], content: Any, model: type[BaseModel]) -> str:
+    """Return what is wrong at one place, why, and what to paste."""
+    item, attempt = items[0], _Attempt(content, model, at)
+    key, value, kind = str(at[-1]) if at else "", item["input"], item["type"]
+    if kind == "extra_forbidden":
+        return f"an unknown key – nothing reads it – {attempt.renamed(_near_keys(key)) or 'delete it'}"
+    if kind in ("missing", "union_tag_not_found"):
+        why = "it has no default" if kind == "missing" else "it says which kind this is"
+        found = attempt.best(_examples(at, content))
+        return f"missing – {why} – add  {found or f'{key}: …'}  ({EXAMPLE})"
+    if kind in ("literal_error", "union_tag_invalid"):
+        choices = _choices(item)
+        value = value if kind == "literal_error" else item["ctx"]["tag"]
+        found = attempt.best(difflib.get_close_matches(str(value), choices, n=1)) or attempt.best(choices)
+        return f"{short(value)} – want one of {', '.join(choices)} – write  {found or line(at, choices[0])}"
+    if kind == "string_pattern_mismatch" and item["loc"][-1] == "[key]":
+        return f"{short(value)} – {_NAMES} – {attempt.renamed([_as_name(value)]) or EXAMPLE}"
+    why, _, remedy = _why(items).partition(" – ")
+    if not remedy:
+        found = attempt.best([*_within(item), *readings(value), *_examples(at, content)])
+        remedy = f"write  {found}" if found else EXAMPLE
+    return f"{short(value)} – {why} – {remedy}"
+
+
+_NAMES = "a name is made of a-z, 0-9 and dashes"
 
 
 def _place(item: Any, content: Any) -> Location:
@@ -32,41 +63,130 @@ def _place(item: Any, content: Any) -> Location:
         ):
             place.append(part)
             content = content[part]
-    return tuple(place) if item["type"] != "missing" else (*place, item["loc"][-1])
+    if item["type"] == "missing":
+        return (*place, item["loc"][-1])
+    if item["type"].startswith("union_tag"):
+        return (*place, item["ctx"]["discriminator"].strip("'"))
+    return tuple(place)
 
 
-def _one(at: Location, item: Any) -> Problem:
-    key, value, kind = at[-1] if at else "", item["input"], item["type"]
-    if kind == "extra_forbidden":
-        return at, _unknown_key(str(key), value)
-    if kind == "missing":
-        return at, f"missing – it has no default – add  {key}: …  ({EXAMPLE})"
-    if kind.startswith("union_tag"):
-        return _tag(at, item)
-    if kind == "literal_error":
-        return at, _none_of(str(key), value, item["ctx"]["expected"].replace(" or ", ", "))
-    if (
-        isinstance(value, str)
-        and kind.startswith(("int", "float"))
-        and (number := as_number(value)) is not None
-    ):
-        return at, read_as_text(str(key), value, number)
-    if kind == "string_pattern_mismatch":
-        return at, f"{value!r} – a name is made of a-z, 0-9 and dashes – {EXAMPLE}"
-    return at, f"{short(value)} – {item['msg'].removeprefix('Value error, ')} – {EXAMPLE}"
+def _why(items: list[Any]) -> str:
+    item = items[0]
+    if len(items) > 1:  # one for each member of a union
+        wanted = (one["msg"].removeprefix("Input should be ").removeprefix("a valid ") for one in items)
+        return f"want one of: {', '.join(dict.fromkeys(wanted))}"
+    if item["type"] == "string_pattern_mismatch":
+        return _NAMES
+    if isinstance(item["input"], str) and item["type"].startswith(("int", "float", "bool")):
+        return f"YAML reads this as text, not as a {'truth value' if 'bool' in item['type'] else 'number'}"
+    return str(item["msg"]).removeprefix("Value error, ")
 
 
-def read_as_text(key: str, value: str, number: int | float) -> str:
-    """Say that YAML read a number as text (it wants a dot: 5.0e-4), and how to write it."""
-    return f"{value!r} – YAML reads this as text, not as a number – write  {key}: {number!r}"
+class _Attempt:
+    """What becomes of a file when another value stands at one of its places."""
+
+    def __init__(self, content: Any, model: type[BaseModel], at: Location) -> None:
+        self._content, self._model, self._at = content, model, at
+
+    def best(self, values: list[Any]) -> str | None:
+        """Return the line with the value that leaves the fewest problems, none of them at its own place."""
+        rated = [(len(left), value) for value in values if (left := self._left(self._at, value)) is not None]
+        return line(self._at, min(rated, key=lambda one: one[0])[1]) if rated else None
+
+    def renamed(self, keys: list[str]) -> str | None:
+        """Return the first of these keys under which the value is read, and how to write that."""
+        above: Any = value_at(self._content, self._at[:-1])
+        for key in keys:
+            place = (*self._at[:-1], key)
+            if key not in above and self._left(place, above[self._at[-1]]) is not None:
+                text = line(place, above[self._at[-1]])
+                return f"write  {text}" if len(text) <= 60 else f"rename it  {key}"
+        return None
+
+    def _left(self, place: Location, value: Any) -> list[Location] | None:
+        try:
+            content = put(self._content, place, value)
+            self._model.model_validate(content)
+        except ValidationError as error:
+            left = [_place(item, content) for item in error.errors()]
+            return left if all(one[: len(place)] != place for one in left) else None
+        return []
+
+
+def value_at(content: Any, place: Location) -> Any:
+    """Return what stands at a place."""
+    for part in place:
+        content = content[part]
+    return content
+
+
+def put(content: Any, place: Location, value: Any) -> Any:
+    """Return a copy of the content with another value at one place; the rest is shared."""
+    if not place:
+        return value
+    head, *rest = place
+    copy = list(content) if isinstance(content, list) else dict(content or {})
+    inner = copy[head] if isinstance(copy, list) else copy.get(head)  # type: ignore[index]
+    copy[head] = put(inner, tuple(rest), value)  # type: ignore[index]
+    return copy
+
+
+def line(place: Location, value: object) -> str:
+    """Return what to paste at a place: `key: value` as YAML reads it, or the value alone in a list."""
+    text = yaml.safe_dump(value, default_flow_style=True, width=math.inf, allow_unicode=True, sort_keys=False)
+    text = text.strip().removesuffix("\n...")
+    return f"{place[-1]}: {text}" if place and isinstance(place[-1], str) else text
+
+
+def or_near(value: object, choices: Sequence[object], place: Location) -> str:
+    """Return the choice that was likely meant, as a line to paste, or all of them."""
+    if isinstance(value, str):
+        if (number := as_number(value)) in choices:
+            return f"write  {line(place, number)}"
+        names = {str(choice): choice for choice in choices}
+        if near := difflib.get_close_matches(value[:60], names, n=1):
+            return f"write  {line(place, names[near[0]])}"
+    return one_of(choices)
+
+
+def one_of(choices: Sequence[object]) -> str:
+    """Return all choices, as they are written in a list."""
+    return f"choose from: {', '.join(line((), choice) for choice in choices)}" if choices else "delete it"
+
+
+def renamed(key: str, choices: Sequence[str]) -> str:
+    """Return what to do with a key that nothing reads: the one that was likely meant, if there is one."""
+    near = difflib.get_close_matches(key[:60], choices, n=1)
+    return f"rename it  {near[0]}" if near else "delete it"
+
+
+def repeated(at: Location, values: Sequence[object]) -> Iterator[Problem]:
+    """Yield every value that stands in a list for the second time."""
+    seen: set[object] = set()
+    for index, value in enumerate(values):
+        key = tuple(value) if isinstance(value, list) else value
+        if key in seen:
+            yield (*at, index), f"{short(value)} – stands twice – delete one of them"
+        seen.add(key)
 
 
 def as_number(text: str) -> int | float | None:
-    """Return the number that a text spells, or None."""
-    try:
-        return int(text) if text.strip().lstrip("+-").isdigit() else float(text)
-    except ValueError:
-        return None
+    """Return the number that a text spells, as YAML 1.1 or Python reads it; None if it spells none."""
+    for reading in (int, float, lambda text: int(text, 0), _sexagesimal):
+        try:
+            number = reading(text)
+        except (ValueError, OverflowError):
+            continue
+        if abs(number) < 1e18:  # neither infinite nor beyond what is read as a whole number
+            return int(number) if number == int(number) and "." not in text else number
+    return None
+
+
+def _sexagesimal(text: str) -> int:
+    value = 0
+    for part in text.split(":"):
+        value = 60 * value + int(part)
+    return value
 
 
 def short(value: object) -> str:
@@ -75,37 +195,66 @@ def short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
-def _unknown_key(key: str, value: object) -> str:
-    near = difflib.get_close_matches(key, _known_keys(), n=1)
-    hint = f"write  {near[0]}: {short(value)}" if near else "delete it"
-    return f"an unknown key – nothing reads it – {hint}"
+def readings(value: Any) -> Iterator[Any]:
+    """What somebody may have meant by a value of the wrong type."""
+    if isinstance(value, str):
+        if (number := as_number(value)) is not None:
+            yield from (number, round(number))
+        yield from {"yes": [True], "on": [True], "no": [False], "off": [False]}.get(value.lower(), [])
+        yield _as_name(value)
+    if isinstance(value, float) and math.isfinite(value):
+        yield round(value)
+    if isinstance(value, list) and len(value) == 1:
+        yield value[0]
+    if isinstance(value, str | int | float):
+        yield str(value)
+        yield [value]
 
 
-def _tag(at: Location, item: Any) -> Problem:
-    key = item["ctx"]["discriminator"].strip("'")
-    if item["type"] == "union_tag_not_found":
-        return (*at, key), f"missing – it says which kind this is – add  {key}: …  ({EXAMPLE})"
-    return (*at, key), _none_of(key, item["ctx"]["tag"], item["ctx"]["expected_tags"])
+def _within(item: Any) -> Iterator[Any]:
+    """The limit that a value is beyond."""
+    yield from (item.get("ctx", {})[key] for key in ("ge", "le") if key in item.get("ctx", {}))
 
 
-def _none_of(key: str, value: object, expected: str) -> str:
-    choices = [choice.strip("' ") for choice in expected.split(",")]
-    near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.3) or choices
-    return f"{short(value)} – want one of {', '.join(choices)} – write  {key}: {near[0]}"
+def _as_name(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
-def _no_member(items: list[Any]) -> str:
-    wanted = dict.fromkeys(
-        item["msg"].removeprefix("Input should be ").removeprefix("a valid ") for item in items
-    )
-    return f"{short(items[0]['input'])} – want one of: {', '.join(wanted)} – {EXAMPLE}"
+def _choices(item: Any) -> list[str]:
+    expected = item["ctx"].get("expected") or item["ctx"]["expected_tags"]
+    return re.findall(r"'([^']*)'", expected)
 
 
-def _known_keys() -> set[str]:
-    classes = [*vars(params).values(), *vars(training).values()]
-    return {
-        field
-        for cls in classes
-        if isinstance(cls, type) and issubclass(cls, BaseModel)
-        for field in cls.model_fields
-    }
+def _near_keys(key: str) -> list[str]:
+    return difflib.get_close_matches(key[:60], list(_values_by_key()), n=3)
+
+
+def _examples(place: Location, content: Any) -> list[Any]:
+    """Values of a key that some model takes; in a list, single ones."""
+    if place and isinstance(place[-1], int):
+        lists = _examples(place[:-1], content)
+        return [item for one in lists if isinstance(one, list) for item in one]
+    key = str(place[-1]) if place else ""
+    own = content.get(key) if isinstance(content, dict) and key == "experiments" else None
+    return [*([name] for name in own or ()), *_values_by_key().get(key, [])]
+
+
+@cache
+def _values_by_key() -> dict[str, list[Any]]:
+    """Every key that some model reads, and values for it: examples, the default, the choices where there are few."""
+    found: dict[str, list[Any]] = {}
+    for cls in _models(Strict):
+        for name, field in cls.model_fields.items():
+            choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+            given = (*(field.examples or ()), field.default, *choices)
+            values = found.setdefault(name, [])
+            values += [
+                one for one in given if isinstance(one, str | int | float | list | dict) and one not in values
+            ]
+    return found
+
+
+def _models(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for cls in base.__subclasses__():
+        yield cls
+        yield from _models(cls)

@@ -31,6 +31,7 @@ EpochMetric = Literal[
     "test_accuracy", "test_loss", "train_accuracy", "train_loss", "generalization_gap", "rho", "lr", "loss"
 ]
 Seed = Annotated[int, Field(ge=0)]
+Seeds = Annotated[list[Seed], Field(min_length=1)]
 Hyperparameters = dict[str, Scalar]
 NonEmpty = Annotated[list[str], Field(min_length=1)]
 Where = dict[str, list[Scalar]]
@@ -41,13 +42,13 @@ Section = Annotated[str, Field(pattern=r"^§[1-9](\.[1-9])?$")]
 class Experiment(Strict):
     """A grid of runs: every combination of the lists below."""
 
-    datasets: NonEmpty
-    architectures: NonEmpty
-    methods: NonEmpty
+    datasets: NonEmpty = Field(examples=[["digits"]])
+    architectures: NonEmpty = Field(examples=[["resnet-small"]])
+    methods: NonEmpty = Field(examples=[["sam", "lets-sam"]])
     noise: NonEmpty = Field(default=["clean"])
     """labels of the training set: clean, symmetric-20, symmetric-40-exclude-true, or those that people gave
     CIFAR-10 (CIFAR-10N): human-worse, human-aggre, human-random1 to 3"""
-    seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
+    seeds: Seeds | None = None
     """instead of the seeds of the file"""
     training: TrainingOverride = Field(default=TrainingOverride())
     hyperparameters: dict[str, Hyperparameters] = Field(default={})
@@ -63,7 +64,7 @@ class Experiment(Strict):
 class Selection(Strict):
     """Which runs a table or a figure shows."""
 
-    title: str
+    title: str = Field(examples=["Test accuracy (%)"])
     experiments: Annotated[list[Name], Field(min_length=1)]
     where: Where = Field(default={})
     """keep only the runs whose field (dataset, method, rho, …) has one of these values"""
@@ -114,7 +115,7 @@ class Starts(Selection):
 
     kind: Literal["starts"]
     metric: RunMetric = "test_accuracy"
-    margin: Positive
+    margin: Positive = Field(examples=[0.5])
     """how far apart, in units of the metric, two starts may be and still be called the same"""
 
 
@@ -132,7 +133,7 @@ class Sensitivity(Selection):
     """A metric over one hyper-parameter, a line per method (Figure 1)."""
 
     kind: Literal["sensitivity"]
-    x: str
+    x: str = Field(examples=["rho"])
     metric: RunMetric = "test_accuracy"
 
 
@@ -174,7 +175,9 @@ class Landscape(Analysis):
     @classmethod
     def _has_a_middle(cls, points: int) -> int:
         if points % 2 == 0:
-            raise ValueError(f"an even grid has no point at the trained weights; write  points: {points + 1}")
+            raise ValueError(
+                f"an even grid has no point at the trained weights – write  points: {points + 1}"
+            )
         return points
 
 
@@ -213,7 +216,7 @@ class Hypergradient(Analysis):
 
     kind: Literal["hypergradient"]
     of_weights: ClassVar[bool] = False
-    every: Count
+    every: Count = Field(examples=[100])
     """steps from one probe to the next; a probe costs about eight passes"""
 
 
@@ -239,7 +242,7 @@ class Sharpness(Analysis):
     @classmethod
     def _increase(cls, radii: list[float]) -> list[float]:
         if any(one >= other for one, other in pairwise(radii)):
-            raise ValueError(f"radii that do not increase; write  radii: {sorted(set(radii))}")
+            raise ValueError(f"radii that do not increase – write  radii: {sorted(set(radii))}")
         return radii
 
 
@@ -252,9 +255,15 @@ ANALYSES: dict[str, type[Analysis]] = {
 
 
 def _named(table: Any) -> Any:
-    """Only a table that is no pivot of run metrics has to say its kind."""
-    return {"kind": "pivot", **table} if isinstance(table, dict) else table
+    """A table without a kind is a pivot of run metrics, unless it has fields of another kind."""
+    if isinstance(table, dict) and not _OTHERS & table.keys():
+        return {"kind": "pivot", **table}
+    return table
 
+
+_TABLES = (Comparison, Ranking, AgainstPaper, Starts, Baselines, Hypergradient, Sharpness)
+_OTHERS = {key for kind in _TABLES for key in kind.model_fields} - Table.model_fields.keys()
+"""fields of the tables that have to say their kind"""
 
 Figure = Annotated[
     Sensitivity | Curves | Landscape | Bars | Cost | Pareto | Hypergradient | Sharpness,
@@ -279,19 +288,38 @@ class Resources(Strict):
 class Params(Strict):
     """A params file."""
 
-    profile: Name
+    profile: Name = Field(examples=["mine"])
     """names the folders results/<profile> and reports/<profile>"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """cuda: refuse to start on a machine without a GPU"""
-    seeds: Annotated[list[Seed], Field(min_length=1)]
-    training: TrainingSpec
+    seeds: Seeds = Field(examples=[[0, 1, 2]])
+    training: TrainingSpec = Field(
+        examples=[
+            {
+                "epochs": 10,
+                "batch_size": 128,
+                "optimizer": {"name": "sgd", "lr": 0.1},
+                "schedule": {"name": "cosine"},
+            }
+        ]
+    )
     architectures: dict[str, TrainingOverride] = Field(default={})
     """what one architecture changes in the training"""
     methods: dict[str, Hyperparameters] = Field(default={})
     """hyper-parameters by method; defaults: lets list methods"""
     resources: dict[str, Resources] = Field(default={})
     """what a training of one architecture asks of a cluster"""
-    experiments: Annotated[dict[Name, Experiment], Field(min_length=1)]
+    experiments: Annotated[dict[Name, Experiment], Field(min_length=1)] = Field(
+        examples=[
+            {
+                "clean": {
+                    "datasets": ["digits"],
+                    "architectures": ["resnet-small"],
+                    "methods": ["sam", "lets-sam"],
+                }
+            }
+        ]
+    )
     tables: dict[Name, AnyTable] = Field(default={})
     figures: dict[Name, Figure] = Field(default={})
     stand_ins: dict[str, str] = Field(default={})

@@ -95,6 +95,10 @@ class Layout:
         """The state that an interrupted training resumes from (never a declared output)."""
         return self.root / "work" / self.profile / "state" / run / "state.pt"
 
+    def aside(self, name: str) -> Path:
+        """Where something in the tree of runs goes that nobody asks for."""
+        return self.root / "work" / self.profile / "aside" / name
+
     def log(self, stage: str, name: str) -> Path:
         """The log file of one job."""
         return self.root / "work" / self.profile / "logs" / stage / f"{name}.log"
@@ -117,24 +121,35 @@ class Layout:
         pictures = lets.data.catalogue.describe(dataset).pictures
         return self.index(dataset) if pictures else self.arrays(dataset)
 
-    def labels(self, dataset: str, noise: str) -> Path:
-        """The noisy training labels of a data set."""
-        return self.root / "data" / "processed" / dataset / f"{noise}.safetensors"
+    def subset(self, dataset: str, samples: int | str) -> Path:
+        """The numbers of the images of a training set of so many samples."""
+        return self._training_set(dataset, samples) / "indices.safetensors"
 
-    def noise_card(self, dataset: str, noise: str) -> Path:
+    def labels(self, dataset: str, noise: str, samples: int | str | None = None) -> Path:
+        """The noisy training labels of a data set, or of its subset of so many samples."""
+        return self._training_set(dataset, samples) / f"{noise}.safetensors"
+
+    def noise_card(self, dataset: str, noise: str, samples: int | str | None = None) -> Path:
         """What a label file holds: nominal and realised rate, seed, digest."""
-        return self.root / "data" / "processed" / dataset / f"{noise}.json"
+        return self._training_set(dataset, samples) / f"{noise}.json"
+
+    def _training_set(self, dataset: str, samples: int | str | None) -> Path:
+        folder = self.root / "data" / "processed" / dataset
+        return folder / f"train-{samples}" if samples else folder
 
     def inputs(self, run: "RunSpec") -> list[Path]:
         """The data files that one run is trained on."""
-        if run.noise == "clean":
-            return [self.prepared(run.dataset)]
-        noisy = [self.labels(run.dataset, run.noise), self.noise_card(run.dataset, run.noise)]
-        return [self.prepared(run.dataset), *noisy]
+        files, samples = [self.prepared(run.dataset)], run.training.train_samples
+        if samples:
+            files.append(self.subset(run.dataset, samples))
+        if run.noise != "clean":
+            named = run.dataset, run.noise, samples
+            files += [self.labels(*named), self.noise_card(*named)]
+        return files
 
     def data_folders(self, matrix: "Matrix") -> list[Path]:
         """The folders of data that the runs of a matrix are trained on (tracked by DVC, shared by profiles)."""
-        return sorted({path.parent for run in matrix.runs.values() for path in self.inputs(run)})
+        return sorted({self.prepared(run.dataset).parent for run in matrix.runs.values()})
 
     def sources(self, matrix: "Matrix", item: "Selection") -> list[Path]:
         """The runs that a table or figure is made from: all of their files, for it leaves a run out that lacks one."""

@@ -13,6 +13,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 import lets.models.catalogue
+from lets.commands import command
 from lets.data.extra import missing_packages
 from lets.data.repository import whole_folder
 from lets.data.root import default_root
@@ -120,7 +121,7 @@ def let_into_containers(deployment: Iterable[object]) -> None:
         root = default_root().resolve()
         if not root.is_dir():
             raise SpecError(
-                f"LETS_DATA={root} – no such folder, containers cannot mount it – mkdir -p {root}"
+                f"LETS_DATA={root} – no such folder, containers cannot mount it – {command('mkdir', '-p', root)}"
             )
         os.environ["APPTAINERENV_LETS_DATA"] = str(root)
         os.environ["APPTAINER_BIND"] = ",".join(filter(None, (os.environ.get("APPTAINER_BIND"), str(root))))

@@ -43,7 +43,7 @@ class RunSpec(Strict):
 
     def seeds(self) -> dict[str, int]:
         """The seed of every role; equal across methods, so that runs differ in their method alone."""
-        return {
+        seeds = {
             "init": seed_for("init", self.architecture, self.seed),
             "order": seed_for("order", self.dataset, self.seed),
             "validation": seed_for("validation", self.dataset, self.seed),
@@ -51,3 +51,4 @@ class RunSpec(Strict):
             "dropout": seed_for("dropout", self.architecture, self.seed),
             "noise": seed_for("noise", self.dataset),
         }
+        return seeds | ({"subset": seed_for("subset", self.dataset)} if self.training.train_samples else {})

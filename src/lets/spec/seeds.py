@@ -9,6 +9,7 @@ Role = Literal[
     "validation",
     "held-out",
     "noise",
+    "subset",
     "method",
     "landscape",
     "sharpness",

@@ -6,6 +6,10 @@ from pydantic import Field, model_validator
 
 from lets.spec.strict import Count, NonNegative, Positive, Share, Strict
 
+# Settings that came later: where they are not given, run.json and the id of a run are those from before them.
+Absent = Field(exclude_if=lambda value: value is None)
+Once = Field(exclude_if=lambda value: value == 1)
+
 Precision = Literal["float32", "tf32", "bfloat16"]
 ValBatches = Literal["independent", "next", "held-out"]
 
@@ -19,7 +23,7 @@ class Sgd(Strict):
     """Stochastic gradient descent in torch's form; weight decay acts on the unperturbed weights."""
 
     name: Literal["sgd"]
-    lr: Positive
+    lr: Positive = Field(examples=[0.1])
     momentum: Share = 0.0
     weight_decay: NonNegative = 0.0
     nesterov: bool = False
@@ -27,7 +31,7 @@ class Sgd(Strict):
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> "Sgd":
         if self.nesterov and self.momentum == 0:
-            raise ValueError("nesterov needs a momentum above 0; write  momentum: 0.9")
+            raise ValueError("nesterov needs a momentum above 0 – write  momentum: 0.9")
         return self
 
 
@@ -35,7 +39,7 @@ class Adam(Strict):
     """Adam, or AdamW with its decoupled weight decay."""
 
     name: Literal["adam", "adamw"]
-    lr: Positive
+    lr: Positive = Field(examples=[0.001])
     betas: Annotated[list[Share], Field(min_length=2, max_length=2)] = Field(default=[0.9, 0.999])
     eps: Positive = 1e-8
     weight_decay: NonNegative = 0.0
@@ -57,19 +61,23 @@ class Schedule(Strict):
     @model_validator(mode="after")
     def _fits_its_name(self) -> "Schedule":
         if self.gamma != 1.0 and self.name != "exponential":
-            raise ValueError(f"gamma belongs to the exponential schedule, not to {self.name!r}; drop it")
+            raise ValueError(
+                f"gamma belongs to the exponential schedule, not to {self.name!r} – delete gamma"
+            )
         if self.name == "inverse-sqrt" and not self.warmup:
-            raise ValueError("inverse-sqrt falls from the end of its warm-up; write  warmup: 4000")
+            raise ValueError("inverse-sqrt falls from the end of its warm-up – write  warmup: 4000")
         return self
 
 
 class TrainingSpec(Strict):
     """Everything about a training that is the same for all methods."""
 
-    epochs: Count
-    batch_size: Count
-    optimizer: Optimizer
-    schedule: Schedule
+    epochs: Count = Field(examples=[10])
+    batch_size: Count = Field(examples=[128])
+    optimizer: Optimizer = Field(examples=[{"name": "sgd", "lr": 0.1, "momentum": 0.9}])
+    schedule: Schedule = Field(examples=[{"name": "cosine"}])
+    train_samples: Annotated[Count | None, Absent] = None
+    """so many images only, of each class its share, the same ones in every run on a data set; by default all"""
     augmentation: Literal["none", "crop-flip", "crop-flip-cutout"] = "none"
     """of pictures on disk (ImageNet), crop-flip is a random part of random size, resized, and a flip"""
     label_smoothing: Share = 0.0
@@ -86,6 +94,8 @@ class TrainingSpec(Strict):
     """longest gradient that the base optimizer is given, by its norm over all weights; 0: any"""
     dropout: Literal["fresh", "same"] = "fresh"
     """fresh: every pass of a step draws its own masks; same: all passes of a step have the same"""
+    measure_every: Annotated[Count, Once] = 1
+    """epochs from one measurement of losses and accuracies to the next; history.csv has a line for each"""
     ranks: Count = 1
     """processes, one per GPU, that share each batch; every one climbs along its own part of it:
     m-sharpness with m = batch_size / ranks (Foret et al., 2021)"""
@@ -98,6 +108,7 @@ class TrainingOverride(Strict):
     batch_size: Count | None = None
     optimizer: Optimizer | None = None
     schedule: Schedule | None = None
+    train_samples: Count | None = None
     augmentation: Literal["none", "crop-flip", "crop-flip-cutout"] | None = None
     label_smoothing: Share | None = None
     val_batches: ValBatches | None = None
@@ -106,6 +117,7 @@ class TrainingOverride(Strict):
     compile: bool | None = None
     clip: NonNegative | None = None
     dropout: Literal["fresh", "same"] | None = None
+    measure_every: Count | None = None
     ranks: Count | None = None
 
     def applied_to(self, training: TrainingSpec) -> TrainingSpec:

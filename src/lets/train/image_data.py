@@ -7,9 +7,11 @@ from torch import Tensor
 
 from lets.data.batches import Batches
 from lets.data.catalogue import describe
+from lets.data.dataset import Dataset
 from lets.data.digest import arrays_sha256
 from lets.data.noisy_labels import read_noisy_labels
 from lets.data.processed import read_processed
+from lets.data.subset import read_subset
 from lets.spec import Layout, RunSpec, seed_for
 from lets.spec.training import held_out
 from lets.train.data import Place, RunData
@@ -18,15 +20,8 @@ from lets.train.data import Place, RunData
 def read_arrays(spec: RunSpec, layout: Layout, place: Place) -> RunData:
     """Read images that fit into memory, with the noisy labels where the run asks for them."""
     info, dataset = describe(spec.dataset), read_processed(layout.prepared(spec.dataset))
-    labels, seeds, common = dataset.train.labels, spec.seeds(), _common(spec, place)
-    if spec.noise != "clean":
-        labels, _ = read_noisy_labels(
-            layout.labels(spec.dataset, spec.noise), layout.noise_card(spec.dataset, spec.noise)
-        )
-    digests = {
-        "arrays": arrays_sha256(dataset.arrays),
-        "training_labels": arrays_sha256({"labels": labels}),
-    }
+    seeds, common = spec.seeds(), _common(spec, place)
+    (images, labels), digests = _training_set(spec, layout, dataset)
 
     def batches(images: Tensor, labels: Tensor) -> Batches:
         return Batches(
@@ -38,7 +33,6 @@ def read_arrays(spec: RunSpec, layout: Layout, place: Place) -> RunData:
             **common,
         )
 
-    images = dataset.train.images
     if spec.training.val_batches == "held-out":
         train, validation = (batches(images[part], labels[part]) for part in _split(spec, len(labels)))
     else:
@@ -50,8 +44,24 @@ def read_arrays(spec: RunSpec, layout: Layout, place: Place) -> RunData:
         test=Batches(dataset.test.images, dataset.test.labels, **common),
         classes=info.classes,
         image=info.image,
-        digests=digests,
+        digests={"arrays": arrays_sha256(dataset.arrays), **digests},
     )
+
+
+def _training_set(
+    spec: RunSpec, layout: Layout, dataset: Dataset
+) -> tuple[tuple[Tensor, Tensor], dict[str, str]]:
+    """Images and labels to train on, and their digests."""
+    images, labels = dataset.train.images, dataset.train.labels
+    samples, digests = spec.training.train_samples, {}
+    if samples:
+        subset = read_subset(layout.subset(spec.dataset, samples))
+        images, labels = images[subset], labels[subset]
+        digests["images"] = arrays_sha256({"indices": subset})
+    if spec.noise != "clean":
+        named = spec.dataset, spec.noise, samples
+        labels, _ = read_noisy_labels(layout.labels(*named), layout.noise_card(*named))
+    return (images, labels), digests | {"training_labels": arrays_sha256({"labels": labels})}
 
 
 def _split(spec: RunSpec, samples: int) -> tuple[Tensor, Tensor]:
@@ -73,6 +83,11 @@ def read_pictures(spec: RunSpec, layout: Layout, place: Place, workers: int | No
     from lets.data.root import default_root
 
     info, index = describe(spec.dataset), read_index(layout.prepared(spec.dataset))
+    digests = {"arrays": index.sha256}
+    if samples := spec.training.train_samples:
+        subset = read_subset(layout.subset(spec.dataset, samples))
+        index = index.part(subset)
+        digests["images"] = arrays_sha256({"indices": subset})
     folder = picture_folder(info, default_root(), index.folder)
     workers = default_workers(place.ranks) if workers is None else workers
     readers = Readers(workers, pin=place.device.type == "cuda")
@@ -89,7 +104,7 @@ def read_pictures(spec: RunSpec, layout: Layout, place: Place, workers: int | No
         test=Pictures(folder, index.test, **common),
         classes=info.classes,
         image=info.image,
-        digests=index.digests,
+        digests=digests | {"training_labels": arrays_sha256({"labels": index.labels})},
     )
 
 

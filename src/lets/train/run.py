@@ -1,19 +1,24 @@
 """Train one run and leave its folder behind."""
 
+import math
 import shutil
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import cached_property
 
 import torch
 from safetensors.torch import save
 
+from lets.errors import RecordError
 from lets.optim import DivergenceError
 from lets.records import Divergence, Metrics, RunRecord, Status
-from lets.records.digests import code_digest, sha256_bytes
-from lets.records.files import json_text, write_bytes
+from lets.records.code import code_digest
+from lets.records.digests import sha256_bytes
+from lets.records.files import check_writable, json_text, write_bytes
 from lets.records.history import HistoryRow, history_text
-from lets.records.provenance import Provenance, image, machine, packages
+from lets.records.provenance import Machine, Provenance, image, machine, packages
 from lets.spec import Layout, RunSpec
 from lets.spec.paths import WEIGHTS
 from lets.train.data import RunData
@@ -59,6 +64,8 @@ class _Job:
         self.training = Training(spec, self.data, device, self.ranks)
 
     def run(self, on_epoch: OnEpoch) -> Metrics:
+        if self.ranks.rank == 0:
+            self._check_writable()
         self._resume()
         try:
             while not self.training.finished:
@@ -67,29 +74,48 @@ class _Job:
                     on_epoch(row)
                 self._save()
         except DivergenceError as error:
-            norms = {name: repr(value) for name, value in error.norms.items()}
-            self._write(Divergence(step=error.step, rho=error.rho, norms=norms))
+            self._write(_divergence(error))
             raise
         return self._write(None)
+
+    @cached_property
+    def _machine(self) -> Machine:
+        return machine(device_name(self.device), self.threads, torch.backends.cpu.get_cpu_capability())
 
     @property
     def _identity(self) -> dict[str, str]:
         """What must be the same for a resumed run to end with the bytes of an unbroken one."""
         return {
             "run": self.spec.id,
-            "code": code_digest(),
+            "code": code_digest(self.spec),
             "torch": str(torch.__version__),
             "device": device_name(self.device),
             "threads": str(self.threads),
+            "processor": str(self._machine.processor) if self.device.type == "cpu" else "",
             "image": str(image()),
             **self.data.digests,
         }
 
+    def _check_writable(self) -> None:
+        """Raise StorageError now rather than after the last epoch, if there is no room for what a run leaves."""
+        trace = _size(self.training.trace.columns.values())
+        weights = _size(self.training.model.state_dict().values())
+        check_writable(self.layout.run(self.spec.id), trace + weights * self.layout.keep_weights)
+        # Weights and momentum; and the state before stays until the new one is whole.
+        check_writable(self.layout.state(self.spec.id).parent, 2 * (trace + 2 * weights))
+
     def _resume(self) -> None:
-        state = load_state(self.layout.state(self.spec.id), self._identity)
-        if state:
-            self.seconds_before, self.resumed = state.pop("seconds"), state.pop("resumed") + 1
-            self.training.load_state_dict(state)
+        """Go on from the state file; one that cannot be gone on from is as good as none, and said to be."""
+        path = self.layout.state(self.spec.id)
+        try:
+            if state := load_state(path, self._identity):
+                self.training.load_state_dict(state)
+                self.seconds_before, self.resumed = float(state["seconds"]), int(state["resumed"]) + 1
+        except Exception as error:  # what torch raises of a damaged state is listed nowhere
+            reason = str(error) if isinstance(error, RecordError) else f"is damaged ({_first_line(error)})"
+            if self.ranks.rank == 0:
+                print(f"{path} – {reason} – the training starts over", file=sys.stderr)
+            self.training = Training(self.spec, self.data, self.device, self.ranks)
 
     def _save(self) -> None:
         state = {**self.training.state_dict(), "seconds": self._seconds(), "resumed": self.resumed}
@@ -125,11 +151,11 @@ class _Job:
         return Provenance(
             run=self.spec.id,
             files=digests,
-            code=code_digest(),
+            code=code_digest(self.spec),
             data=self.data.digests,
             seeds=self.spec.seeds(),
             packages=packages(),
-            machine=machine(device_name(self.device), self.threads),
+            machine=self._machine,
             image=image(),
             started=self.started.isoformat(timespec="seconds"),
             seconds=round(seconds, 3),
@@ -137,6 +163,23 @@ class _Job:
             samples_per_second=round(samples / seconds, 1),
             peak_memory_mib=round(peak_memory_mib(self.device), 1),
         ).model_dump(mode="json")
+
+
+def _divergence(error: DivergenceError) -> Divergence:
+    """What metrics.json says of it: JSON has numbers for finite values alone."""
+    norms = {name: repr(value) for name, value in error.norms.items()}
+    if math.isfinite(error.rho):
+        return Divergence(step=error.step, rho=error.rho, norms=norms)
+    return Divergence(step=error.step, rho=None, norms=norms | {"radius": repr(error.rho)})
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
+
+
+def _size(tensors: Iterable[torch.Tensor]) -> int:
+    """Bytes of some tensors."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def _contiguous(model: torch.nn.Module) -> dict[str, torch.Tensor]:

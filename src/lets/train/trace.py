@@ -32,6 +32,10 @@ class Trace:
         return {name: column.cpu() for name, column in self.columns.items()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take the columns of an interrupted run."""
+        """Take the columns of an interrupted run; raises ValueError if they are of other lengths."""
         for name, column in self.columns.items():
+            if state[name].shape != column.shape:
+                raise ValueError(
+                    f"its {name} has the shape {list(state[name].shape)}, not {list(column.shape)}"
+                )
             column.copy_(state[name])

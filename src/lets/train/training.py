@@ -1,7 +1,7 @@
 """The training loop: one stretch of steps at a time, resumable between stretches to the same bytes."""
 
 import math
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from typing import Any
 
 import torch
@@ -28,7 +28,7 @@ Chance starts anew with every stretch, and no gradient is carried over: a resume
 
 @dataclass
 class Epoch:
-    """How far the current epoch is, and what its steps came to."""
+    """How far the current epoch is, and what all steps since the last measurement came to."""
 
     number: int = 0
     steps: int = 0
@@ -70,7 +70,7 @@ class Training:
     @property
     def finished(self) -> bool:
         """Whether every epoch is done."""
-        return len(self.history) == self.training.epochs
+        return self.epoch.number == self.training.epochs
 
     def loss(self, batch: Batch) -> torch.Tensor:
         """The loss of each sample of a batch, shape [n], float32."""
@@ -79,13 +79,13 @@ class Training:
         return self.task.losses(self.forward, batch, self.training.label_smoothing)
 
     def run_epoch(self) -> HistoryRow:
-        """Train to the end of the current epoch; raises DivergenceError."""
+        """Train to the end of the next epoch that is measured; raises DivergenceError."""
         while (row := self.run_stretch()) is None:
             pass
         return row
 
     def run_stretch(self) -> HistoryRow | None:
-        """Train up to `STRETCH` steps; at the end of an epoch measure, and return its line of the history.
+        """Train up to `STRETCH` steps; at the end of an epoch that is measured return its line of the history.
 
         Raises DivergenceError.
         """
@@ -128,12 +128,16 @@ class Training:
         if self.training.schedule.per == "step":
             self.schedule.step()
 
-    def _end_epoch(self) -> HistoryRow:
+    def _end_epoch(self) -> HistoryRow | None:
         if self.training.schedule.per == "epoch":
             self.schedule.step()
         self.method.end_epoch()
+        following = self.epoch.number + 1
+        if following % self.training.measure_every:
+            self.epoch = replace(self.epoch, number=following, steps=0)
+            return None
         self.history.append(self._measure())
-        self.epoch = Epoch(self.epoch.number + 1)
+        self.epoch = Epoch(following)
         return self.history[-1]
 
     def _measure(self) -> HistoryRow:
@@ -141,19 +145,19 @@ class Training:
             evaluate(self.model, batches, self.training.precision, self.ranks, self.task)
             for batches in (self.data.measured, self.data.test)
         )
-        start = self.epoch.number * self.steps_per_epoch
-        stop = start + self.steps_per_epoch
-        if not math.isfinite(train.loss + test.loss):
+        steps = self.steps_per_epoch * self.training.measure_every
+        stop = (self.epoch.number + 1) * self.steps_per_epoch
+        if not math.isfinite(train.loss + test.loss + self.method.rho):
             norms = {"training loss": train.loss, "test loss": test.loss}
             raise DivergenceError(stop - 1, self.method.rho, norms)
         return HistoryRow(
             epoch=self.epoch.number + 1,
-            steps=self.steps_per_epoch,
+            steps=steps,
             passes=self.epoch.passes,
             perturbed=self.epoch.perturbed,
             lr=self.epoch.lr,
             rho=self.method.rho,
-            loss=self.trace.mean_loss(start, stop),
+            loss=self.trace.mean_loss(stop - steps, stop),
             train_loss=train.loss,
             train_accuracy=train.accuracy,
             test_loss=test.loss,
@@ -172,10 +176,15 @@ class Training:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Go on from a state; raises an exception of any kind if it is none of this run."""
+        epoch, history = Epoch(**state["epoch"]), [HistoryRow(*values) for values in state["history"]]
+        every = self.training.measure_every
+        if [row.epoch for row in history] != list(range(every, epoch.number + 1, every)):
+            raise ValueError(f"its history has {len(history)} lines, {epoch.number} epochs are done")
+        if not 0 <= epoch.steps < self.steps_per_epoch or epoch.number > self.training.epochs:
+            raise ValueError(f"it stopped after {epoch.number} epochs and {epoch.steps} steps")
         self.model.load_state_dict(state["model"])
         self.schedule.load_state_dict(state["schedule"])
         self.method.load_state_dict(state["method"])
         self.trace.load_state_dict(state["trace"])
-        self.history = [HistoryRow(*values) for values in state["history"]]
-        self.epoch = Epoch(**state["epoch"])
+        self.history, self.epoch = history, epoch

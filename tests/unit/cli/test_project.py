@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 
 from lets.cli import project
+from lets.cli.app import app
 from lets.errors import SpecError
 
 ROOT = Path(__file__).parents[3]
@@ -80,3 +83,20 @@ def test_verbs_ask_for_a_project_before_they_write(verb, tmp_path):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {tmp_path} – is no project")
     assert list(tmp_path.iterdir()) == []
+
+
+def commands(group: object, name: str = "lets") -> Iterator[tuple[str, object]]:
+    for word, command in group.commands.items():
+        yield from (
+            commands(command, f"{name} {word}")
+            if hasattr(command, "commands")
+            else [(f"{name} {word}", command)]
+        )
+
+
+def test_every_verb_but_lets_list_works_in_a_project():
+    found = dict(commands(typer.main.get_command(app)))
+    assert {name for name, command in found.items() if not isinstance(command, project.InProject)} == {
+        "lets list"
+    }
+    assert len(found) > 15

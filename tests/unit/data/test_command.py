@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from lets.cli.data import noise, prepare, weights
+from lets.cli.data import noise, prepare, subset, weights
 from lets.data import human_labels, noisy_labels
 from lets.data.catalogue import DATASETS, HUMAN_LABELS, DatasetInfo, HumanLabels
 from lets.data.corpus import Corpus, Lines
@@ -14,6 +14,7 @@ from lets.data.index import read_index
 from lets.data.noisy_labels import read_noisy_labels
 from lets.data.processed import read_processed
 from lets.data.sources import Archive, source
+from lets.data.subset import read_subset
 from lets.data.texts import TextDataset
 from lets.data.translation import Translation, encode
 from lets.errors import DataError, SpecError
@@ -105,6 +106,24 @@ def test_symmetric_noise(capsys: Any) -> None:
     )
 
 
+def test_a_subset_and_its_noise(capsys: Any) -> None:
+    prepare("digits")
+    subset("digits", 500)
+    noise("digits", "symmetric-40", train_samples=500)
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "data: data/processed/digits/train-500/indices.safetensors",
+        "data: data/processed/digits/train-500/symmetric-40.safetensors (37.4 % of the labels changed)",
+    ]
+    labels, card = read_noisy_labels(
+        LAYOUT.labels("digits", "symmetric-40", 500), LAYOUT.noise_card("digits", "symmetric-40", 500)
+    )
+    assert (len(labels), card.samples, card.dataset, card.noise) == (500, 500, "digits", "symmetric-40")
+    with pytest.raises(SpecError, match="rte – only images are trained on in part"):
+        subset("rte", 100)
+    with pytest.raises(DataError, match=r"lets data subset digits 400$"):
+        noise("digits", "symmetric-40", train_samples=400)
+
+
 def test_peoples_labels(monkeypatch: Any, capsys: Any) -> None:
     """On the digits, as if people had labelled them anew."""
     from dataclasses import replace
@@ -125,6 +144,14 @@ def test_peoples_labels(monkeypatch: Any, capsys: Any) -> None:
         LAYOUT.labels("digits", "human-worse"), LAYOUT.noise_card("digits", "human-worse")
     )
     assert labels.equal(wrong)
+    subset("digits", 300)
+    noise("digits", "human-worse", root=Path("mine"), train_samples=300)
+    chosen = read_subset(LAYOUT.subset("digits", 300))  # an image keeps the label that it was given
+    part, its_card = read_noisy_labels(
+        LAYOUT.labels("digits", "human-worse", 300), LAYOUT.noise_card("digits", "human-worse", 300)
+    )
+    assert part.equal(wrong[chosen])
+    assert its_card.realised_rate == int((chosen < 144).sum()) / 300
     assert card.seed is None
     assert card.file_sha256 == noisy_labels.sha256_file(Path("mine/digits_human.pt"))
 

@@ -12,8 +12,9 @@ VISION = [name for name in names() if len(describe(name).image) == 3]
 
 
 def test_names() -> None:
-    large = ["resnet18", "resnet32", "resnet8", "wrn28-10", "pyramidnet110", "vit-s16", "resnet50"]
-    assert [*large, "resnet-small", "wrn-small", "pyramidnet-small", "vit-small"] == VISION
+    large = ["wrn28-10", "pyramidnet110", "vit-s16", "resnet50"]
+    residual = ["resnet18", "resnet32", "resnet8", "resnet8-stride2"]
+    assert [*residual, *large, "resnet-small", "wrn-small", "pyramidnet-small", "vit-small"] == VISION
     assert {"deberta-base", "deberta-small"} <= set(names())
 
 

@@ -120,3 +120,8 @@ def test_impossible_images_are_refused_as_by_create() -> None:
 
 def test_other_shapes_are_counted_when_asked_for() -> None:
     assert cost("vit-small", 7, (1, 8, 8)) == Cost(*count("vit-small", 7, (1, 8, 8)))
+
+
+def test_a_stem_of_stride_2_leaves_a_quarter_of_the_convolutions() -> None:
+    whole, part, head = cost("resnet8", 10, CIFAR), cost("resnet8-stride2", 10, CIFAR), 2 * 640
+    assert part == Cost(whole.parameters, (whole.flops - head) // 4 + head)

@@ -10,6 +10,7 @@ import pytest
 from tests.golden.factory import Project
 from tests.unit.report.conftest import figures_in, stubbed
 
+from lets.records.files import write_text
 from lets.report import write_page
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -209,11 +210,69 @@ def test_a_narrow_screen_does_not_scroll_sideways(page: Any, scheme: str) -> Non
 def test_nothing_is_fetched_and_nothing_goes_wrong(page: Any, project: Project) -> None:
     for button in page.find_elements("css selector", "main button"):
         button.click()
-        page.execute_script("document.getElementById('panel').close()")
+        page.execute_script("document.querySelector('dialog#panel').close()")
     assert page.get_log("browser") == []
     sent = [json.loads(line["message"])["message"] for line in page.get_log("performance")]
     asked = {one["params"]["request"]["url"] for one in sent if one["method"] == "Network.requestWillBeSent"}
     assert {url for url in asked if not url.startswith("data:")} == {project.layout.page.as_uri()}
+
+
+HOSTILE = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" onload="top.hacked = 1"
+width="90" height="90"><script>top.hacked = 1; document.title = "hacked"</script>
+<script href="http://192.0.2.1/a.js"/><style>@import url(http://192.0.2.1/a.css);</style>
+<image href="http://192.0.2.1/a.png" width="9" height="9"/><use xlink:href="http://192.0.2.1/a.svg#a"/>
+<foreignObject width="9" height="9"><body xmlns="http://www.w3.org/1999/xhtml"><script>top.hacked = 1</script>
+<iframe src="javascript:top.hacked = 1"></iframe><img src="x" onerror="top.hacked = 1"/></body></foreignObject>
+<a xlink:href="javascript:top.hacked = 1"><rect id="panel" width="90" height="90"/></a>
+<animate attributeName="x" onbegin="top.hacked = 1"/></svg></div></section><script>top.hacked = 1</script>"""
+BREAKOUT = (
+    """'"></h3></title></script></style><script>top.hacked = 1</script><img src=x onerror=top.hacked=1>"""
+)
+
+
+def test_nobody_elses_script_runs(browser: Any, tmp_path: Path) -> None:
+    """Titles, records, drawings and verdicts are shown, whatever stands in them; a script in the file is not run."""
+    project = figures_in(tmp_path, **{"runs-data": {"title": BREAKOUT, "experiments": ["clean"]}})
+    for name in project.params.figures:
+        write_text(project.layout.figure(name, "svg"), HOSTILE)
+    for path in project.layout.runs.rglob("provenance.json"):
+        path.write_text(path.read_text().replace("Example CPU", json.dumps(BREAKOUT)[1:-1]))
+    said = audit(project)
+    said["failures"][0]["reason"] = said["next"] = said["cells"][0]["cell"] = BREAKOUT
+    said["items"] = {BREAKOUT: "mismatch"}
+    page = write_page(project.params, project.matrix, project.layout, said)
+    for written in (
+        "",
+        "<script>top.hacked = 1</script>",
+        '<img src="x" onerror="top.hacked = 1">',
+        '<script src="data:,top.hacked=1"></script>',
+    ):
+        page.write_text(page.read_text().replace("</main>", f"{written}</main>", 1))
+        for kind in ("browser", "performance"):
+            browser.get_log(kind)
+        browser.get(page.as_uri())
+        for drawing in browser.find_elements("css selector", "figure img"):
+            assert drawing.get_attribute("naturalWidth") is not None
+            drawing.click()
+        for number in browser.find_elements("css selector", "main button.open")[:6]:
+            number.click()
+            assert one(browser, "#panel form button").text == "Close"
+            one(browser, "#panel form button").click()
+        assert browser.execute_script("return [typeof hacked, document.title]") == [
+            "undefined",
+            "LETS, reproduced: golden",
+        ]
+        sent = [json.loads(line["message"])["message"] for line in browser.get_log("performance")]
+        asked = {
+            one["params"]["request"]["url"] for one in sent if one["method"] == "Network.requestWillBeSent"
+        }
+        assert {url for url in asked if not url.startswith("data:")} <= {
+            page.as_uri(),
+            f"{page.parent.as_uri()}/x",
+        }
+        blocked = [line["message"] for line in browser.get_log("browser")]
+        assert all("Content Security Policy" in line for line in blocked)
+        assert bool(blocked) == bool(written)
 
 
 def test_without_scripts_the_tables_are_there(browser: Any, project: Project, tmp_path: Path) -> None:

@@ -57,6 +57,21 @@ def test_nothing_is_best_of_a_radius(tmp_path: Path) -> None:
     assert marks(sheet(p)) == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("ends", "marked"), [((0.05, 0.0504), True), ((0.05, 0.0506), False), ((0.0494, 0.0494), False)]
+)
+def test_a_radius_that_stays_is_marked(ends: tuple[float, float], marked: bool, tmp_path: Path) -> None:
+    """The start is .05: it moves by 1 % from .0495 down and from .0505 up."""
+    p = project(tmp_path)
+    fill(p, erm=(90.0, 90.0), sam=(91.0, 91.0), asam=(91.0, 91.0))
+    for run, rho in zip(p.runs(method="lets-sam"), ends, strict=True):
+        p.finish(run, 92.0, rho=rho)
+    found = {title: entries[0].text for title, entries in sheet(p).blocks[0].rows}
+    assert found["LETS-SAM"] == "92.00 ± 0.00" + "†" * marked
+    assert not any("†" in text for title, text in found.items() if title != "LETS-SAM")
+    assert sum(note.startswith("†") for note in sheet(p).notes) == marked
+
+
 def test_no_winner_while_a_run_is_missing(tmp_path: Path) -> None:
     p = project(tmp_path, groups=[["sam", "lets-sam"], ["erm", "asam"]])
     fill(p, erm=(90.0,), sam=(95.0, 95.0), lets_sam=(96.0, 96.0), asam=(94.0, 94.0))

@@ -24,9 +24,49 @@ def load(folder: Path, figures: dict[str, object] | None = None, **experiment: o
 
 
 def test_more_ranks_than_samples(tmp_path):
-    with pytest.raises(SpecError, match=r"experiments.one is 9 ranks – a batch of 8 .* write  ranks: 8"):
+    with pytest.raises(
+        SpecError, match=r"experiments.one.training.ranks is 9 ranks – a batch of 8 .* write  ranks: 8"
+    ):
         load(tmp_path, training={"ranks": 9, "batch_size": 8})
     assert load(tmp_path, training={"ranks": 8, "batch_size": 8}).profile == "test"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "architecture", "training", "reason", "remedy"),
+    [
+        ("digits", "resnet-small", {"train_samples": 1438}, "Digits has 1,437", "train_samples: 718"),
+        ("digits", "resnet-small", {"train_samples": 1437}, "all are trained on", "delete it"),
+        ("digits", "resnet-small", {"train_samples": 9}, "10 classes", "train_samples: 10"),
+        ("cifar100", "resnet8", {"train_samples": 99}, "100 classes", "train_samples: 100"),
+        ("rte", "deberta-tiny", {"train_samples": 500}, "only images", "delete it"),
+        ("emoji", "transformer-tiny", {"train_samples": 500}, "only images", "delete it"),
+        (
+            "digits",
+            "resnet-small",
+            {"train_samples": 100, "batch_size": 128, "val_batches": "held-out"},
+            "there are 100",
+            "batch_size: 25",
+        ),
+    ],
+)
+def test_a_subset_that_is_none(tmp_path, dataset, architecture, training, reason, remedy):
+    with pytest.raises(SpecError) as caught:
+        load(tmp_path, datasets=[dataset], architectures=[architecture], training=training)
+    assert reason in str(caught.value)
+    assert str(caught.value).endswith(remedy) or f"write  {remedy}" in str(caught.value)
+
+
+@pytest.mark.parametrize("dataset", ["digits", "cifar10", "cifar100", "imagenette"])
+def test_a_subset_of_any_images(tmp_path, dataset):
+    architecture = "resnet50" if dataset == "imagenette" else "resnet8"
+    params = load(tmp_path, datasets=[dataset], architectures=[architecture], training={"train_samples": 500})
+    assert {run.training.train_samples for run in expand(params).runs.values()} == {500}
+
+
+def test_the_last_epoch_is_measured(tmp_path):
+    with pytest.raises(SpecError, match=r"epochs is 7 – the last one .* write  epochs: 9"):
+        load(tmp_path, training={"epochs": 7, "measure_every": 3})
+    load(tmp_path, training={"epochs": 9, "measure_every": 3})
 
 
 def test_an_exact_hessian_of_a_compiled_network(tmp_path):
@@ -63,7 +103,9 @@ def test_a_kept_gradient_has_other_masks(tmp_path):
 def test_what_is_taken_of_images_only(tmp_path, kind):
     figure = {"kind": kind, "title": "f", "experiments": ["one"]}
     texts = {"datasets": ["mrpc"], "architectures": ["deberta-small"]}
-    with pytest.raises(SpecError, match=f"figures.f is a {kind} of mrpc – it is taken of images only"):
+    with pytest.raises(
+        SpecError, match=f"figures.f.where.dataset is a {kind} of mrpc – it is taken of images only"
+    ):
         load(tmp_path, {"f": figure}, **texts)
     load(tmp_path, {"f": {**figure, "samples": 1024}})
 

@@ -9,6 +9,7 @@ import torch
 from lets.analysis.hessian import largest_eigenvalues
 from lets.spec import Layout, RunSpec
 from lets.spec.effort import (
+    HISTORY_LINE,
     analysis_flops,
     measured_size,
     passes,
@@ -53,7 +54,23 @@ def run(
     ],
 )
 def test_of_pictures_a_sample_is_measured(dataset: str, size: int) -> None:
-    assert measured_size(dataset) == size
+    assert measured_size(run(dataset=dataset)) == size
+
+
+def test_measuring_seldom_costs_less() -> None:
+    seldom = run("sam", epochs=6, measure_every=3)
+    assert training_flops(seldom, NETWORK) == 6 * 10 * 6 * 1437 + 2 * 10 * 1797
+    lines = run_bytes(run(epochs=6), NETWORK) - run_bytes(run(epochs=6, measure_every=3), NETWORK)
+    assert lines == 4 * HISTORY_LINE
+
+
+def test_a_subset_costs_what_it_has() -> None:
+    part = run("sam", train_samples=500)
+    assert (trained_on(part), steps(part), measured_size(part)) == (500, 2 * 16, 500)
+    assert training_flops(part, NETWORK) == 2 * 10 * (6 * 500 + 860)
+    assert measured_size(run(dataset="imagenet", train_samples=10_000)) == 10_000
+    held = run("sam", train_samples=500, val_batches="held-out")
+    assert trained_on(held) == measured_size(held) == 500 - 64
 
 
 @pytest.mark.parametrize(

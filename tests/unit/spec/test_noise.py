@@ -56,7 +56,7 @@ def test_which_data_sets_have_which_noise() -> None:
 def test_a_run_asks_for_what_its_data_set_has(make_run) -> None:
     def problems(**changes: object) -> list[str]:
         run: RunSpec = make_run("sam", training={"augmentation": changes.pop("augmentation", "none")})
-        return list(conflicts(run.model_copy(update=changes)))
+        return [text for _, text in conflicts(run.model_copy(update=changes))]
 
     assert problems() == problems(dataset="cifar10", noise="human-worse") == []
     assert problems(dataset="imagenet", augmentation="crop-flip") == []

@@ -6,6 +6,7 @@ import pytest
 
 from lets.errors import SpecError
 from lets.spec import Layout
+from lets.spec.matrix import Matrix
 from lets.spec.noise import Noise
 
 RUN = "digits/clean/resnet-small/sam/seed-0-3ee3a226"
@@ -26,6 +27,9 @@ def test_every_path_lies_below_the_root_and_none_twice() -> None:
         layout.index("imagenet"),
         layout.labels("digits", "symmetric-40"),
         layout.noise_card("digits", "symmetric-40"),
+        layout.subset("digits", 500),
+        layout.labels("digits", "symmetric-40", 500),
+        layout.noise_card("digits", "symmetric-40", 500),
         *layout.tables("table1"),
         *layout.figures("figure1"),
         layout.page,
@@ -52,6 +56,19 @@ def test_what_is_prepared_of_a_data_set_follows_from_the_catalogue(make_run) -> 
     run = make_run("erm")
     assert layout.inputs(run) == [layout.arrays("digits")]
     assert layout.inputs(run.model_copy(update={"dataset": "imagenet"})) == [layout.index("imagenet")]
+
+
+def test_a_subset_lies_in_the_folder_of_its_data_set_which_is_tracked_as_one(make_run) -> None:
+    layout, whole = Layout("demo"), make_run("erm")
+    part = make_run("erm", training={"train_samples": 500}).model_copy(update={"noise": "symmetric-40"})
+    assert layout.inputs(part) == [
+        layout.arrays("digits"),
+        layout.subset("digits", 500),
+        layout.labels("digits", "symmetric-40", 500),
+        layout.noise_card("digits", "symmetric-40", 500),
+    ]
+    matrix = Matrix({run.id: run for run in (whole, part)}, {})
+    assert layout.data_folders(matrix) == [layout.arrays("digits").parent]
 
 
 def test_a_run_has_no_other_files() -> None:

@@ -68,6 +68,9 @@ DIFFERENT = [
     spec(training=training(clip=1.0)),
     spec(training=training(dropout="same")),
     spec(training=training(ranks=2)),
+    spec(training=training(train_samples=500)),
+    spec(training=training(train_samples=501)),
+    spec(training=training(measure_every=2)),
     spec(training=training(val_batches="next")),
     spec(training=training(augmentation="crop-flip")),
     spec(training=training(schedule={"name": "constant"})),
@@ -82,6 +85,15 @@ def test_the_id_is_pinned() -> None:
     """Whoever changes this orphans every trained run: only with a reason."""
     assert spec().id == "digits/clean/resnet-small/sam/seed-0-a74735bc"
     assert hashlib.sha256(CANONICAL.encode()).hexdigest().startswith("a74735bc")
+
+
+@pytest.mark.parametrize("later", ["train_samples", "measure_every"])
+def test_a_setting_that_came_later_is_not_there_unless_it_is_given(later: str) -> None:
+    """So that runs from before it keep their id, and the bytes of their run.json."""
+    assert later not in spec().model_dump(mode="json")["training"]
+    changed = spec(training=training(**{later: 7})).model_dump(mode="json")
+    assert changed["training"][later] == 7
+    assert RunSpec.model_validate(changed) == spec(training=training(**{later: 7}))
 
 
 def test_the_id_is_readable() -> None:

@@ -6,12 +6,17 @@ from dataclasses import replace
 import pytest
 import torch
 
+from lets.cli.data import noise, subset
 from lets.data.catalogue import DATASETS
+from lets.data.digest import arrays_sha256
 from lets.data.folder import scan
 from lets.data.index import write_index
+from lets.data.noise import symmetric_noise
 from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
 from lets.data.processed import read_processed
+from lets.data.subset import read_subset
 from lets.errors import DataError, SpecError
+from lets.spec import seed_for
 from lets.train.data import RunData
 
 CPU = torch.device("cpu")
@@ -154,6 +159,68 @@ def test_noisy_runs_train_on_the_noisy_labels_and_are_tested_on_clean_ones(layou
     assert torch.equal(data.train.labels, noisy)
     assert torch.equal(data.validation.labels, noisy)
     assert torch.equal(data.test.labels, clean.test.labels)
+
+
+@pytest.fixture
+def part(layout, monkeypatch):
+    """A project with 500 of the digits, and noisy labels for them."""
+    monkeypatch.chdir(layout.root)
+    subset("digits", 500)
+    noise("digits", "symmetric-40", train_samples=500)
+    return read_subset(layout.subset("digits", 500))
+
+
+@pytest.mark.parametrize("val_batches", ["next", "independent", "held-out"])
+def test_all_methods_and_seeds_share_a_subset(layout, make_run, part, val_batches):
+    """The same images, trained on and measured; tested on the whole test set."""
+    training = {"train_samples": 500, "val_batches": val_batches}
+    runs = [make_run(name, training=training) for name in ("erm", "lets-asam")]
+    runs += [runs[0].model_copy(update={"seed": 5, "architecture": "wrn-small"})]
+    whole = RunData.read(make_run("erm"), layout, CPU)
+    every = [x for x, _ in whole.train.plain(1)]
+    for run in runs:
+        data = RunData.read(run, layout, CPU)
+        seen = images(data.train) | images(data.validation)
+        assert seen == {every[i].numpy().tobytes() for i in part.tolist()}
+        assert images(data.measured) == images(data.train)
+        assert len(data.test.labels) == 360
+    assert {run.seeds()["subset"] for run in runs} == {seed_for("subset", "digits")}
+
+
+def test_noise_of_a_subset_is_drawn_on_it(layout, make_run, part):
+    true = read_processed(layout.arrays("digits")).train.labels[part]
+    spec = make_run("erm", training={"train_samples": 500}).model_copy(update={"noise": "symmetric-40"})
+    data = RunData.read(spec, layout, CPU)
+    assert torch.equal(data.train.labels, symmetric_noise(true, 0.4, 10, seed_for("noise", "digits")))
+    assert data.digests["training_labels"] == arrays_sha256({"labels": data.train.labels})
+    assert data.digests["images"] == arrays_sha256({"indices": part})
+    assert list(data.digests) == ["arrays", "images", "training_labels"]
+    clean = RunData.read(make_run("erm", training={"train_samples": 500}), layout, CPU)
+    assert torch.equal(clean.train.labels, true)
+    layout.labels("digits", "symmetric-40", 500).unlink()
+    with pytest.raises(DataError, match=r"run  lets data noise digits symmetric-40 --train-samples 500$"):
+        RunData.read(spec, layout, CPU)
+    layout.subset("digits", 500).unlink()
+    with pytest.raises(DataError, match=r"run  lets data subset digits 500$"):
+        RunData.read(spec, layout, CPU)
+
+
+def test_a_part_of_the_pictures(layout, pictures, monkeypatch):
+    monkeypatch.chdir(layout.root)
+    subset("imagenette", 6)
+    training = pictures.training.model_copy(update={"train_samples": 6})
+    data = RunData.read(pictures.model_copy(update={"training": training}), layout, CPU, workers=0)
+    whole = RunData.read(pictures, layout, CPU, workers=0)
+    chosen = read_subset(layout.subset("imagenette", 6)).tolist()
+    assert data.train.pictures == [whole.train.pictures[i] for i in chosen]
+    assert data.train.labels.bincount().tolist() == [2, 2, 2]
+    assert sorted(data.measured.pictures) == sorted(data.train.pictures)
+    assert data.test.pictures == whole.test.pictures
+    assert data.digests == {
+        "arrays": whole.digests["arrays"],
+        "images": arrays_sha256({"indices": torch.tensor(chosen)}),
+        "training_labels": arrays_sha256({"labels": data.train.labels}),
+    }
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """An epoch in several stretches: a run killed within an epoch ends with the bytes of an unbroken one."""
 
+from dataclasses import replace
+
 import pytest
 
 from lets.records import RunRecord
@@ -46,9 +48,41 @@ def test_killed_after_every_stretch(layout, elsewhere, digests, make_run, monkey
     assert RunRecord.at(elsewhere, spec.id).provenance.resumed == 6
 
 
-def test_dropout_draws_the_same_after_a_kill(layout, elsewhere, digests, make_run, monkeypatch):
-    from dataclasses import replace
+def test_killed_between_two_measurements(layout, elsewhere, digests, make_run, monkeypatch):
+    spec = make_run("lets-sam", epochs=4, training={"measure_every": 2})
+    train(spec, layout)
+    with monkeypatch.context() as patch:
+        killed_after_every_state(patch)
+        for _ in range(12):  # four epochs of three stretches
+            with pytest.raises(Killed):
+                train(spec, elsewhere)
+    train(spec, elsewhere)
+    assert digests(elsewhere, spec.id) == digests(layout, spec.id)
 
+
+def test_measuring_seldom_changes_nothing_but_the_lines_of_the_history(layout, make_run):
+    """Every number of the lines that are left is that of a run that measures after every epoch."""
+    often = make_run("rst", epochs=6)
+    seldom = often.model_copy(update={"training": often.training.model_copy(update={"measure_every": 3})})
+    assert seldom.id != often.id
+    for spec in (often, seldom):
+        train(spec, layout)
+    one, other = (RunRecord.at(layout, spec.id) for spec in (often, seldom))
+    every = one.history
+    assert [row.epoch for row in other.history] == [3, 6]
+    for row, part in zip(other.history, (every[:3], every[3:]), strict=True):
+        totals = {name: sum(getattr(one, name) for one in part) for name in ("steps", "passes", "perturbed")}
+        mean = pytest.approx(sum(one.loss for one in part) / 3)
+        assert row == replace(part[-1], **totals, loss=row.loss)
+        assert row.loss == mean
+    assert one.provenance.files["weights.safetensors"] == other.provenance.files["weights.safetensors"]
+    assert one.provenance.files["trace.safetensors"] == other.provenance.files["trace.safetensors"]
+    same = {"run", "best_test_accuracy", "best_epoch"}
+    assert one.metrics.model_dump(exclude=same) == other.metrics.model_dump(exclude=same)
+    assert other.metrics.epochs == 6
+
+
+def test_dropout_draws_the_same_after_a_kill(layout, elsewhere, digests, make_run, monkeypatch):
     from lets.models import catalogue
 
     row = catalogue.ARCHITECTURES["vit-small"]

@@ -1,0 +1,199 @@
+"""Checks: the course of a training against its spec, its method and its trace.
+
+A history could claim anything of its epochs but the last, whose weights are there. What spec and method decide is
+worked out again; the rest is held against the trace, which is no more than a record either.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from lets.audit.case import Case
+from lets.audit.expected import (
+    Pattern,
+    learning_rates,
+    learning_steps,
+    learns_radius,
+    passes,
+    perturbed_steps,
+    radii,
+)
+from lets.audit.findings import Check, Finding, damaged
+from lets.data.catalogue import describe
+from lets.errors import RecordError
+from lets.records import RunRecord
+from lets.records.history import HistoryRow
+from lets.spec import RunSpec
+from lets.spec.effort import steps as foretold
+
+EXACT = 1e-9
+RADIUS = 1e-5
+"""Relative: hyper-gradients are float32, and Adam divides by their size"""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a run says of its epochs and steps; the trace is as long as the training that was asked for."""
+
+    spec: RunSpec
+    rows: list[HistoryRow]
+    trace: dict[str, Any]
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps of an epoch."""
+        return self.rows[0].steps // self.spec.training.measure_every
+
+    @property
+    def epochs(self) -> Iterator[tuple[HistoryRow, slice]]:
+        """Every line of the history, and its steps."""
+        bounds = pairwise(accumulate((row.steps for row in self.rows), initial=0))
+        return ((row, slice(*bound)) for row, bound in zip(self.rows, bounds, strict=True))
+
+    @property
+    def taken(self) -> list[float]:
+        """The hyper-gradient of every step; NaN where none was taken."""
+        steps = sum(row.steps for row in self.rows)
+        column = self.trace.get("hypergradient")
+        return [math.nan] * steps if column is None else [float(one) for one in column[:steps]]
+
+
+def check_schedules(case: Case) -> Check:
+    """Epochs, their steps and their learning rates are those of the spec."""
+    return _check(
+        case,
+        "schedule",
+        "steps and learning rates of every epoch, from the spec",
+        _schedule,
+        lambda one: True,
+    )
+
+
+def check_passes(case: Case) -> Check:
+    """Perturbed steps and passes are those that the method takes; adaptive ones can be bounded alone."""
+    about = "perturbed steps and passes of every epoch, from the method"
+    return _check(case, "passes", about, _passes, _decided)
+
+
+def check_radii(case: Case) -> Check:
+    """Radii are those of the spec; learned ones follow from the hyper-gradients that the trace says were taken."""
+    about = "radii of every step, from the spec or the trace's hyper-gradients"
+    return _check(case, "radius", about, _radii, lambda one: not learns_radius(one.spec))
+
+
+def _check(case: Case, name: str, about: str, reasons: Any, decided: Any) -> Check:
+    """What `reasons` finds nothing against is confirmed where the spec alone has `decided` it."""
+    failures, confirmed, examined = list[Finding](), set[str](), 0
+    for record in case.complete():
+        if (course := _course(case, record)) is None:
+            continue  # named by the check of the numbers
+        found = [damaged(case, record.id, reason) for reason in reasons(course)]
+        failures, examined = failures + found, examined + 1
+        if not found and decided(course):
+            confirmed.add(record.id)
+    return Check(name, about, examined, tuple(failures), confirmed=frozenset(confirmed))
+
+
+def _course(case: Case, record: RunRecord) -> Course | None:
+    try:
+        rows, trace = record.history, load_file(record.folder / "trace.safetensors")
+    except (RecordError, SafetensorError, OSError):
+        return None
+    steps = sum(row.steps for row in rows)
+    lengths = {len(column) for column in trace.values()}
+    if not rows or rows[0].steps < 1 or "rho" not in trace or len(lengths) != 1 or min(lengths) < steps:
+        return None
+    return Course(case.matrix.runs[record.id], rows, trace)
+
+
+def _schedule(course: Course) -> Iterator[str]:
+    spec, rates = course.spec, learning_rates(course.spec, course.per_epoch)
+    per_epoch = course.per_epoch if describe(spec.dataset).tokens else foretold(spec) // spec.training.epochs
+    wanted = per_epoch * spec.training.measure_every
+    for row, steps in course.epochs:
+        if row.steps != wanted:
+            yield f"history.csv says {row.steps} steps in epoch {row.epoch}, its data and batches give {wanted}"
+            return
+        if not math.isclose(row.lr, rate := rates(steps.stop - 1), rel_tol=EXACT):
+            yield f"history.csv says lr = {row.lr} in epoch {row.epoch}, its schedule gives {rate}"
+            return
+
+
+def _pattern(course: Course) -> Pattern | None:
+    """The perturbed steps, as far as the method or the trace tells."""
+    taken = course.taken
+    known = perturbed_steps(course.spec, len(taken))
+    if known is None and course.spec.hyperparameters.get("rho_every") == 1:
+        return [not math.isnan(one) for one in taken]
+    return known
+
+
+def _passes(course: Course) -> Iterator[str]:
+    from lets.train.training import STRETCH
+
+    pattern = _pattern(course)
+    learned = [not math.isnan(one) for one in course.taken]
+    if pattern is not None and learned != learning_steps(course.spec, pattern):
+        yield "trace.safetensors has hyper-gradients at other steps than those on which its radius learns"
+        return
+    for row, steps in course.epochs:
+        where = f"history.csv says {{}} in epoch {row.epoch}, "
+        if pattern is not None and row.perturbed != sum(pattern[steps]):
+            yield (
+                where.format(f"{row.perturbed} perturbed steps")
+                + f"its method perturbs {sum(pattern[steps])}"
+            )
+            return
+        if not sum(learned[steps]) <= row.perturbed <= row.steps:
+            yield where.format(f"{row.perturbed} perturbed steps") + f"which has {row.steps} steps"
+            return
+        guess = [*[True] * row.perturbed, *[False] * (row.steps - row.perturbed)]
+        spent, saved = passes(course.spec, guess, learned[steps], course.per_epoch, STRETCH)
+        if not spent - saved <= row.passes <= spent:
+            takes = f"{spent - saved} to {spent}" if saved else f"{spent}"
+            yield where.format(f"{row.passes} passes") + f"its method takes {takes}"
+            return
+
+
+def _decided(course: Course) -> bool:
+    """Whether passes are what spec and method leave no choice about, not merely possible."""
+    from lets.train.training import STRETCH
+
+    pattern = perturbed_steps(course.spec, len(course.taken))
+    if pattern is None:
+        return False
+    learning = learning_steps(course.spec, pattern)
+    found = (
+        passes(course.spec, pattern[steps], learning[steps], course.per_epoch, STRETCH)
+        for _, steps in course.epochs
+    )
+    return [row.passes for row in course.rows] == [spent - saved for spent, saved in found]
+
+
+def _radii(course: Course) -> Iterator[str]:
+    rates = learning_rates(course.spec, course.per_epoch)
+    if learns_radius(course.spec) and "hypergradient" not in course.trace:
+        yield "trace.safetensors has no hyper-gradients, and its radius is learned"
+        return
+    now = list(radii(course.spec, rates, course.per_epoch, course.taken))
+    for step, (said, wanted) in enumerate(zip(course.trace["rho"], now[:-1], strict=False)):
+        if not math.isclose(said, wanted, rel_tol=RADIUS):
+            yield f"trace.safetensors says rho = {said} at step {step}, {_source(course)} {wanted}"
+            return
+    yield from _after_epochs(course, now)
+
+
+def _after_epochs(course: Course, now: Sequence[float]) -> Iterator[str]:
+    for row, steps in course.epochs:
+        if not math.isclose(row.rho, now[steps.stop], rel_tol=RADIUS):
+            yield f"history.csv says rho = {row.rho} after epoch {row.epoch}, {_source(course)} {now[steps.stop]}"
+            return
+
+
+def _source(course: Course) -> str:
+    return "its hyper-gradients give" if learns_radius(course.spec) else "its spec gives"

@@ -1,12 +1,12 @@
 """The project that a command is about: found from any folder below its root, where all commands then work."""
 
 import os
-import shlex
 from pathlib import Path
 from typing import Any
 
 from typer.core import TyperCommand
 
+from lets.commands import command, plain
 from lets.errors import SpecError
 
 __all__ = ["InProject", "as_typed", "enter", "leave", "refuse_outside"]
@@ -52,10 +52,10 @@ def refuse_outside(params: Path | None = None) -> None:
         return
     known = _root(Path(os.path.abspath(params))) if params else None
     root = known or _root(Path(__file__))
-    go = f"run  cd {shlex.quote(str(root))}" if root else "go to your clone of it"
+    go = f"run  {command('cd', root)}" if root else "go to your clone of it"
     raise SpecError(
-        f"{_typed_in} – is no project, for neither it nor a folder above holds {' and '.join(MARKS)}; nothing was "
-        f"written – {go}  and the same command again"
+        f"{plain(str(_typed_in))} – is no project, for neither it nor a folder above holds {' and '.join(MARKS)}; "
+        f"nothing was written – {go}  and the same command again"
     )
 
 

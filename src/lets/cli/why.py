@@ -28,7 +28,7 @@ def why(
     content = load_params(params)
     matrix, layout = expand(content), Layout.of(content)
     folder = as_typed(Path(run))
-    wanted = str(folder if folder.is_dir() else run).removeprefix(f"{layout.runs}/").rstrip("/")
+    wanted = str(folder.relative_to(layout.runs)) if folder.is_relative_to(layout.runs) else run.rstrip("/")
     spec = matrix.find(wanted)
     outcome = read_outcome(spec, layout)
     experiments = [name for name, ids in matrix.experiments.items() if spec.id in ids]

@@ -65,7 +65,7 @@ def _snakemake(run: str, params: Path, layout: "Layout") -> str:
         return (
             "would not train it: its files are there, made from the inputs and by the rule that are there now"
         )
-    if job := re.search(r"^rule train:\n(?: .*\n)*? +reason: (.*)", result.stdout, re.M):
+    if job := re.search(r"^ *rule train:\n(?: .*\n)*? +reason: (.*)", result.stdout, re.M):
         return f"would train it: {job[1].replace(f'{layout.run(run)}/', '')}"
     return f"no answer: {_last_line(result.stderr or result.stdout)}"
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lets.cli.project import InProject
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -22,7 +24,7 @@ Root = Annotated[
 Download = Annotated[bool, typer.Option("--download", help="fetch what is missing")]
 
 
-@data.command()
+@data.command(cls=InProject)
 def prepare(
     dataset: Dataset,
     root: Root = None,
@@ -49,7 +51,7 @@ def prepare(
     print(f"data: {path}")
 
 
-@data.command()
+@data.command(cls=InProject)
 def weights(
     repository: Annotated[str, typer.Argument(help="microsoft/deberta-base")],
     root: Root = None,
@@ -69,7 +71,7 @@ def weights(
     print(f"weights: {pretrained_folder(repository, root or default_root())} (sha256 {found.sha256})")
 
 
-@data.command()
+@data.command(cls=InProject)
 def subset(
     dataset: Dataset,
     samples: Annotated[int, typer.Argument(help="train_samples of a params file, for example 5000")],
@@ -83,7 +85,7 @@ def subset(
     print(f"data: {path}")
 
 
-@data.command()
+@data.command(cls=InProject)
 def noise(
     dataset: Dataset,
     name: Annotated[

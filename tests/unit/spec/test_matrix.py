@@ -171,7 +171,7 @@ def test_settings_are_what_an_analysis_is_told() -> None:
 def test_find(matrix: Matrix) -> None:
     run = next(iter(matrix.runs))
     assert matrix.find(run).id == matrix.find(run[:-4]).id == run
-    with pytest.raises(SpecError, match="begins 2 ids – list them: lets status --runs"):
+    with pytest.raises(SpecError, match="begins 2 ids – write more of the one you mean:\n  digits/"):
         matrix.find("digits/clean/resnet-small/s")
     with pytest.raises(
         SpecError, match="'nothing' – is no run of this params file – list them: lets status --runs"

@@ -42,7 +42,8 @@ class Metrics(BaseModel):
     rho: float | None = None
     """radius after the last step"""
     scores: dict[str, float] | None = None
-    """of texts: what the final weights reach in every metric of the data set, in percent"""
+    """what else the final weights reach, in percent: of texts every metric of the data set, of images the accuracy
+    on those held out"""
     divergence: Divergence | None = None
 
     @classmethod

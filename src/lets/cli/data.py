@@ -74,7 +74,7 @@ def weights(
 @data.command(cls=InProject)
 def subset(
     dataset: Dataset,
-    samples: Annotated[int, typer.Argument(help="train_samples of a params file, for example 5000")],
+    samples: Annotated[int, typer.Argument(min=1, help="train_samples of a params file, for example 5000")],
 ) -> None:
     """Draw so many training images of a prepared data set, of each class its share."""
     from lets.data.subset import draw_subset, write_subset
@@ -94,7 +94,7 @@ def noise(
     root: Root = None,
     download: Download = False,
     train_samples: Annotated[
-        int | None, typer.Option(help="of so many training images that lets data subset drew")
+        int | None, typer.Option(min=1, help="of so many training images that lets data subset drew")
     ] = None,
 ) -> None:
     """Make the noisy training labels of a prepared data set; the card beside them says how noisy they are.

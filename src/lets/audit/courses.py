@@ -8,10 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any
-
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from typing import TYPE_CHECKING, Any
 
 from lets.audit.case import Case
 from lets.audit.expected import (
@@ -25,11 +22,13 @@ from lets.audit.expected import (
 )
 from lets.audit.findings import Check, Finding, damaged
 from lets.data.catalogue import describe
-from lets.errors import RecordError
 from lets.records import RunRecord
 from lets.records.history import HistoryRow
 from lets.spec import RunSpec
 from lets.spec.effort import steps as foretold
+
+if TYPE_CHECKING:
+    from lets.records.trace import Columns
 
 EXACT = 1e-9
 RADIUS = 1e-5
@@ -42,7 +41,7 @@ class Course:
 
     spec: RunSpec
     rows: list[HistoryRow]
-    trace: dict[str, Any]
+    trace: "Columns"
 
     @property
     def per_epoch(self) -> int:
@@ -100,13 +99,8 @@ def _check(case: Case, name: str, about: str, reasons: Any, decided: Any) -> Che
 
 
 def _course(case: Case, record: RunRecord) -> Course | None:
-    try:
-        rows, trace = record.history, load_file(record.folder / "trace.safetensors")
-    except (RecordError, SafetensorError, OSError):
-        return None
-    steps = sum(row.steps for row in rows)
-    lengths = {len(column) for column in trace.values()}
-    if not rows or rows[0].steps < 1 or "rho" not in trace or len(lengths) != 1 or min(lengths) < steps:
+    rows, trace = record.history, record.trace()
+    if not rows or rows[0].steps < 1 or len(trace["rho"]) < sum(row.steps for row in rows):
         return None
     return Course(case.matrix.runs[record.id], rows, trace)
 

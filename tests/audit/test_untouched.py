@@ -31,6 +31,7 @@ def test_it_passes(project: Any) -> None:
         "passes": 18,
         "radius": 18,
         "seeds": 18,
+        "copies": 18,
         "terms": 18,
         "cells": 6 + 2 + 2 + 4,
         "weights": 0,

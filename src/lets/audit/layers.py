@@ -6,6 +6,7 @@ from itertools import chain
 
 from lets.audit.case import Case
 from lets.audit.cells import Suspects, check_cells
+from lets.audit.copies import check_copies
 from lets.audit.courses import check_losses, check_passes, check_radii, check_schedules
 from lets.audit.data import check_data
 from lets.audit.digests import check_digests
@@ -75,6 +76,7 @@ def _records(case: Case) -> Iterator[Check]:
     yield check_passes(case)
     yield check_radii(case)
     yield check_seeds(case)
+    yield check_copies(case)
     yield check_terms(case)
 
 

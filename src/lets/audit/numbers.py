@@ -9,8 +9,10 @@ import numpy
 
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding, damaged
+from lets.optim.catalogue import describe
 from lets.records import Divergence, Metrics, RunRecord
 from lets.records.history import HistoryRow
+from lets.records.trace import LEARNED
 
 if TYPE_CHECKING:
     from lets.records.trace import Columns
@@ -58,6 +60,10 @@ def _epochs(record: RunRecord) -> Iterator[str]:
 
 
 def _trace(record: RunRecord, trace: "Columns") -> Iterator[str]:
+    learned = describe(record.spec.method).needs_validation
+    if learned != (LEARNED[0] in trace):
+        yield f"trace.safetensors has {', '.join(trace)}, which is not what {record.spec.method} leaves"
+        return
     steps, finished = record.metrics.steps, record.metrics.divergence is None
     for name, column in trace.items():
         if len(column) < steps or (finished and len(column) != steps):

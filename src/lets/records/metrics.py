@@ -58,7 +58,8 @@ class Metrics(BaseModel):
     rho: Number | None = None
     """radius after the last step"""
     scores: dict[str, Number] | None = None
-    """of texts: what the final weights reach in every metric of the data set, in percent"""
+    """what else the final weights reach, in percent: of texts every metric of the data set, of images the accuracy
+    on those held out"""
     divergence: Divergence | None = None
 
     @model_validator(mode="after")

@@ -1,5 +1,6 @@
 """A run folder, read back."""
 
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -68,7 +69,7 @@ class RunRecord:
     @property
     def absent(self) -> list[str]:
         """The files that are not there."""
-        return [name for name in self.files if not (self.folder / name).is_file()]
+        return [name for name in self.files if not os.path.isfile(self.folder / name)]
 
     @cached_property
     def spec(self) -> RunSpec:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from lets.errors import RecordError, SpecError
+from lets.errors import RecordError
 from lets.records import RunRecord
 from lets.records.history import HistoryRow
 from lets.report.tidy import csv_text
@@ -74,7 +74,7 @@ def sensitivity_series(figure: Sensitivity, matrix: Matrix, layout: Layout) -> S
     outcomes = [read_outcome(spec, layout) for spec in matrix.select(figure)]
     groups = repeats(outcomes, ("method", figure.x))
     points = []
-    for method, x in sorted(in_order(groups), key=lambda key: _number(figure.x, key[1])):
+    for method, x in sorted(in_order(groups), key=lambda key: key[1] or 0.0):
         points.append(Point(None, method, x, _summary(groups[method, x], figure.metric)))
     order = list(dict.fromkeys(run.spec.method for run in outcomes))
     points.sort(key=lambda point: order.index(point.method))
@@ -137,13 +137,3 @@ def _summary(runs: list[Outcome], metric: str) -> Summary:
 
 def _drawn(points: list[Point]) -> tuple[Point, ...]:
     return tuple(point for point in points if point.summary.n)
-
-
-def _number(field: str, value: object) -> float:
-    if value is None:
-        return 0.0
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise SpecError(
-            f"x: {field} – its value {value!r} is no number to draw along – write for example  x: rho"
-        )
-    return value

@@ -14,6 +14,7 @@ from lets.spec.matrix import Matrix, expand
 from lets.spec.messages import Location, Problem, line, or_near, readings, renamed, repeated, short
 from lets.spec.noise import Noise
 from lets.spec.params import Experiment, Hyperparameters, Params
+from lets.spec.run import RunSpec
 from lets.spec.selections import references, showable
 
 AXES = ("datasets", "noise", "architectures", "methods", "seeds")
@@ -56,7 +57,7 @@ def contradictions(params: Params) -> Iterator[Problem]:
     yield from impossible
     if not impossible:
         matrix = expand(params)
-        yield from _conflicts(matrix)
+        yield from _conflicts(params, matrix)
         yield from showable(params, matrix)
 
 
@@ -82,11 +83,26 @@ def _impossible(params: Params) -> Iterator[Problem]:
             yield ("experiments", name), f"impossible – {error} – change one of the values"
 
 
-def _conflicts(matrix: Matrix) -> Iterator[Problem]:
+def _conflicts(params: Params, matrix: Matrix) -> Iterator[Problem]:
     """Yield each conflict of an experiment once, however many of its runs have it."""
+    found: dict[Problem, None] = {}
     for name, ids in matrix.experiments.items():
-        found = dict.fromkeys(problem for id in ids for problem in conflicts(matrix.runs[id]))
-        yield from ((("experiments", name, *at), text) for at, text in found)
+        for id in ids:
+            run = matrix.runs[id]
+            for at, text in conflicts(run):
+                found.setdefault((_origin(at, text, name, run, params), text))
+    yield from found
+
+
+def _origin(at: Location, text: str, name: str, run: RunSpec, params: Params) -> Location:
+    """The place of a conflict in the file: its experiment, but what is to be deleted goes from where it stands."""
+    own, below = params.experiments[name].training, params.architectures.get(run.architecture)
+    key = str(at[-1])
+    if not text.endswith("delete it") or key in own.model_fields_set:
+        return ("experiments", name, *at)
+    if below and key in below.model_fields_set:
+        return ("architectures", run.architecture, key)
+    return at
 
 
 def _experiment(at: Location, experiment: Experiment, params: Params) -> Iterator[Problem]:
@@ -115,8 +131,9 @@ def _name(at: Location, name: str, describe: Callable[[str], object]) -> Iterato
         describe(name)
     except ValueError as error:
         _, reason, remedy = str(error).split(" – ", 2)
-        if isinstance(at[-1], str):  # a key
-            remedy = renamed(name, remedy.removeprefix("choose from: ").split(", "))
+        if remedy.startswith("choose from: "):
+            known = remedy.removeprefix("choose from: ").split(", ")
+            remedy = renamed(name, known) if isinstance(at[-1], str) else or_near(name, known, at)
         yield at, f"{short(name)} – {reason} – {remedy}"
 
 

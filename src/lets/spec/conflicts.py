@@ -45,8 +45,8 @@ def conflicts(run: RunSpec) -> Iterator[Problem]:
         whole = training.measure_every * -(-training.epochs // training.measure_every)
         yield (
             ("training", "epochs"),
-            f"{training.epochs} – the last one would not be measured, with  measure_every: {training.measure_every} – "
-            f"write  epochs: {whole}",
+            f"measure_every: {training.measure_every} of {training.epochs} epochs – the last one would not be "
+            f"measured – write  epochs: {whole}",
         )
     if training.dropout == "same" and training.val_batches == "next":
         yield (
@@ -65,24 +65,25 @@ def conflicts(run: RunSpec) -> Iterator[Problem]:
 def _of_size(run: RunSpec) -> Iterator[Problem]:
     """A subset is a part of the images, with one of each class at least; something is left to train on."""
     dataset, samples = lets.data.catalogue.describe(run.dataset), run.training.train_samples
-    at, there = ("training", "train_samples"), f"{dataset.title} has {dataset.train_size:,}"
+    at = ("training", "train_samples")
+    written, there = f"train_samples: {samples}", f"{dataset.title} has {dataset.train_size:,}"
     if samples and dataset.vocabulary:
-        yield at, f"{samples} of {dataset.title} – only images are trained on in part – delete it"
+        yield at, f"{written} of {dataset.title} – only images are trained on in part – delete it"
     elif samples and samples == dataset.train_size:
-        yield at, f"{samples} – {there}, and without it all are trained on – delete it"
+        yield at, f"{written} – {there}, and without it all are trained on – delete it"
     elif samples and samples > dataset.train_size:
-        yield at, f"{samples} – {there} – write  train_samples: {dataset.train_size // 2}"
+        yield at, f"{written} – {there} – write  train_samples: {dataset.train_size // 2}"
     elif samples and samples < dataset.classes:
         yield (
             at,
-            f"{samples} – {dataset.title} has {dataset.classes} classes – write  train_samples: {dataset.classes}",
+            f"{written} – {dataset.title} has {dataset.classes} classes – write  train_samples: {dataset.classes}",
         )
     elif run.training.val_batches == "held-out" and trained_on(run) <= 0:
         size = samples or dataset.train_size
         yield (
             ("training", "batch_size"),
-            f"{run.training.batch_size} – as many samples at least are held out, and there are {size} – "
-            f"write  batch_size: {max(1, size // 4)}",
+            f"val_batches: held-out – {run.training.batch_size} samples at least are held out, and there are "
+            f"{size} – write  batch_size: {max(1, size // 4)}",
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from lets.optim.catalogue import METHODS
 from lets.spec.strict import Strict
 
 Location = tuple[str | int, ...]
@@ -35,7 +36,7 @@ def explain(at: Location, items: list[Any], content: Any, model: type[BaseModel]
         return f"an unknown key – nothing reads it – {attempt.renamed(_near_keys(key)) or 'delete it'}"
     if kind in ("missing", "union_tag_not_found"):
         why = "it has no default" if kind == "missing" else "it says which kind this is"
-        found = attempt.best(_examples(at, content))
+        found = attempt.best([*_examples(at, content)])
         return f"missing – {why} – add  {found or f'{key}: …'}  ({EXAMPLE})"
     if kind in ("literal_error", "union_tag_invalid"):
         choices = _choices(item)
@@ -47,7 +48,7 @@ def explain(at: Location, items: list[Any], content: Any, model: type[BaseModel]
     why, _, remedy = _why(items).partition(" – ")
     if not remedy:
         found = attempt.best([*_within(item), *readings(value), *_examples(at, content)])
-        remedy = f"write  {found}" if found else EXAMPLE
+        remedy = f"write  {found}" if found else "delete it" if attempt.without() else EXAMPLE
     return f"{short(value)} – {why} – {remedy}"
 
 
@@ -79,6 +80,8 @@ def _why(items: list[Any]) -> str:
         return _NAMES
     if isinstance(item["input"], str) and item["type"].startswith(("int", "float", "bool")):
         return f"YAML reads this as text, not as a {'truth value' if 'bool' in item['type'] else 'number'}"
+    if item["type"].startswith(("dict", "model")):
+        return "it has keys with values of their own"
     return str(item["msg"]).removeprefix("Value error, ")
 
 
@@ -103,6 +106,10 @@ class _Attempt:
                 return f"write  {text}" if len(text) <= 60 else f"rename it  {key}"
         return None
 
+    def without(self) -> bool:
+        """Whether nothing is wrong at the place once it is empty."""
+        return self._left(self._at, _NOTHING) is not None
+
     def _left(self, place: Location, value: Any) -> list[Location] | None:
         try:
             content = put(self._content, place, value)
@@ -120,14 +127,20 @@ def value_at(content: Any, place: Location) -> Any:
     return content
 
 
+_NOTHING = object()
+
+
 def put(content: Any, place: Location, value: Any) -> Any:
-    """Return a copy of the content with another value at one place; the rest is shared."""
+    """Return a copy of the content with another value, or nothing, at one place; the rest is shared."""
     if not place:
         return value
     head, *rest = place
     copy = list(content) if isinstance(content, list) else dict(content or {})
     inner = copy[head] if isinstance(copy, list) else copy.get(head)  # type: ignore[index]
-    copy[head] = put(inner, tuple(rest), value)  # type: ignore[index]
+    if value is _NOTHING and not rest:
+        del copy[head]  # type: ignore[arg-type]
+    else:
+        copy[head] = put(inner, tuple(rest), value)  # type: ignore[index]
     return copy
 
 
@@ -212,8 +225,11 @@ def readings(value: Any) -> Iterator[Any]:
 
 
 def _within(item: Any) -> Iterator[Any]:
-    """The limit that a value is beyond."""
-    yield from (item.get("ctx", {})[key] for key in ("ge", "le") if key in item.get("ctx", {}))
+    """The limit that a value is beyond, or the part of a list that is within it."""
+    limits = item.get("ctx", {})
+    yield from (limits[key] for key in ("ge", "le") if key in limits)
+    if "max_length" in limits:
+        yield item["input"][: limits["max_length"]]
 
 
 def _as_name(text: str) -> str:
@@ -229,14 +245,15 @@ def _near_keys(key: str) -> list[str]:
     return difflib.get_close_matches(key[:60], list(_values_by_key()), n=3)
 
 
-def _examples(place: Location, content: Any) -> list[Any]:
-    """Values of a key that some model takes; in a list, single ones."""
-    if place and isinstance(place[-1], int):
-        lists = _examples(place[:-1], content)
-        return [item for one in lists if isinstance(one, list) for item in one]
+def _examples(place: Location, content: Any) -> Iterator[Any]:
+    """Values that some model takes for a key; of a list or mapping of such, single ones."""
     key = str(place[-1]) if place else ""
-    own = content.get(key) if isinstance(content, dict) and key == "experiments" else None
-    return [*([name] for name in own or ()), *_values_by_key().get(key, [])]
+    if key == "experiments" and isinstance(own := content.get(key), dict):
+        yield from ([name] for name in own)
+    yield from _values_by_key().get(key, [])
+    for one in _values_by_key().get(str(place[-2]), []) if len(place) > 1 else ():
+        yield from one if isinstance(one, list) else one.values() if isinstance(one, dict) else ()
+    yield {}
 
 
 @cache
@@ -251,6 +268,9 @@ def _values_by_key() -> dict[str, list[Any]]:
             values += [
                 one for one in given if isinstance(one, str | int | float | list | dict) and one not in values
             ]
+    for info in METHODS.values():
+        for name, taken in info.hyperparameters.items():
+            found.setdefault(name, []).append(taken.default)
     return found
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from lets.spec.messages import line
 from lets.spec.run import RunSpec
 from lets.spec.strict import Count, Name, Positive, Scalar, Strict
 from lets.spec.training import TrainingOverride, TrainingSpec
@@ -25,8 +26,10 @@ RunMetric = Literal[
     "f1",
     "pearson",
     "spearman",
+    "held_out_accuracy",
 ]
-"""score is what the data set is usually judged by: accuracy, BLEU, Matthews' correlation, …"""
+"""score is what the data set is usually judged by: accuracy, BLEU, Matthews' correlation, …; held_out_accuracy is what
+one may choose settings by"""
 EpochMetric = Literal[
     "test_accuracy", "test_loss", "train_accuracy", "train_loss", "generalization_gap", "rho", "lr", "loss"
 ]
@@ -242,7 +245,7 @@ class Sharpness(Analysis):
     @classmethod
     def _increase(cls, radii: list[float]) -> list[float]:
         if any(one >= other for one, other in pairwise(radii)):
-            raise ValueError(f"radii that do not increase – write  radii: {sorted(set(radii))}")
+            raise ValueError(f"radii that do not increase – write  {line(('radii',), sorted(set(radii)))}")
         return radii
 
 

@@ -134,7 +134,8 @@ def _shown(at: Location, item: Selection, runs: list[RunSpec]) -> Iterator[Probl
     if isinstance(item, Table):
         yield from repeated((*at, "columns"), item.columns)
         if item.rows in item.columns:
-            yield (*at, "rows"), f"{item.rows!r} – it is a column already – choose another field"
+            other = next(name for name in reversed(RUN_FIELDS) if name not in item.columns)
+            yield (*at, "rows"), f"{item.rows!r} – it is a column already – write  rows: {other}"
         rows = _values(runs, item.rows)
         for index, group in enumerate(item.groups):
             for place, row in enumerate(group):
@@ -179,7 +180,8 @@ def _not_followed(at: Location, item: Hypergradient, matrix: Matrix) -> Iterator
 
 def _samples(at: Location, item: Landscape | Sharpness, matrix: Matrix) -> Iterator[Problem]:
     """As many images as there are, and for sharpness in whole groups."""
-    infos = {run.dataset: lets.data.catalogue.describe(run.dataset) for run in matrix.analysed(item)}
+    runs = matrix.analysed(item)
+    infos = {run.dataset: lets.data.catalogue.describe(run.dataset) for run in runs}
     if texts := [name for name, info in infos.items() if info.vocabulary]:
         place = (*at, "where", "dataset")
         images = [name for name in infos if name not in texts]
@@ -187,7 +189,7 @@ def _samples(at: Location, item: Landscape | Sharpness, matrix: Matrix) -> Itera
         yield place, f"a {item.kind} of {texts[0]} – it is taken of images only – {remedy}"
         return
     m = item.m if isinstance(item, Sharpness) else 1
-    there, least = min((measured_size(run), run.dataset) for run in matrix.analysed(item))
+    there, least = min((measured_size(run), run.dataset) for run in runs)
     whole = f"{infos[least].title} is measured on {there} training images"
     if m > there:
         yield (*at, "m"), f"{m} – {whole} – write  m: {there}"
@@ -214,7 +216,9 @@ def _compared(at: Location, item: Comparison, runs: list[RunSpec]) -> Iterator[P
             )
         ]
         yield from absent
-        if not absent and not any([one.method, one.against] == pair for one in found):
+        if not absent and pair[0] == pair[1]:
+            yield (*at, "pairs", index), f"{pair} – a method compared with itself – delete it"
+        elif not absent and not any([one.method, one.against] == pair for one in found):
             reason = "no data set, noise and architecture was run with both"
             yield (*at, "pairs", index), f"{pair} – {reason} – delete it, or choose other experiments"
     if not found and not item.pairs:

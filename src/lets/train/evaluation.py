@@ -61,7 +61,7 @@ def evaluate_weights(
 ) -> tuple[float, float, dict[str, float] | None]:
     """Return test loss, test accuracy and scores of a finished run, computed anew from its weights and the data.
 
-    Images have no scores.
+    Of images only those that are held out have scores.
     """
     data = RunData.read(spec, layout, torch.device(device))
     model, task = restored_model(spec, layout, data), task_of(spec.dataset)

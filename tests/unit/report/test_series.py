@@ -115,20 +115,15 @@ def test_cost(figures: Project) -> None:
 
 
 def test_an_axis_that_is_no_number_is_refused(tmp_path) -> None:
-    project = Project(
-        tmp_path,
-        experiments={
-            "one": {
-                "datasets": ["digits"],
-                "architectures": ["resnet-small"],
-                "methods": ["lets-sam"],
-                "vary": {"metric": ["gap", "validation-loss"]},
-            }
-        },
-        figures={"f": {"kind": "sensitivity", "title": "F", "experiments": ["one"], "x": "metric"}},
-    )
+    experiment = {
+        "datasets": ["digits"],
+        "architectures": ["resnet-small"],
+        "methods": ["lets-sam"],
+        "vary": {"metric": ["gap", "validation-loss"]},
+    }
+    figure = {"kind": "sensitivity", "title": "F", "experiments": ["one"], "x": "metric"}
     with pytest.raises(SpecError, match="no number to draw along"):
-        lines(project, "f")
+        Project(tmp_path, experiments={"one": experiment}, figures={"f": figure})
 
 
 def test_a_point_that_would_mix_variants_is_refused(tmp_path) -> None:

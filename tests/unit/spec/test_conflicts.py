@@ -44,7 +44,7 @@ def test_more_ranks_than_samples(tmp_path):
             "digits",
             "resnet-small",
             {"train_samples": 100, "batch_size": 128, "val_batches": "held-out"},
-            "there are 100",
+            "128 samples at least are held out, and there are 100",
             "batch_size: 25",
         ),
     ],
@@ -64,7 +64,7 @@ def test_a_subset_of_any_images(tmp_path, dataset):
 
 
 def test_the_last_epoch_is_measured(tmp_path):
-    with pytest.raises(SpecError, match=r"epochs is 7 – the last one .* write  epochs: 9"):
+    with pytest.raises(SpecError, match=r"of 7 epochs – the last one .* write  epochs: 9"):
         load(tmp_path, training={"epochs": 7, "measure_every": 3})
     load(tmp_path, training={"epochs": 9, "measure_every": 3})
 

@@ -7,7 +7,7 @@ worked out again; the rest is held against the trace, which is no more than a re
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, product
 from typing import TYPE_CHECKING, Any
 
 from lets.audit.case import Case
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from lets.records.trace import Columns
 
 EXACT = 1e-9
+LOW = 1e-3
+"""Relative: a mean over many samples, rounded"""
+LEAST = {"regression": 0.25}
+"""What a wrong answer costs at least. A class or word that is not the likeliest has a probability of ½ at most, so
+its cross-entropy is log 2 or more; a value further than ½ away has a squared error above ¼."""
 RADIUS = 1e-5
 """Relative: hyper-gradients are float32, and Adam divides by their size"""
 
@@ -85,6 +90,12 @@ def check_radii(case: Case) -> Check:
     return _check(case, "radius", about, _radii, lambda one: not learns_radius(one.spec))
 
 
+def check_losses(case: Case) -> Check:
+    """Losses and accuracies of every epoch can be those of one network; that they are, only training again proves."""
+    about = "losses of every epoch, no lower than its wrong answers allow"
+    return _check(case, "losses", about, _losses, lambda one: False)
+
+
 def _check(case: Case, name: str, about: str, reasons: Any, decided: Any) -> Check:
     """What `reasons` finds nothing against is confirmed where the spec alone has `decided` it."""
     failures, confirmed, examined = list[Finding](), set[str](), 0
@@ -115,6 +126,18 @@ def _schedule(course: Course) -> Iterator[str]:
             return
         if not math.isclose(row.lr, rate := rates(steps.stop - 1), rel_tol=EXACT):
             yield f"history.csv says lr = {row.lr} in epoch {row.epoch}, its schedule gives {rate}"
+            return
+
+
+def _losses(course: Course) -> Iterator[str]:
+    least = LEAST.get(describe(course.spec.dataset).task, math.log(2))
+    for row, part in product(course.rows, ("train", "test")):
+        loss, accuracy = getattr(row, f"{part}_loss"), getattr(row, f"{part}_accuracy")
+        if not 0 <= accuracy <= 100 or loss < (lowest := least * (1 - accuracy / 100)) * (1 - LOW):
+            yield (
+                f"history.csv says {part}_loss = {loss} with {part}_accuracy = {accuracy} in epoch {row.epoch}"
+                + (f", wrong answers alone cost {lowest:.4g}" if 0 <= accuracy <= 100 else "")
+            )
             return
 
 

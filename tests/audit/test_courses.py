@@ -111,6 +111,7 @@ def same(rows: Rows) -> Rows:
 
 FORGERIES: list[tuple[str, str, Callable[[Rows], Rows], dict[str, Callable[[Any], Any]]]] = [
     ("losses", "erm", first(test_loss=0.001), {}),
+    ("schedule", "erm", last(steps=0), {}),
     ("losses", "gsam", first(train_loss=0.001), {}),
     ("losses", "rst", last(test_loss=-1.0), {}),
     ("losses", "looksam", first(test_accuracy=100.5), {}),

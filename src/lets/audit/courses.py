@@ -110,10 +110,11 @@ def _check(case: Case, name: str, about: str, reasons: Any, decided: Any) -> Che
 
 
 def _course(case: Case, record: RunRecord) -> Course | None:
-    rows, trace = record.history, record.trace()
-    if not rows or rows[0].steps < 1 or len(trace["rho"]) < sum(row.steps for row in rows):
-        return None
-    return Course(case.matrix.runs[record.id], rows, trace)
+    spec, rows, trace = case.matrix.runs[record.id], record.history, record.trace()
+    counted = rows and rows[0].steps >= spec.training.measure_every
+    return (
+        Course(spec, rows, trace) if counted and len(trace["rho"]) >= sum(row.steps for row in rows) else None
+    )
 
 
 def _schedule(course: Course) -> Iterator[str]:

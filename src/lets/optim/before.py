@@ -50,8 +50,11 @@ class _OptimizerState:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self._optimizer = optimizer
-        self._state = {key: _containers(state) for key, state in optimizer.state.items()}
-        self._tensors = [x for state in self._state.values() for x in _tensors(state)]
+        self._state: dict[Any, Any] = {}
+        self._tensors: list[Tensor] = []
+        for key, state in optimizer.state.items():
+            self._state[key], tensors = _opened(state)
+            self._tensors += tensors
         self._values = copied(self._tensors)
         self._groups = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
 
@@ -70,14 +73,18 @@ class _OptimizerState:
             group.update(values)
 
 
-def _containers(state: Any) -> Any:
-    """The same tensors in new containers."""
-    plain = isinstance(state, dict) and not any(isinstance(v, dict | list | tuple) for v in state.values())
-    return dict(state) if plain else tree_map(lambda x: x, state)
+def _opened(state: Any) -> tuple[Any, list[Tensor]]:
+    """The same tensors in new containers, and in a list."""
+    tensors = []
+    if isinstance(state, dict):
+        for value in state.values():
+            if isinstance(value, Tensor):
+                tensors.append(value)
+            elif isinstance(value, _CONTAINERS):
+                break
+        else:
+            return dict(state), tensors
+    return tree_map(lambda x: x, state), [x for x in tree_leaves(state) if isinstance(x, Tensor)]
 
 
-def _tensors(state: Any) -> list[Tensor]:
-    leaves = list(state.values()) if isinstance(state, dict) else [state]
-    if any(isinstance(x, dict | list | tuple) for x in leaves):
-        leaves = tree_leaves(leaves)
-    return [x for x in leaves if isinstance(x, Tensor)]
+_CONTAINERS = (dict, list, tuple)

@@ -20,7 +20,9 @@ class Buffers:
     """The buffers of `modules` as they are now: which tensors they are, and what numbers these hold."""
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
-        self._of = [(m._buffers, dict(m._buffers.items())) for m in modules]
+        live = [m._buffers for m in modules]
+        self._of = [(buffers, dict(buffers.items())) for buffers in live if buffers]
+        self._without = [buffers for buffers in live if not buffers]
         self.tensors = _those_changeable(then for _, then in self._of)
         self.values = copied(self.tensors)
 
@@ -28,12 +30,13 @@ class Buffers:
     def restore(self) -> None:
         """Put the same tensors back, and into them the same numbers."""
         for live, then in self._of:
-            if len(live) == len(then) and all(map(is_, live.values(), then.values())):
-                continue
-            for name in live.keys() - then.keys():
-                del live[name]
-            for name, tensor in then.items():
-                live[name] = tensor
+            if len(live) != len(then) or not all(map(is_, live.values(), then.values())):
+                for name in live.keys() - then.keys():
+                    del live[name]
+                for name, tensor in then.items():
+                    live[name] = tensor
+        for new in filter(None, self._without):
+            new.clear()
         if self.tensors:
             # Through .data: nobody's graph is to notice that what it has saved was written again.
             torch._foreach_copy_([b.data for b in self.tensors], self.values)
@@ -64,5 +67,6 @@ def _those_changeable(buffers: Iterable[Mapping[str, Tensor | None]]) -> list[Te
 
 
 def _can_change(buffer: Tensor) -> bool:
-    dense = buffer.layout is torch.strided and not buffer.is_inference()
-    return dense and torch._debug_has_internal_overlap(buffer) != 1
+    if buffer.layout is not torch.strided or buffer.is_inference():
+        return False
+    return buffer.is_contiguous() or torch._debug_has_internal_overlap(buffer) != 1

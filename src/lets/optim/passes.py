@@ -74,9 +74,10 @@ class Passes:
         for part, mean in self._parts(loss_fn, batch):
             losses.append(part.detach())
             means.append(mean.detach())
-            found = _differentiate([mean], storage, wanted)
-            self._refuse_hidden(mean, found, storage, wanted)
-            vectors.append(_vector(found, storage))
+            found = self._vector(_differentiate([mean], storage, wanted), storage)
+            if found.present != wanted:
+                self._refuse_hidden(mean, found, wanted)
+            vectors.append(found)
         whole = losses[0] if len(losses) == 1 else torch.cat(losses)
         vector = reduce(add, vectors)
         own = Gradient(whole, reduce(add, means), vector, vector)
@@ -98,7 +99,7 @@ class Passes:
                 means.append(mean.detach())
                 gradient = _differentiate([mean], along.storage, wanted, create_graph=True)
                 product = _derivative_along(gradient, along, wanted)
-                products.append(_vector(product, along.storage))
+                products.append(self._vector(product, along.storage))
         return reduce(add, means), reduce(add, products)
 
     def _parts(self, loss_fn: LossFunction, batch: Any) -> Iterator[tuple[Tensor, Tensor]]:
@@ -125,21 +126,20 @@ class Passes:
                 f"({count},). For cross entropy: reduction='none'"
             )
 
-    def _refuse_hidden(
-        self, mean: Tensor, found: Sequence[Tensor | None], storage: Storage, wanted: Present
-    ) -> None:
-        """ValueError if a parameter has no gradient because a checkpoint hides it, or a sparse one."""
-        refuse_sparse(found, storage.parameters, self._model)
-        here = tuple([x is not None for x in found])
-        if here == wanted or here in self._known or len(self._known) == FEW:
+    def _refuse_hidden(self, mean: Tensor, found: Vector, wanted: Present) -> None:
+        """ValueError if a parameter has no gradient because a checkpoint hides it."""
+        if found.present in self._known or len(self._known) == FEW:
             return
-        absent = [p for p, x, want in zip(storage.parameters, here, wanted, strict=True) if want and not x]
-        refuse_reentrant(mean, absent, self._model)
-        self._known.add(here)
+        states = zip(found.storage.parameters, found.present, wanted, strict=True)
+        refuse_reentrant(mean, [p for p, here, want in states if want and not here], self._model)
+        self._known.add(found.present)
 
-
-def _vector(found: Sequence[Tensor | None], storage: Storage) -> Vector:
-    return Vector(storage.gather(found), tuple([x is not None for x in found]), storage)
+    def _vector(self, found: Sequence[Tensor | None], storage: Storage) -> Vector:
+        try:
+            return Vector(storage.gather(found), tuple([x is not None for x in found]), storage)
+        except (RuntimeError, NotImplementedError):
+            refuse_sparse(found, storage.parameters, self._model)
+            raise
 
 
 def _checked(losses: Any, count: int) -> Tensor:

@@ -5,7 +5,7 @@ Nothing is remembered of where they lie: user code runs in every pass and in the
 parameter other memory at any time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -89,6 +89,7 @@ class Weights:
         finally:
             self.restore(theta)
 
+    @torch.no_grad()
     def hand_over(self, gradient: Vector) -> None:
         """Make a copy of `gradient` what the base optimizer finds; what lay in `.grad` before is ignored."""
         self.clear_gradients()
@@ -110,7 +111,14 @@ class Weights:
 @torch.no_grad()
 def copied(tensors: Sequence[Tensor]) -> list[Tensor]:
     """A copy of each."""
+    return _clones(tensors) if tensors else []
+
+
+def _one_by_one(tensors: Sequence[Tensor]) -> list[Tensor]:
     return [x.clone() for x in tensors]
+
+
+_clones: Callable[[Sequence[Tensor]], list[Tensor]] = getattr(torch, "_foreach_clone", _one_by_one)
 
 
 def _has_fractions(parameter: Tensor) -> bool:

@@ -59,7 +59,7 @@ def test_metrics_edited_with_the_same_size_and_time(project: Any, edit: Edit) ->
     printed = failures(audit, "cells")
     assert {one.subject for one in printed} == {
         *(str(project.layout.table("table1", suffix)) for suffix in ("csv", "md", "tex")),
-        str(project.layout.figure("figure1", "csv")),
+        *(str(project.layout.figure("figure1", suffix)) for suffix in ("csv", "svg", "png")),
         str(project.layout.page),
         str(project.layout.summary),
         str(project.layout.long_table),

@@ -72,14 +72,17 @@ def _table(case: Case, name: str, table: AnyTable, suspects: Suspects) -> Iterat
 def _figure(case: Case, name: str, figure: Figure, suspects: Suspects) -> Iterator[Finding]:
     derived = figure_files(name, figure, case.matrix, case.layout)
     places = figure_places(name, figure, case)
-    yield from _file(case, case.layout.figure(name, "csv"), derived["csv"].decode(), places, suspects)
+    numbers = [*_file(case, case.layout.figure(name, "csv"), derived["csv"].decode(), places, suspects)]
+    yield from numbers
+    # A picture of other numbers is wrong where they are; one of the right numbers could be wrong anywhere.
+    cells = next((finding.cells for finding in numbers), places.all)
     for suffix in ("svg", "png"):
         path = case.layout.figure(name, suffix)
         if not path.is_file():
             yield Finding(str(path), "not drawn yet", places.all, make=case.make)
         elif not _drawn_elsewhere(case, name) and not same_picture(suffix, _read(path), derived[suffix]):
             reason = f"is not what matplotlib {matplotlib_here()} draws from the run records"
-            yield _wrong(case, path, reason, places.all, places.runs, suspects)
+            yield _wrong(case, path, reason, cells, places.runs, suspects)
 
 
 def _read(path: Path) -> bytes:

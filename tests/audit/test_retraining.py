@@ -172,8 +172,11 @@ def test_made_elsewhere_and_too_good(
 
 def test_what_cannot_be_trained_again(project: Any, run: str) -> None:
     project.layout.arrays("digits").unlink()
-    (failure,) = check(project, runs=(run,)).failures
-    assert failure.reason.startswith("cannot be trained again: ")
+    found = check(project, runs=(run,))
+    assert (found.failures, found.confirmed) == ((), frozenset())
+    (absent,) = found.unchecked
+    assert absent.reason.startswith("cannot be trained again here: ")
+    assert absent.command == "lets data prepare digits"
 
 
 def test_nothing_is_finished(project: Any, run: str) -> None:

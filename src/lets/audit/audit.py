@@ -8,11 +8,11 @@ from pathlib import Path
 
 from lets.audit.case import Case
 from lets.audit.draw import Draw
-from lets.audit.errors import AuditError
+from lets.audit.errors import AuditError, IncompleteAuditError, MatrixAuditError
 from lets.audit.facts import facts
 from lets.audit.findings import Check, Finding, command
 from lets.audit.layers import Layer, examine
-from lets.audit.verdicts import Judged, Judgement, Verdict, judge
+from lets.audit.verdicts import Judged, Judgement, Verdict, is_absent, judge
 from lets.commands import command as shell
 from lets.spec import Layout, expand, load_params
 
@@ -32,6 +32,8 @@ class Audit:
     draw: Draw
     layers: tuple[Layer, ...]
     judgement: Judgement
+    lacking: bool = False
+    """whether runs or analyses are still to be made"""
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -43,6 +45,16 @@ class Audit:
         """Everything that is wrong."""
         return tuple(chain.from_iterable(layer.failures for layer in self.layers))
 
+    @cached_property
+    def unchecked(self) -> tuple[Finding, ...]:
+        """Everything that cannot be checked here, because it is not here."""
+        return tuple(chain.from_iterable(layer.unchecked for layer in self.layers))
+
+    @property
+    def complete(self) -> bool:
+        """Whether all could be checked: no data, no run and no analysis is absent."""
+        return not self.unchecked and not self.lacking
+
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader should know although nothing is wrong."""
@@ -50,8 +62,15 @@ class Audit:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.failures
+        """Whether all was checked, and nothing is wrong."""
+        return not self.failures and not self.unchecked
+
+    @property
+    def title(self) -> str:
+        """PASS, FAIL, or that it is neither."""
+        if self.failures:
+            return "FAIL"
+        return "INCOMPLETE: nothing is wrong, but not all can be checked here" if self.unchecked else "PASS"
 
     @property
     def judged(self) -> tuple[Judged, ...]:
@@ -66,12 +85,17 @@ class Audit:
     @property
     def next(self) -> str:
         """The one command to run next."""
-        return command(list(self.failures))
+        return command([*self.failures, *self.unchecked])
 
     @property
     def error(self) -> AuditError | None:
         """The error of the first layer that fails, to be raised: it names the layers and the next command."""
         failed = [layer for layer in self.layers if layer.failures]
+        if not failed and self.unchecked:
+            return IncompleteAuditError(
+                f"audit of {self.profile} – nothing is wrong, but {len(self.unchecked)} things cannot be checked here "
+                f"– run next:  {self.next}"
+            )
         if not failed:
             return None
         counts = ", ".join(f"{layer.name} {len(layer.failures)}" for layer in failed)
@@ -94,7 +118,15 @@ def perform(params_file: Path, default: Path, draw: Draw | None = None) -> Audit
     layers = examine(case)
     failures = [*chain.from_iterable(layer.failures for layer in layers)]
     judgement = judge(case, failures, [*chain.from_iterable(layer.checks for layer in layers)])
-    held_against = facts(params_file, case.layout)
+    matrix = chain.from_iterable(layer.failures for layer in layers if layer.error is MatrixAuditError)
     return Audit(
-        params.profile, str(params_file), held_against, case.content, case.code, draw, layers, judgement
+        params.profile,
+        str(params_file),
+        facts(params_file, case.layout),
+        case.content,
+        case.code,
+        draw,
+        layers,
+        judgement,
+        lacking=any(is_absent(case, one) for one in matrix),
     )

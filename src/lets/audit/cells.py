@@ -1,15 +1,17 @@
 """Check: every table and every figure, derived anew from the run records, byte for byte."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 
 from lets.audit.case import Case
-from lets.audit.differences import differences
+from lets.audit.differences import Difference, differences
 from lets.audit.drawings import drawn_by, matplotlib_here, same_picture
 from lets.audit.findings import Check, Finding, wrong_file
 from lets.audit.places import Places, figure_places, table_places
 from lets.errors import LetsError
+from lets.records import Status
 from lets.records.files import bytes_as_written
 from lets.report.claims import claims_texts
 from lets.report.figures import figure_files
@@ -19,24 +21,36 @@ from lets.report.tables import render_table
 from lets.report.variants import summary_text
 from lets.spec.params import AnyTable, Figure
 
+MARKS = re.compile(r"\*\*|</?ins>|\\(textbf|underline)|[{}]")
+"""of the best of a column and of a group, in Markdown and LaTeX"""
 Suspects = dict[str, tuple[str, ...]]
 """runs that another check blames → what to delete so that they are made again"""
 
 
 def check_cells(case: Case, suspects: Suspects) -> Check:
     """Compare what is printed with what the runs give; what rests on a suspect is made again with it."""
-    failures: list[Finding] = []
+    found: list[Finding] = []
     for name, table in case.params.tables.items():
-        failures += _guarded(case, name, _table(case, name, table, suspects))
+        found += _guarded(case, name, _table(case, name, table, suspects))
     for name, figure in case.params.figures.items():
-        failures += _guarded(case, name, _figure(case, name, figure, suspects))
+        found += _guarded(case, name, _figure(case, name, figure, suspects))
     for path, derive in _summaries(case).items():
-        failures += _guarded(case, str(path), _summary(case, path, derive, suspects))
+        found += _guarded(case, str(path), _summary(case, path, derive, suspects))
+    failures = [one for one in found if not one.unchecked]
+    unchecked = tuple(one for one in found if one.unchecked)
     others = {name: version for name in case.params.figures if (version := _drawn_elsewhere(case, name))}
     uncompared = frozenset(place.name for place in case.printed if place.item in others)
     about = "printed places derived from run records, figures drawn again"
     warnings = tuple(_not_compared(others))
-    return Check("cells", about, len(case.printed), tuple(failures), warnings, uncompared=uncompared)
+    return Check(
+        "cells",
+        about,
+        len(case.printed),
+        tuple(failures),
+        warnings,
+        uncompared=uncompared,
+        unchecked=unchecked,
+    )
 
 
 def _drawn_elsewhere(case: Case, name: str) -> str:
@@ -58,8 +72,10 @@ def _guarded(case: Case, name: str, findings: Iterator[Finding]) -> list[Finding
     try:
         return list(findings)
     except LetsError as error:
-        cells = tuple(place.name for place in case.printed if place.item == name)
-        return [Finding(name, f"cannot be derived: {error}", cells, make=case.make)]
+        places = [place for place in case.printed if place.item == name]
+        absent = any(case.states[run] is Status.MISSING for place in places for run in place.runs)
+        cells = tuple(place.name for place in places)
+        return [Finding(name, f"cannot be derived: {error}", cells, make=case.make, unchecked=absent)]
 
 
 def _table(case: Case, name: str, table: AnyTable, suspects: Suspects) -> Iterator[Finding]:
@@ -119,13 +135,42 @@ def _file(case: Case, path: Path, derived: str, places: Places, suspects: Suspec
     first, *more = differences(printed.decode(errors="replace"), derived, path.suffix)
     cells = dict.fromkeys(cell for one in (first, *more) for cell in places.of(one, path.suffix, derived))
     reason = f"{first}" + (f", and {len(more)} more lines differ" if more else "")
-    yield _wrong(case, path, reason, tuple(cells), places.runs, suspects)
+    known = [
+        cell for one in (first, *more) if not _marked(one) for cell in places.of(one, path.suffix, derived)
+    ]
+    yield _wrong(case, path, reason, tuple(cells), places.runs, suspects, certain=_known(case, known))
+
+
+def _marked(one: Difference) -> bool:
+    """Whether two cells differ in the marks of the best alone, which rest on the other cells too."""
+    printed, derived = (MARKS.sub("", text or "") for text in (one.printed, one.derived))
+    return printed == derived
+
+
+def _known(case: Case, cells: Sequence[str]) -> bool:
+    """Whether all runs of one of these places are here, so that it is known to be wrong."""
+    return any(
+        place.name in cells and not any(case.states[run] is Status.MISSING for run in place.runs)
+        for place in case.printed
+    )
 
 
 def _wrong(
-    case: Case, path: Path, reason: str, cells: tuple[str, ...], runs: set[str], suspects: Suspects
+    case: Case,
+    path: Path,
+    reason: str,
+    cells: tuple[str, ...],
+    runs: set[str],
+    suspects: Suspects,
+    certain: bool = False,
 ) -> Finding:
-    """What rests on a run that is to be made again is made again with it; else the file itself is wrong."""
+    """What rests on a run that is to be made again is made again with it; else the file itself is wrong.
+
+    Without all of its runs nobody knows whether it is, unless it is `certain`.
+    """
+    if not certain and (absent := [run for run in runs if case.states[run] is Status.MISSING]):
+        reason = f"cannot be checked: {len(absent)} of its {len(runs)} runs are not here"
+        return Finding(str(path), reason, cells, make=case.make, unchecked=True)
     if not (blamed := suspects.keys() & runs):
         return wrong_file(case, path, reason, cells)
     remove = tuple(folder for run in suspects if run in blamed for folder in suspects[run])

@@ -1,6 +1,7 @@
 """Check: prepared data against its origin, subsets and noisy labels against seed or file, all against the runs."""
 
 from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,12 +43,20 @@ def check_data(case: Case) -> Check:
         (run.dataset, TrainingSet.of(run)) for run in case.matrix.runs.values()
     ):
         sets.setdefault(dataset, []).append(one)
-    failures = [finding for dataset in sets for finding in _dataset(case, dataset, sets[dataset])]
+    found = [finding for dataset in sets for finding in _dataset(case, dataset, sets[dataset])]
+    failures = [one for one in found if one.run or Path(one.subject).exists()]
+    absent = [
+        replace(one, reason="is not here, so that runs cannot be held against it")
+        for one in found
+        if one not in failures
+    ]
     warnings = [text for dataset in sets for text in _not_here(dataset, sets[dataset])]
     about = (
         "arrays by their digest, pictures by name and length, noisy labels made again from their seed or file"
     )
-    return Check("data", about, sum(map(len, sets.values())), tuple(failures), tuple(warnings))
+    return Check(
+        "data", about, sum(map(len, sets.values())), tuple(failures), tuple(warnings), unchecked=tuple(absent)
+    )
 
 
 def _dataset(case: Case, dataset: str, sets: Sets) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ EVIDENCE = 12  # runs named per check; audit.json has them all
 
 def dated_receipt(audit: Audit) -> str:
     """Return Markdown to keep or to send; audit.json, whose sha256 it names, has the details but no date."""
-    lines = [f"# Receipt: audit of {audit.profile}, {'PASS' if audit.passed else 'FAIL'}", ""]
+    lines = [f"# Receipt: audit of {audit.profile}, {audit.title}", ""]
     lines += [f"- {name}: {value}" for name, value in _facts(audit).items()]
     lines += ["", "## What stands", "", *verdict_lines(audit), ""]
     lines += [*fact_lines(audit), "", "## Layers", "", *(_layers(audit)), ""]
@@ -61,7 +61,8 @@ def _git(*words: str) -> str:
 def _layers(audit: Audit) -> list[str]:
     lines = []
     for layer in audit.layers:
-        found = f"{len(layer.failures)} failed" if layer.failures else "stands"
+        stands = f"{len(layer.unchecked)} cannot be checked here" if layer.unchecked else "stands"
+        found = f"{len(layer.failures)} failed" if layer.failures else stands
         lines.append(f"- {layer.name}: {found}; {layer.error.proves}")
         lines += [f"  - {check.about}: {check.examined}" for check in layer.checks]
     return lines

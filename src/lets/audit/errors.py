@@ -52,3 +52,10 @@ class EnvironmentAuditError(AuditError):
 
     exit_code, layer = 15, "environment"
     proves = "which code, packages, machines and image made the runs; that they differ is only a warning"
+
+
+class IncompleteAuditError(AuditError):
+    """Nothing is wrong, but something cannot be checked here, for it is not here; exit code 16."""
+
+    exit_code, layer = 16, "incomplete"
+    proves = "all that there is to check could be checked"

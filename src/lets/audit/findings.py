@@ -28,6 +28,8 @@ class Finding:
     again: tuple[str, ...] = ()
     aside: tuple[tuple[str, str], ...] = ()
     """path, and the folder that it is moved to"""
+    unchecked: bool = False
+    """whether nothing is known to be wrong: what it would be held against is not here"""
 
     @property
     def command(self) -> str:
@@ -50,6 +52,8 @@ class Check:
     """the runs that were trained again, and came out the same to the byte"""
     uncompared: frozenset[str] = frozenset()
     """the printed places that nothing here could be compared with"""
+    unchecked: tuple[Finding, ...] = ()
+    """what cannot be checked here because something is not here: no failure, and its command fetches it"""
 
 
 def damaged(case: Case, run: str, reason: str) -> Finding:

@@ -20,7 +20,7 @@ def check_landscapes(case: Case) -> Check:
     there = analyses(case, Landscape)
     chosen = case.drawn(there)
     found = {run: [*_reasons(case, run, there[run])] for run in chosen}
-    failures = [wrong(case, run, there[run], reason) for run in chosen for reason in found[run]]
+    failures = [wrong(case, run, there[run], reason) for run in chosen for reason in found[run] if reason]
     confirmed = frozenset(run for run in chosen if not found[run])
     about = "loss landscapes computed again at nine points"
     return Check("landscapes", about, len(chosen), tuple(failures), confirmed=confirmed)
@@ -32,7 +32,8 @@ def _reasons(case: Case, run: str, figure: Landscape) -> Iterator[str]:
         points = read_points(case.layout.landscape(run))
         again = parse_rows(Point, computed_again(case, run, figure, points=3))
     except DataError:
-        return  # named by the check of the data
+        yield ""  # named by the check of the data
+        return
     except (LetsError, RuntimeError, OSError, ValueError) as error:
         yield f"cannot be computed again: {error}"
         return

@@ -54,6 +54,11 @@ class Layer:
         """Everything that is wrong in this layer."""
         return tuple(chain.from_iterable(check.failures for check in self.checks))
 
+    @property
+    def unchecked(self) -> tuple[Finding, ...]:
+        """Everything in this layer that cannot be checked here."""
+        return tuple(chain.from_iterable(check.unchecked for check in self.checks))
+
 
 def examine(case: Case) -> tuple[Layer, ...]:
     """Perform every check; printed cells are held against what the other layers blame."""

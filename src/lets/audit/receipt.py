@@ -1,5 +1,6 @@
 """audit.json: the audit for machines."""
 
+from pathlib import Path
 from typing import Any
 
 from lets.audit.audit import Audit
@@ -30,6 +31,7 @@ def receipt(audit: Audit) -> str:
             for check in layer.checks
             for one in check.failures
         ],
+        **({"unchecked": [_finding(one) for one in audit.unchecked]} if audit.unchecked else {}),
         "warnings": list(audit.warnings),
         "cells": [
             {"cell": one.printed.name, "verdict": one.verdict.value, "runs": list(one.printed.runs)}
@@ -39,10 +41,12 @@ def receipt(audit: Audit) -> str:
     return json_text(content)
 
 
-def write_receipt(audit: Audit, layout: Layout) -> None:
-    """Write audit.json and audit.md."""
-    write_text(layout.audit, receipt(audit))
-    write_text(layout.audit_text, audit_text(audit))
+def write_receipt(audit: Audit, layout: Layout) -> Path:
+    """Write audit.json and audit.md into the reports, or into work/ if the audit is not complete; return the folder."""
+    folder = (layout.audit if audit.complete else layout.incomplete_audit).parent
+    write_text(folder / layout.audit.name, receipt(audit))
+    write_text(folder / layout.audit_text.name, audit_text(audit))
+    return folder
 
 
 def _layer(layer: Layer) -> dict[str, Any]:

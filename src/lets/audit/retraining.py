@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding, damaged
 from lets.audit.weights import repeatable
-from lets.errors import DivergenceError, LetsError, SpecError
+from lets.commands import command
+from lets.errors import DataError, DivergenceError, LetsError, SpecError
 from lets.records import RunRecord, Status
 from lets.records.code import code_digest, same_code
 from lets.spec import Layout
@@ -26,16 +27,20 @@ def check_retraining(case: Case) -> Check:
     if not runs:
         about = "runs trained again: none is finished that this machine can train"
         return Check("retraining", about, 0)
-    failures, ways = list[Finding](), dict[str, list[str]]()
+    findings, ways = list[Finding](), dict[str, list[str]]()
     for run in runs:
         with TemporaryDirectory() as folder:
             found, how = _compared(case, run, Path(folder))
-        failures += found
+        findings += found
         ways.setdefault(how, []).append(run)
     about = ", ".join(f"{_named(one)} trained again, compared {how}" for how, one in ways.items())
-    confirmed = frozenset(runs) - {failure.run for failure in failures}
+    confirmed = frozenset(runs) - {finding.run for finding in findings}
+    failures = tuple(one for one in findings if not one.unchecked)
+    unchecked = tuple(one for one in findings if one.unchecked)
     repeated = confirmed.intersection(ways.get("to the byte", ()))
-    return Check("retraining", about, len(runs), tuple(failures), confirmed=confirmed, repeated=repeated)
+    return Check(
+        "retraining", about, len(runs), failures, confirmed=confirmed, repeated=repeated, unchecked=unchecked
+    )
 
 
 def _named(runs: list[str]) -> str:
@@ -71,6 +76,12 @@ def _compared(case: Case, run: str, folder: Path) -> tuple[list[Finding], str]:
     try:
         train_run(spec, layout, case.device, threads, lambda row: None)
         reasons = [*compare(said, RunRecord.at(layout, run))]
+    except DataError as error:
+        reason, make = (
+            f"cannot be trained again here: {error}",
+            command("lets", "data", "prepare", spec.dataset),
+        )
+        return [Finding(run, reason, (), run, (), make, unchecked=True)], "with nothing"
     except DivergenceError as error:
         reasons = [f"finished, but trained again it {error}"]
     except LetsError as error:

@@ -24,7 +24,9 @@ def check_sharpness(case: Case) -> Check:
     there = analyses(case, Sharpness)
     chosen = case.drawn(there)
     found = {run: [*_reasons(case, run, item, run in chosen)] for run, item in there.items()}
-    failures = [wrong(case, run, item, reason) for run, item in there.items() for reason in found[run]]
+    failures = [
+        wrong(case, run, item, reason) for run, item in there.items() for reason in found[run] if reason
+    ]
     confirmed = frozenset(run for run in chosen if not found[run])
     about = "sharpness computed again from weights and data"
     return Check("sharpness", about, len(chosen), tuple(failures), confirmed=confirmed)
@@ -40,7 +42,7 @@ def _reasons(case: Case, run: str, item: Sharpness, again: bool) -> Iterator[str
             pairs = zip(stored, computed, strict=True)
             yield from (reason for said, now in pairs if (reason := _difference(said, now)))
     except DataError:
-        return  # named by the check of the data
+        yield ""  # named by the check of the data
     except (LetsError, RuntimeError, OSError, ValueError) as error:
         yield f"cannot be computed again: {error}"
 

@@ -15,11 +15,12 @@ CELLS = 4  # cells named per failure
 
 def audit_text(audit: Audit) -> str:
     """Return headline, checks, verdicts, failures and the one command to run next."""
-    lines = [f"# Audit of {audit.profile}: {'PASS' if audit.passed else 'FAIL'}", "", *_checks(audit), ""]
+    lines = [f"# Audit of {audit.profile}: {audit.title}", "", *_checks(audit), ""]
     lines += [*verdict_lines(audit), "", drawn_line(audit), "", *fact_lines(audit), ""]
     for layer in audit.layers:
         for check in layer.checks:
             lines += _failures(layer, check)
+    lines += _unchecked(audit)
     if audit.warnings:
         lines += ["## Warnings", "", *(f"- {warning}" for warning in audit.warnings), ""]
     lines += [next_line(audit)]
@@ -86,6 +87,16 @@ def _failures(layer: Layer, check: Check) -> Iterator[str]:
     if len(check.failures) > SHOWN:
         yield f"- … and {len(check.failures) - SHOWN} more: see audit.json"
     yield ""
+
+
+def _unchecked(audit: Audit) -> Iterator[str]:
+    if audit.unchecked:
+        yield from (f"## Cannot be checked here: {len(audit.unchecked)}", "")
+        for finding in audit.unchecked[:SHOWN]:
+            yield from _failure(finding)
+        if len(audit.unchecked) > SHOWN:
+            yield f"- … and {len(audit.unchecked) - SHOWN} more: see audit.json"
+        yield ""
 
 
 def _failure(finding: Finding) -> Iterator[str]:

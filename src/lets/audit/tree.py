@@ -18,14 +18,27 @@ ANALYSES: tuple[type[Analysis], ...] = (Landscape, Sharpness, Hypergradient)
 
 def check_tree(case: Case) -> Check:
     """Every run that is asked for is there and is what its id says; nothing else is there."""
-    failures = [finding for record in case.records.values() for finding in _run(case, record)]
+    absent = _nothing_here(case)
+    failures = [] if absent else [one for record in case.records.values() for one in _run(case, record)]
     failures += _extra(case)
     failures += [finding for run in case.records for finding in _foreign(case, run)]
     failures += _links(case)
     failures += [finding for kind in ANALYSES for finding in _not_computed(case, kind)]
     return Check(
-        "matrix", "runs and analyses asked for against what is there", len(case.records), tuple(failures)
+        "matrix",
+        "runs and analyses asked for against what is there",
+        len(case.records),
+        tuple(failures),
+        unchecked=absent,
     )
+
+
+def _nothing_here(case: Case) -> tuple[Finding, ...]:
+    """A clone that has no run yet: that is no damage."""
+    if any(case.layout.runs.rglob("*.json")):
+        return ()
+    reason = f"none of the {len(case.states)} runs is here: to have those that were recorded run  lets pull"
+    return (Finding(str(case.layout.runs), reason, make=case.make, unchecked=True),)
 
 
 def _run(case: Case, record: RunRecord) -> Iterator[Finding]:

@@ -88,8 +88,8 @@ class Evidence:
 def judge(case: Case, failures: Collection[Finding], checks: Collection[Check]) -> Judgement:
     """Return all verdicts, none stronger than what the checks computed again."""
     evidence = Evidence.of(case, checks)
-    wrong = {cell for finding in failures if not _absent(case, finding) for cell in finding.cells}
-    absent = {cell for finding in failures if _absent(case, finding) for cell in finding.cells}
+    wrong = {cell for finding in failures if not is_absent(case, finding) for cell in finding.cells}
+    absent = {cell for finding in failures if is_absent(case, finding) for cell in finding.cells}
     places = tuple(Judged(one, _verdict(case, one, wrong, absent, evidence)) for one in case.printed)
     items = {
         name: _worst(case, name, places, failures) for name in dict.fromkeys(one.item for one in case.printed)
@@ -97,8 +97,8 @@ def judge(case: Case, failures: Collection[Finding], checks: Collection[Check]) 
     return Judgement(places, items | _documents(case, places, failures, evidence))
 
 
-def _absent(case: Case, finding: Finding) -> bool:
-    """Whether nothing is wrong with what the finding is about but that it is not there."""
+def is_absent(case: Case, finding: Finding) -> bool:
+    """Return whether nothing is wrong with what the finding is about but that it is not there."""
     return finding.make == case.make and not (finding.remove or finding.again or finding.aside)
 
 
@@ -120,7 +120,7 @@ def _worst(case: Case, name: str, places: Iterable[Judged], failures: Iterable[F
     found = [one.verdict for one in places if one.printed.item == name]
     for finding in failures:
         if finding.subject in files:
-            found.append(Verdict.MISSING if _absent(case, finding) else Verdict.MISMATCH)
+            found.append(Verdict.MISSING if is_absent(case, finding) else Verdict.MISMATCH)
     return min(found, key=list(Verdict).index)
 
 

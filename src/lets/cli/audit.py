@@ -40,10 +40,11 @@ def audit(
 
     The first layer that fails decides the exit code: 10 bytes (files are what was written), 11 matrix (what the
     params ask for is there), 12 records (they agree with each other), 13 cells (what is printed follows from
-    them), 14 evidence (weights, data and seeds give them again), 15 environment (image).
+    them), 14 evidence (weights, data and seeds give them again), 15 environment (image),
+    16 incomplete (nothing is wrong, but not all is here that is to be checked).
 
     Writes reports/<profile>/audit/audit.json and audit.md, which hold no date: equal trees have equal audits;
-    index.html gets its verdicts.
+    index.html gets its verdicts. Where data, runs or analyses are absent it writes to work/<profile>/audit/ instead.
     """
     from lets import audit as audits
     from lets.errors import SpecError
@@ -59,8 +60,12 @@ def audit(
     count = content.audit_weights if weights is None else weights
     draw = audits.Draw(sys.maxsize if all_ else count, salt, deep, tuple(run or ()))
     result = audits.perform(params, DEMO, draw)
-    audits.write_receipt(result, layout)
-    _write_page(content, layout)
+    folder = audits.write_receipt(result, layout)
+    if result.complete:
+        _write_page(content, layout)
+    else:
+        kept = f", and {layout.audit.parent} is as it was" if layout.audit.is_file() else ""
+        print(f"not everything is here: this audit is in {folder}{kept}", file=sys.stderr)
     print(audits.receipt(result) if json else audits.audit_text(result), end="")
     if receipt:
         write_text(receipt, audits.dated_receipt(result))

@@ -1,7 +1,7 @@
 """The entry point, and how a command ends.
 
 Exit codes: 0 fine · 2 bad input · 3 a training diverged (recorded) · 130 interrupted, 143 terminated;
-10 to 15 an audit failed: bytes, matrix, records, cells, evidence, environment.
+10 to 15 an audit failed: bytes, matrix, records, cells, evidence, environment; 16 it lacked something.
 
 It imports next to nothing, so that Ctrl-C is understood from the first moment on.
 """

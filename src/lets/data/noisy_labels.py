@@ -13,7 +13,7 @@ from lets.data.dataset import Dataset
 from lets.data.digest import arrays_sha256
 from lets.data.human_labels import check_rate, read_human_labels
 from lets.data.noise import symmetric_noise
-from lets.errors import ChecksumError, DataError
+from lets.errors import ChecksumError, DataError, RecordError
 from lets.records.digests import sha256_file
 from lets.records.files import read_json, write_bytes, write_json
 
@@ -144,9 +144,14 @@ def read_noisy_labels(labels_path: Path, card_path: Path) -> tuple[Tensor, Noise
     for path in (labels_path, card_path):
         if not path.is_file():
             raise DataError(f"{path} – missing – run  {make}")
-    entries = read_json(card_path)
-    card = NoiseCard(**{"seed": None} | entries | {"flips_per_class": tuple(entries["flips_per_class"])})
-    labels = safetensors.torch.load(labels_path.read_bytes())["labels"]
+    try:
+        entries = read_json(card_path)
+        card = NoiseCard(**{"seed": None} | entries | {"flips_per_class": tuple(entries["flips_per_class"])})
+        labels = safetensors.torch.load(labels_path.read_bytes())["labels"]
+    except (safetensors.SafetensorError, RecordError, KeyError, TypeError, ValueError) as error:
+        raise ChecksumError(
+            f"{labels_path} or its card – not the file that was written ({error}) – delete both and run  {make}"
+        ) from error
     digest = arrays_sha256({"labels": labels})
     if digest != card.sha256:
         raise ChecksumError(

@@ -222,6 +222,11 @@ class Layout:
         return self.reports / "audit" / "audit.json"
 
     @property
+    def incomplete_audit(self) -> Path:
+        """That of an audit which lacked something: it takes the place of no complete one."""
+        return self.root / "work" / self.profile / "audit" / "audit.json"
+
+    @property
     def audit_text(self) -> Path:
         """The same receipt for people."""
         return self.reports / "audit" / "audit.md"

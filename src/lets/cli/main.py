@@ -16,6 +16,7 @@ from lets.cli.bench import WithNames, bench
 from lets.cli.data import data
 from lets.cli.export import export
 from lets.cli.list import list_
+from lets.cli.only import only
 from lets.cli.plan import plan
 from lets.cli.pull import pull
 from lets.cli.report import report
@@ -34,7 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(data, name="data")
 app.add_typer(analyse, name="analyse")
-for verb in (train, status, plan, why, report, audit, track, pull, export):
+for verb in (train, status, plan, only, why, report, audit, track, pull, export):
     app.command()(verb)
 app.command("list")(list_)
 app.command(cls=WithNames)(bench)

@@ -38,12 +38,8 @@ def cut(path: Path, names: list[str], profile: str = "") -> Cut:
     smaller["experiments"] = {name: content["experiments"][name] for name in kept}
     shown = _shown(params, kept)
     for section in ("tables", "figures"):
-        items = {
-            name: {**item, **shown[name]} for name, item in content.get(section, {}).items() if name in shown
-        }
-        smaller = {key: value for key, value in smaller.items() if key != section} | (
-            {section: items} if items else {}
-        )
+        given = content.get(section) or {}
+        smaller[section] = {name: {**one, **shown[name]} for name, one in given.items() if name in shown}
     text = yaml.dump(
         smaller, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
     )

@@ -23,8 +23,8 @@ SCALARS = (
     b"010", b"1:30", b"1_000", b"1e1", b"yes", b"2024-01-01", b"0b1", b".inf", b".nan", b"-0.0", b"~",
     b"1" + 400 * b"0",
     b"!!int x", b"!!python/name:os.system", b'"\\ud800"', b'"\\0"', b"*a", b"&a [*a]", b"{<<: 5}", b"<<", b"=", b"[]",
-    b"{}", b"? [1]", b"- 1", b"1.0e+999", b"\xff\xfe", b"\xef\xbb\xbf", b"\t", b"'", b"|", b">", b"%YAML 1.1", b"---", b"...",
-    b"[[[[",
+    b"{}", b"? [1]", b"- 1", b"1.0e+999", b"\xff\xfe", b"\xef\xbb\xbf", b"\t", b"'", b"|", b">", b"%YAML 1.1", b"---",
+    b"...", b"[[[[",
 )  # fmt: skip
 ODD: list[Any] = [
     None, True, -1, 0, 1.5, 10**30, float("inf"), float("nan"), "", "sam", "digits", "rho", "\x07", "é", "x" * 200,

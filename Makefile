@@ -6,6 +6,11 @@ ACTIVATE := . $(ENV)/bin/activate
 
 .PHONY: demo test lint format shell report bench peers image lock clean
 
+# An environment whose Python is gone is none, however new it is.
+ifneq ($(shell test -e $(ENV)/installed && { $(ENV)/bin/python -c "" 2> /dev/null || echo gone; }),)
+.PHONY: $(ENV)/installed
+endif
+
 demo: $(ENV)/installed          ## every table and figure on embedded data
 	@$(ACTIVATE) && (snakemake --dry-run 2>/dev/null | grep "Nothing to be done" \
 		|| snakemake --cores all --quiet all) && lets status | tail -n 1
@@ -48,7 +53,6 @@ clean:                          ## remove what can be made again, data and the e
 	rm -rf results work .snakemake
 
 $(ENV)/installed: requirements.lock pyproject.toml
-	$(PYTHON) -m venv $(ENV)
-	$(ENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(ENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@
+	@command -v $(PYTHON) > /dev/null || { echo "error: $(PYTHON) – is not there – install Python 3.11 or newer, \
+	then run  make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) install.py $(ENV) "$(MAKECMDGOALS)"

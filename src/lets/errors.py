@@ -4,7 +4,7 @@ A message has three parts: the wrong value, why it is wrong, and what to paste o
 The command line prints the message alone and ends with `exit_code`.
 """
 
-from lets.optim.errors import DivergenceError
+from lets.optim.errors import DivergenceError, RadiusWarning, StaleGradientError
 
 __all__ = [
     "ChecksumError",
@@ -12,8 +12,10 @@ __all__ = [
     "DivergenceError",
     "LetsError",
     "MissingRunError",
+    "RadiusWarning",
     "RecordError",
     "SpecError",
+    "StaleGradientError",
     "StorageError",
 ]
 

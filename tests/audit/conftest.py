@@ -102,6 +102,9 @@ def make_run(
     if spec.method.startswith("lets-"):  # a radius whose hyper-gradient is zero stays where it is
         trace |= {name: numpy.zeros(len(losses)) for name in ("gap", "hypergradient")}
     stopped = Divergence(step=STEPS + 3, rho=0.05, norms={"loss": "nan"}) if diverged else None
+    if stopped:
+        for column in trace.values():
+            column[stopped.step :] = numpy.nan
     metrics = Metrics.of(spec.id, rows, stopped)
 
     def file(name: str) -> Path:

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from tests.audit.found import verdicts
 
 from lets.audit.case import Case
-from lets.audit.courses import check_passes, check_radii, check_schedules
+from lets.audit.courses import check_losses, check_passes, check_radii, check_schedules
 from lets.audit.findings import Check
 from lets.records.history import HistoryRow, history_text, read_history
 from lets.spec import Layout, expand, load_params
@@ -43,7 +43,7 @@ experiments:
       lets-rst: {p: 0.8, rho_every: 2, hessian: exact, rho_lr: 5.0, rho_bounds: [0.049, 0.051]}
       lets-sam: {rho_optimizer: sgd, parametrization: raw, rho_lr: 0.5, rho_decay: 0.5, include_lr: false}
 """
-CHECKS = {"schedule": check_schedules, "passes": check_passes, "radius": check_radii}
+CHECKS = {"losses": check_losses, "schedule": check_schedules, "passes": check_passes, "radius": check_radii}
 Rows = list[HistoryRow]
 
 
@@ -71,7 +71,7 @@ def methods(case: Case, check: Check) -> set[str]:
 def test_every_real_training_passes_and_only_what_its_spec_decides_is_confirmed(trained: Path) -> None:
     case = case_in(trained, "params.yaml")
     found = {name: check(case) for name, check in CHECKS.items()}
-    assert [one.failures for one in found.values()] == [(), (), ()]
+    assert [one.failures for one in found.values()] == [()] * 4
     assert {one.examined for one in found.values()} == {9}
     every = {run.method for run in case.matrix.runs.values()}
     assert methods(case, found["schedule"]) == every
@@ -110,6 +110,12 @@ def same(rows: Rows) -> Rows:
 
 
 FORGERIES: list[tuple[str, str, Callable[[Rows], Rows], dict[str, Callable[[Any], Any]]]] = [
+    ("losses", "erm", first(test_loss=0.001), {}),
+    ("schedule", "erm", last(steps=0), {}),
+    ("losses", "gsam", first(train_loss=0.001), {}),
+    ("losses", "rst", last(test_loss=-1.0), {}),
+    ("losses", "looksam", first(test_accuracy=100.5), {}),
+    ("losses", "ae-sam", last(train_accuracy=-1.0), {}),
     ("schedule", "erm", first(lr=0.09), {}),
     ("schedule", "gsam", last(lr=0.02), {}),
     ("schedule", "rst", lambda rows: [replace(row, steps=2, passes=2, perturbed=0) for row in rows], {}),
@@ -166,7 +172,7 @@ def test_a_damaged_trace_is_left_to_the_check_that_names_it(trained: Path, tmp_p
 def forge_first_epoch(project: Any) -> str:
     run: str = project.run("sam", 0)
     path = project.path(run, "history.csv")
-    path.write_text(history_text(first(train_loss=0.001, test_loss=0.001)(read_history(path))))
+    path.write_text(history_text(first(train_loss=0.101, test_loss=0.202)(read_history(path))))
     project.reseal(run)
     project.report()
     return run

@@ -13,6 +13,7 @@ import lets.data
 from lets.audit.case import Case
 from lets.audit.data import check_data
 from lets.audit.findings import Check
+from lets.audit.terms import check_terms
 from lets.cli.data import noise, subset
 from lets.data import human_labels
 from lets.data.catalogue import DATASETS, HUMAN_LABELS, HumanLabels
@@ -211,6 +212,29 @@ def test_a_run_trained_on_other_images(part: Case, write_run: Callable[..., None
             (reason,) = reasons(check_data(case("digits", "symmetric-40", PART)))
             other = f"was trained on other {name.replace('_', ' ')} than "
             assert reason == f"{other}digits/symmetric-40 (500 images) has"
+
+
+def test_runs_on_all_images_and_on_some_stand_beside_each_other(
+    part: Case, write_run: Callable[..., None]
+) -> None:
+    """Each is held against those with as many images."""
+    noise("digits", "symmetric-40")
+    both = PARAMS.replace(
+        "methods: [sam]}\n",
+        "methods: [sam, asam, erm]}\n  part: {datasets: [DATASET], noise: [NOISE], architectures: [resnet-small], "
+        "methods: [sam, asam, erm], training: {train_samples: 500}}\n",
+    )
+    both = both.replace("experiments: [main]", "experiments: [main, part]")
+    runs = case("digits", "symmetric-40", both).matrix.runs.values()
+    for run in runs:
+        data = {"arrays": "a", "training_labels": str(run.training.train_samples)}
+        write_run(LAYOUT, run, data)
+    assert check_terms(case("digits", "symmetric-40", both)).failures == ()
+    odd = next(run for run in runs if run.training.train_samples)
+    write_run(LAYOUT, odd, {"arrays": "a", "training_labels": "None"})
+    (finding,) = check_terms(case("digits", "symmetric-40", both)).failures
+    assert finding.run == odd.id
+    assert finding.reason.endswith("most runs of digits/symmetric-40 (500 images)")
 
 
 def test_peoples_labels_of_a_subset(people: Case) -> None:

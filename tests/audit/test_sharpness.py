@@ -144,4 +144,4 @@ def test_an_edited_cell_of_the_table(project: Any, suffix: str, method: str) -> 
     path.write_text("\n".join(lines))
     (failure,) = project.audit().failures
     assert failure.cells == (f"sharp: {method}",)
-    assert failure.remove == (str(path),)
+    assert failure.again == (str(path),)

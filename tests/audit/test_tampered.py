@@ -124,9 +124,9 @@ def test_history_cut_short(project: Any) -> None:
     path = project.path(run, "history.csv")
     path.write_text(path.read_text().split("\n")[0] + "\n")
     audit = project.audit()
-    assert "its history has no epoch" in failures(audit, "numbers")[0].reason
+    assert "history.csv – has no epoch" in failures(audit, "matrix")[0].reason
     path.write_text("nonsense")
-    assert "want the columns epoch," in failures(project.audit(), "numbers")[0].reason
+    assert "want the columns epoch," in failures(project.audit(), "matrix")[0].reason
 
 
 @pytest.mark.parametrize("length", [23, 25])
@@ -138,7 +138,7 @@ def test_trace_of_another_length(project: Any, length: int) -> None:
     (failure,) = failures(project.audit(), "numbers")
     assert failure.reason.startswith(f"trace.safetensors has {length} values of ")
     path.write_bytes(b"nonsense")
-    assert failures(project.audit(), "numbers")[0].reason.startswith("trace.safetensors cannot be read")
+    assert "trace.safetensors – cannot be read" in failures(project.audit(), "matrix")[0].reason
 
 
 def test_swapped_seeds(project: Any) -> None:
@@ -308,7 +308,7 @@ def test_edited_cell_of_a_table_in_blocks(project: Any, suffix: str) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda text: text + "\n", "line 14 prints '', the runs give nothing"),
+        (lambda text: text + "\n", "line 15 prints '', the runs give nothing"),
         (lambda text: text.replace("\n", "\r"), "line 1 prints "),
         (lambda text: text.replace("Test accuracy", "Best accuracy"), "line 1 prints "),
         (lambda text: "", "line 1 prints ''"),

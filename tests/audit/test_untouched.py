@@ -23,13 +23,15 @@ def test_it_passes(project: Any) -> None:
     assert {check.name: check.examined for check in audit.checks} == {
         "bytes": 18 * 5,
         "data": 2,
-        "endings": 18 * 4 + 2 * 3 + 2 * 2 + 5,
+        "endings": 18 * 4 + 2 * 3 + 2 * 2 + 5 + 2,
         "matrix": 18,  # 12 clean, 4 noisy, and 2 of the 4 radii: the other two are in table1 already
         "numbers": 18,
+        "losses": 18,
         "schedule": 18,
         "passes": 18,
         "radius": 18,
         "seeds": 18,
+        "copies": 18,
         "terms": 18,
         "cells": 6 + 2 + 2 + 4,
         "weights": 0,

@@ -19,7 +19,7 @@ import lets
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/own-loop.md").read_text()
-EXAMPLE, REUSE, MICRO_BATCHES, LIFTED = re.findall(r"^```python\n(.*?)^```$", TEXT, re.S | re.M)
+EXAMPLE, LOSSES, REUSE, MICRO_BATCHES, LIFTED = re.findall(r"^```python\n(.*?)^```$", TEXT, re.S | re.M)
 MESSAGES = re.findall(r"^```text\n(.*?)\n```$", TEXT, re.S | re.M)
 
 
@@ -81,6 +81,20 @@ def test_reuse_saves_a_pass(unbroken: tuple[dict[str, Any], str]) -> None:
     assert out.getvalue() == "3 passes\n"
 
 
+def test_weighted_losses_have_torchs_mean(unbroken: tuple[dict[str, Any], str]) -> None:
+    namespace = dict(unbroken[0])
+    exec(LOSSES, namespace)
+    inputs, targets = batch = next(namespace["shuffled"](0))
+    with torch.no_grad():
+        logits = namespace["model"](inputs)
+        expected = nn.functional.cross_entropy(logits, targets, weight=torch.linspace(1, 2, 10))
+    for loss_fn in (namespace["weighted"], namespace["weighted_by_sample"]):
+        method = lets.create(
+            "sam", namespace["model"], torch.optim.SGD(namespace["model"].parameters(), lr=0.0)
+        )
+        torch.testing.assert_close(method.step(loss_fn, batch).loss, expected)
+
+
 def test_the_micro_batches_line_runs(unbroken: tuple[dict[str, Any], str]) -> None:
     namespace = dict(unbroken[0])
     exec(MICRO_BATCHES, namespace)
@@ -120,8 +134,18 @@ def step(batch: Any = BATCH, change: Callable[[torch.Tensor], torch.Tensor] = la
     create("sam").step(loss_fn, batch)
 
 
+def replaced() -> None:
+    model = nn.Linear(64, 10)
+    method = lets.create("sam", model, torch.optim.SGD(model.parameters(), lr=0.1))
+    model.load_state_dict(nn.Linear(64, 10).state_dict(), assign=True)
+    model.requires_grad_(True)
+    method.step(lambda batch: model(batch[0])[:, 0], BATCH)
+
+
 PROVOKED: list[Callable[[], object]] = [
-    lambda: step(change=torch.mean),
+    lambda: step(change=lambda losses: losses[:, None]),
+    lambda: replaced(),
+    lambda: create("sam").step(lambda batch: nn.Linear(64, 1)(batch[0])[:, 0], BATCH),
     lambda: step(change=torch.detach),
     lambda: create("lets-sam").step(MODEL, BATCH),
     lambda: step((*BATCH, 3)),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -184,10 +185,12 @@ def test_a_second_workflow_in_the_same_folder_is_refused_while_the_first_is_aliv
     while not list((project.folder / ".snakemake" / "locks").glob("*")):
         assert first.poll() is None
         time.sleep(0.05)
-    second = project.snakemake("runs", check=False)
+    second = project.snakemake("runs", "--quiet", "all", check=False)
     assert second.returncode == 1
-    assert "cannot be locked" in second.stderr
-    assert first.wait(timeout=120) == 0
+    (line,) = [line for line in second.stderr.splitlines() if line.startswith("error: ")]
+    assert line.endswith(f"or end it:  kill {first.pid}")
+    assert "--unlock" not in second.stderr
+    assert first.wait(timeout=300) == 0
 
 
 TIMERS = """
@@ -212,3 +215,22 @@ def test_snakemake_does_not_look_for_work_again_and_again(project):
     )  # fmt: skip
     assert (project.folder / "data/processed/digits/symmetric-40.json").is_file()
     assert "0 timers" in done.stdout.splitlines()
+
+
+def test_the_params_file_is_one_word_of_every_command_whatever_its_name(project):
+    name = "params/it's tiny; touch hacked $(touch hacked) `touch hacked`.yaml"
+    (project.folder / "params" / "tiny.yaml").rename(project.folder / name)
+    told = project.run("snakemake", "--cores", "1", "-n", "-p", "--configfile", name).stdout
+    lines = [line.removeprefix("Shell command: ") for line in told.splitlines()]
+    commands = [shlex.split(line) for line in lines if line.startswith("lets ")]
+    named = [words[words.index("--params") + 1] for words in commands if "--params" in words]
+    assert {words[1] for words in commands} >= {"data", "train", "analyse", "report", "audit"}
+    assert set(named) == {name}
+    assert len(named) > 15
+
+
+def test_what_a_shell_would_run_is_the_name_of_no_file_that_can_be_made(project):
+    target = "data/processed/$(touch hacked)/arrays.safetensors"
+    refused = project.snakemake("-n", target, check=False)
+    assert refused.returncode != 0
+    assert "MissingRuleException" in refused.stderr + refused.stdout

@@ -12,6 +12,15 @@ rule audit:
         layout.long_table,
         [path for run in matrix.runs.values() for path in layout.inputs(run)],
         [
+            local(path)
+            for path in (
+                params_file,
+                layout.published,
+                layout.quoted,
+                layout.paper_claims,
+            )
+        ],
+        [
             layout.analysis(kind, run)
             for kind in ANALYSES
             for run in matrix.analyses(params, ANALYSES[kind])

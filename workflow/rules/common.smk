@@ -4,11 +4,11 @@ from pathlib import Path
 
 from lets.commands import command
 from lets.spec import Layout, expand, load_params
+from lets.spec.at_work import forget_stale_locks
 from lets.spec.claims import claim_sources as sources_of_claims, read_claims
 from lets.spec.gpus import gpu_slots
 from lets.spec.params import ANALYSES
 from lets.spec.preflight import (
-    forget_stale_locks,
     keep_copies_in_place,
     let_into_containers,
     plainly,

@@ -30,7 +30,7 @@ class Objective:
         self.weights: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
         most = min(IMAGES, max(1, PIXELS // math.prod(images.shape[2:])))
         self._storage = Storage(self.weights)
-        self._passes = Passes(-(-len(labels) // most), None)
+        self._passes = Passes(-(-len(labels) // most), None, model)
 
     @classmethod
     def of(cls, spec: RunSpec, layout: Layout, samples: int, device: str) -> "Objective":
@@ -61,7 +61,8 @@ class Objective:
         """The Hessian of the loss times a vector, by differentiating twice."""
         batch, storage = (self.images, self.labels), self._storage
         along = Vector(storage.gather(vector), storage.all, storage)
-        return storage.views(self._passes.curvature(self._losses, batch, along, storage.all).blocks)
+        _, product = self._passes.curvature(self._losses, batch, along, storage.all)
+        return storage.views(product.blocks)
 
     @contextmanager
     def moved(self) -> Iterator[list[Tensor]]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lets.optim import Method, batchnorm
+from lets.optim import Method
+from lets.optim.buffers import Buffers
 from lets.optim.hypergradient import Curvature, Perturbation, UpperLevel, hypergradient
 from lets.optim.passes import Gradient
 from lets.optim.vectors import Vector
@@ -84,11 +85,10 @@ class AllWays(UpperLevel):
 
     @contextmanager
     def _unnoticed(self) -> Iterator[None]:
-        """No running average and no random number of the training is touched."""
+        """No buffer and no random number of the training is touched."""
         place = next(self._model.parameters()).device
         devices = [place] if place.type == "cuda" else []
-        norms = batchnorm.updating(self._model.modules())
-        with torch.random.fork_rng(devices), batchnorm.frozen(norms):
+        with torch.random.fork_rng(devices), Buffers(self._model.modules()).kept():
             yield
 
 

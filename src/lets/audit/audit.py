@@ -9,6 +9,7 @@ from pathlib import Path
 from lets.audit.case import Case
 from lets.audit.draw import Draw
 from lets.audit.errors import AuditError
+from lets.audit.facts import facts
 from lets.audit.findings import Check, Finding, command
 from lets.audit.layers import Layer, examine
 from lets.audit.verdicts import Judged, Judgement, Verdict, judge
@@ -22,6 +23,8 @@ class Audit:
 
     profile: str
     params: str
+    facts: dict[str, str]
+    """file → sha256 of what runs and reports were held against"""
     content: str
     """the digest of all that was audited, which decided what was computed again"""
     code: str
@@ -91,4 +94,7 @@ def perform(params_file: Path, default: Path, draw: Draw | None = None) -> Audit
     layers = examine(case)
     failures = [*chain.from_iterable(layer.failures for layer in layers)]
     judgement = judge(case, failures, [*chain.from_iterable(layer.checks for layer in layers)])
-    return Audit(params.profile, str(params_file), case.content, case.code, draw, layers, judgement)
+    held_against = facts(params_file, case.layout)
+    return Audit(
+        params.profile, str(params_file), held_against, case.content, case.code, draw, layers, judgement
+    )

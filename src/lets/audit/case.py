@@ -41,14 +41,14 @@ class Case:
         return {run: _state(record) for run, record in self.records.items()}
 
     def complete(self) -> list[RunRecord]:
-        """Return the records of the runs whose folder is whole: finished or diverged."""
+        """Return the records of the runs that finished or diverged: every file is there and can be read."""
         whole = (Status.FINISHED, Status.DIVERGED)
         return [record for run, record in self.records.items() if self.states[run] in whole]
 
     @cached_property
     def digests(self) -> dict[str, dict[str, str]]:
-        """The sha256 of every file of every whole run folder but provenance.json, which holds the same."""
-        whole = self.complete()
+        """The sha256 of every file but provenance.json, which holds the same, of run folders that lack no file."""
+        whole = [record for record in self.records.values() if not record.absent]
         with ThreadPoolExecutor() as threads:  # on all cores: Python lets go of its lock while it hashes
             return dict(zip((record.id for record in whole), threads.map(_digests, whole), strict=True))
 
@@ -104,11 +104,17 @@ def _digests(record: RunRecord) -> dict[str, str]:
 
 def _digest(path: Path) -> str:
     """Of a text as it was written: that its lines end otherwise now is a warning of its own."""
-    return sha256_file(path) if path.suffix == ".safetensors" else sha256_bytes(bytes_as_written(path))
+    try:
+        return sha256_file(path) if path.suffix == ".safetensors" else sha256_bytes(bytes_as_written(path))
+    except OSError as error:
+        return f"none: {error.strerror}"
 
 
 def _state(record: RunRecord) -> Status | RecordError:
+    """Read every file but the weights, so that no check meets a damaged one."""
     try:
+        if record.status in (Status.FINISHED, Status.DIVERGED):
+            record.trace()
         return record.status
     except RecordError as error:
         return error

@@ -7,11 +7,8 @@ worked out again; the rest is held against the trace, which is no more than a re
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
-from typing import Any
-
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from itertools import accumulate, pairwise, product
+from typing import TYPE_CHECKING, Any
 
 from lets.audit.case import Case
 from lets.audit.expected import (
@@ -25,13 +22,20 @@ from lets.audit.expected import (
 )
 from lets.audit.findings import Check, Finding, damaged
 from lets.data.catalogue import describe
-from lets.errors import RecordError
 from lets.records import RunRecord
 from lets.records.history import HistoryRow
 from lets.spec import RunSpec
 from lets.spec.effort import steps as foretold
 
+if TYPE_CHECKING:
+    from lets.records.trace import Columns
+
 EXACT = 1e-9
+LOW = 1e-3
+"""Relative: a mean over many samples, rounded"""
+LEAST = {"regression": 0.25}
+"""What a wrong answer costs at least. A class or word that is not the likeliest has a probability of ½ at most, so
+its cross-entropy is log 2 or more; a value further than ½ away has a squared error above ¼."""
 RADIUS = 1e-5
 """Relative: hyper-gradients are float32, and Adam divides by their size"""
 
@@ -42,7 +46,7 @@ class Course:
 
     spec: RunSpec
     rows: list[HistoryRow]
-    trace: dict[str, Any]
+    trace: "Columns"
 
     @property
     def per_epoch(self) -> int:
@@ -86,6 +90,12 @@ def check_radii(case: Case) -> Check:
     return _check(case, "radius", about, _radii, lambda one: not learns_radius(one.spec))
 
 
+def check_losses(case: Case) -> Check:
+    """Losses and accuracies of every epoch can be those of one network; that they are, only training again proves."""
+    about = "losses of every epoch, no lower than its wrong answers allow"
+    return _check(case, "losses", about, _losses, lambda one: False)
+
+
 def _check(case: Case, name: str, about: str, reasons: Any, decided: Any) -> Check:
     """What `reasons` finds nothing against is confirmed where the spec alone has `decided` it."""
     failures, confirmed, examined = list[Finding](), set[str](), 0
@@ -100,15 +110,11 @@ def _check(case: Case, name: str, about: str, reasons: Any, decided: Any) -> Che
 
 
 def _course(case: Case, record: RunRecord) -> Course | None:
-    try:
-        rows, trace = record.history, load_file(record.folder / "trace.safetensors")
-    except (RecordError, SafetensorError, OSError):
-        return None
-    steps = sum(row.steps for row in rows)
-    lengths = {len(column) for column in trace.values()}
-    if not rows or rows[0].steps < 1 or "rho" not in trace or len(lengths) != 1 or min(lengths) < steps:
-        return None
-    return Course(case.matrix.runs[record.id], rows, trace)
+    spec, rows, trace = case.matrix.runs[record.id], record.history, record.trace()
+    counted = rows and rows[0].steps >= spec.training.measure_every
+    return (
+        Course(spec, rows, trace) if counted and len(trace["rho"]) >= sum(row.steps for row in rows) else None
+    )
 
 
 def _schedule(course: Course) -> Iterator[str]:
@@ -121,6 +127,18 @@ def _schedule(course: Course) -> Iterator[str]:
             return
         if not math.isclose(row.lr, rate := rates(steps.stop - 1), rel_tol=EXACT):
             yield f"history.csv says lr = {row.lr} in epoch {row.epoch}, its schedule gives {rate}"
+            return
+
+
+def _losses(course: Course) -> Iterator[str]:
+    least = LEAST.get(describe(course.spec.dataset).task, math.log(2))
+    for row, part in product(course.rows, ("train", "test")):
+        loss, accuracy = getattr(row, f"{part}_loss"), getattr(row, f"{part}_accuracy")
+        if not 0 <= accuracy <= 100 or loss < (lowest := least * (1 - accuracy / 100)) * (1 - LOW):
+            yield (
+                f"history.csv says {part}_loss = {loss} with {part}_accuracy = {accuracy} in epoch {row.epoch}"
+                + (f", wrong answers alone cost {lowest:.4g}" if 0 <= accuracy <= 100 else "")
+            )
             return
 
 

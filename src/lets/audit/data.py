@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding, damaged
-from lets.errors import DataError, LetsError, RecordError
+from lets.errors import DataError, LetsError
 from lets.spec import RunSpec, seed_for
 from lets.spec.noise import Noise
 
@@ -237,10 +237,7 @@ def _runs(case: Case, dataset: str, one: TrainingSet, digests: dict[str, str]) -
         spec = case.matrix.runs[record.id]
         if (spec.dataset, TrainingSet.of(spec)) != (dataset, one):
             continue
-        try:
-            trained_on = record.provenance.data
-        except RecordError:
-            continue  # named by the check of the matrix
+        trained_on = record.provenance.data
         for name in digests:
             if trained_on.get(name) != digests[name]:
                 reason = f"was trained on other {name.replace('_', ' ')} than {dataset}/{one} has"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from lets.audit.audit import Audit
 from lets.audit.receipt import receipt
-from lets.audit.text import drawn_line, next_line, verdict_lines
+from lets.audit.text import drawn_line, fact_lines, next_line, verdict_lines
 from lets.records.digests import sha256_bytes
 from lets.records.provenance import cpu_name, image, packages
 
@@ -19,7 +19,7 @@ def dated_receipt(audit: Audit) -> str:
     lines = [f"# Receipt: audit of {audit.profile}, {'PASS' if audit.passed else 'FAIL'}", ""]
     lines += [f"- {name}: {value}" for name, value in _facts(audit).items()]
     lines += ["", "## What stands", "", *verdict_lines(audit), ""]
-    lines += ["## Layers", "", *(_layers(audit)), ""]
+    lines += [*fact_lines(audit), "", "## Layers", "", *(_layers(audit)), ""]
     lines += ["## Computed again", "", drawn_line(audit), "", *_evidence(audit), ""]
     if audit.warnings:
         lines += ["## Warnings", "", *(f"- {warning}" for warning in audit.warnings), ""]

@@ -27,18 +27,16 @@ def _texts(case: Case) -> Iterator[Path]:
     for name in case.params.figures:
         yield from (path for path in layout.figures(name) if path.suffix != ".png")
     yield from (layout.page, layout.claims, layout.claims_csv, layout.summary, layout.long_table)
+    yield from (layout.quoted, layout.paper_claims)  # published.csv came with such lines
 
 
 def _warning(case: Case, changed: list[Path]) -> str:
-    """Unpacked from git, files replace those that are there, without a look at what git thinks has not changed."""
-    trees = [
-        tree
-        for tree in (case.layout.runs, case.layout.reports)
-        if any(tree in path.parents for path in changed)
-    ]
-    restore = f"{command('git', 'archive', 'HEAD', *trees)} | tar -x"
+    """Files unpacked from git replace those that are there: a checkout leaves alone what git thinks has not changed."""
+    folders = (case.layout.runs, case.layout.reports, case.layout.quoted.parent)
+    trees = [tree for tree in folders if any(tree in path.parents for path in changed)]
+    unpack, refresh = command("git", "archive", "HEAD", *trees), command("git", "add", "--update", *trees)
     return (
         f"the lines of {len(changed)} text files end as on Windows, not as they were written, and nothing else is "
         f"wrong with that: git changed them when it checked them out; to have them back:  "
-        f"git config core.autocrlf false && {restore}"
+        f"git config core.autocrlf false && {unpack} | tar -x && {refresh}"
     )

@@ -7,18 +7,18 @@ hyper-gradient stands in its trace; what the other ways gave is checked as far a
 import math
 from collections.abc import Iterator
 from dataclasses import astuple
-from typing import Any
-
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from typing import TYPE_CHECKING
 
 from lets.audit.analyses import analyses, wrong
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding
 from lets.errors import RecordError
-from lets.records.probes import Probe, probes_of, read_probes
+from lets.records.probes import TRUE, Probe, probes_of, read_probes
 from lets.spec import RunSpec
 from lets.spec.params import Hypergradient
+
+if TYPE_CHECKING:
+    from lets.records.trace import Columns
 
 FIRST = 1e-2
 """Relative; every machine starts from the same weights, and float32 rounds the difference of two losses."""
@@ -32,18 +32,21 @@ def check_hypergradients(case: Case) -> Check:
     for run, item in there.items():
         try:
             probes = read_probes(case.layout.hypergradient(run))
-            trace = load_file(case.layout.run_file(run, "trace.safetensors"))
-        except (RecordError, SafetensorError, OSError) as error:
+        except RecordError as error:
             failures.append(wrong(case, run, item, f"cannot be checked: {error}"))
             continue
-        spec = case.matrix.runs[run]
-        failures += [wrong(case, run, item, reason) for reason in _reasons(probes, trace, spec, item.every)]
-        warnings += _strays(probes, trace, spec)
+        spec, trace = case.matrix.runs[run], case.records[run].trace()
+        reasons = [*_reasons(probes, trace, spec, item.every)]
+        failures += [wrong(case, run, item, reason) for reason in reasons]
+        warnings += [] if reasons else _strays(probes, trace, spec)
     about = "hyper-gradients along a run against its trace"
     return Check("hypergradients", about, len(there), tuple(failures), tuple(warnings))
 
 
-def _reasons(probes: list[Probe], trace: dict[str, Any], spec: RunSpec, every: int) -> Iterator[str]:
+def _reasons(probes: list[Probe], trace: "Columns", spec: RunSpec, every: int) -> Iterator[str]:
+    if "hypergradient" not in trace:
+        yield "the trace of its run has no hyper-gradient"
+        return
     learned = [step for step, value in enumerate(trace["hypergradient"]) if not math.isnan(value)]
     wanted = [step for step in learned if step % every == 0]
     if list(dict.fromkeys(probe.step for probe in probes)) != wanted:
@@ -61,12 +64,14 @@ def _reasons(probes: list[Probe], trace: dict[str, Any], spec: RunSpec, every: i
 
 def _hangs_together(probes: list[Probe]) -> bool:
     found = {probe.way: (probe.hypergradient, probe.cosine) for probe in probes}
+    if TRUE not in found:
+        return False
     one = probes[0]
     derived = probes_of(one.step, one.epoch, one.rho, found)
     return repr([astuple(probe) for probe in probes]) == repr([astuple(probe) for probe in derived])
 
 
-def _strays(probes: list[Probe], trace: dict[str, Any], spec: RunSpec) -> Iterator[str]:
+def _strays(probes: list[Probe], trace: "Columns", spec: RunSpec) -> Iterator[str]:
     """From other rounding on, two trainings part: what is shown then is of a training like the run's."""
     for probe in _own(probes, spec):
         there = trace["rho"][probe.step], trace["hypergradient"][probe.step]

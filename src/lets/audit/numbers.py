@@ -3,16 +3,19 @@
 import math
 from collections.abc import Iterator
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
+import numpy
 
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding, damaged
-from lets.errors import RecordError
-from lets.records import Metrics, RunRecord
+from lets.optim.catalogue import describe
+from lets.records import Divergence, Metrics, RunRecord
 from lets.records.history import HistoryRow
+from lets.records.trace import LEARNED
+
+if TYPE_CHECKING:
+    from lets.records.trace import Columns
 
 ROUNDING = 1e-9  # a mean of float64 values depends on the order of the sum, by far less than this
 
@@ -27,20 +30,21 @@ def check_numbers(case: Case) -> Check:
 
 
 def _reasons(record: RunRecord) -> Iterator[str]:
-    try:
-        yield from _metrics(record)
-        yield from _epochs(record)
-        yield from _trace(record, load_file(record.folder / "trace.safetensors"))
-    except RecordError as error:
-        yield f"unreadable: {error}"
-    except (SafetensorError, OSError) as error:
-        yield f"trace.safetensors cannot be read ({error})"
+    yield from _metrics(record)
+    yield from _epochs(record)
+    yield from _trace(record, record.trace())
+    if record.metrics.divergence:
+        yield from _divergence(record, record.metrics.divergence, record.trace())
 
 
 def _metrics(record: RunRecord) -> Iterator[str]:
     said = record.metrics
     # Scores are no part of a history: the check of the weights computes them again.
-    derived = Metrics.of(record.id, record.history, said.divergence, said.scores).model_dump()
+    try:
+        derived = Metrics.of(record.id, record.history, said.divergence, said.scores).model_dump()
+    except ValueError as error:
+        yield f"history.csv gives no metrics: {error}"
+        return
     for name, value in said.model_dump().items():
         if repr(value) != repr(derived[name]):  # repr: exact for floats, and NaN equals NaN
             yield f"metrics.json says {name} = {value}, its history gives {derived[name]}"
@@ -55,9 +59,10 @@ def _epochs(record: RunRecord) -> Iterator[str]:
         yield f"history.csv has {every * len(epochs)} epochs, the run has {training.epochs}"
 
 
-def _trace(record: RunRecord, trace: dict[str, Any]) -> Iterator[str]:
-    if absent := {"loss", "rho"} - trace.keys():
-        yield f"trace.safetensors has no {' and no '.join(sorted(absent))}"
+def _trace(record: RunRecord, trace: "Columns") -> Iterator[str]:
+    learned = describe(record.spec.method).needs_validation
+    if learned != (LEARNED[0] in trace):
+        yield f"trace.safetensors has {', '.join(trace)}, which is not what {record.spec.method} leaves"
         return
     steps, finished = record.metrics.steps, record.metrics.divergence is None
     for name, column in trace.items():
@@ -70,6 +75,36 @@ def _trace(record: RunRecord, trace: dict[str, Any]) -> Iterator[str]:
 
 
 def _mean_loss(row: HistoryRow, losses: Any) -> Iterator[str]:
-    mean = float(losses.mean(dtype="float64"))
+    mean = float(losses.mean(dtype="float64")) if len(losses) else math.nan
     if not math.isclose(mean, row.loss, rel_tol=ROUNDING):
         yield f"history.csv says loss = {row.loss} in epoch {row.epoch}, its trace gives {mean}"
+
+
+def _divergence(record: RunRecord, said: Divergence, trace: "Columns") -> Iterator[str]:
+    """A training stops at once: no epoch after it, no number of a later step, and one that is not finite.
+
+    On a GPU the verdict on a step comes one step late: the trace may have that step.
+    """
+    per_epoch, rest = divmod(len(trace["loss"]), record.spec.training.epochs)
+    if rest or said.step >= len(trace["loss"]):
+        yield f"metrics.json says that step {said.step} of {len(trace['loss'])} diverged"
+        return
+    every = record.spec.training.measure_every
+    measured = said.step // per_epoch // every * every
+    if (record.metrics.epochs, record.metrics.steps) != (measured, measured * per_epoch):
+        yield f"step {said.step} diverged, {per_epoch} steps an epoch, its history has {record.metrics.epochs} epochs"
+    for name, column in trace.items():
+        told = numpy.flatnonzero(~numpy.isnan(column))
+        if len(told) and told[-1] > said.step:
+            yield f"step {said.step} diverged, trace.safetensors has {name} at step {told[-1]}"
+    if not numpy.isfinite(trace["loss"][: said.step]).all():
+        yield f"step {said.step} diverged, trace.safetensors has no finite loss at a step before"
+    if all(math.isfinite(_number(value)) for value in said.norms.values()):
+        yield f"metrics.json says that it diverged, and what was not finite it does not say: {said.norms}"
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0

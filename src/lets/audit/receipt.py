@@ -16,6 +16,7 @@ def receipt(audit: Audit) -> str:
     content = {
         "profile": audit.profile,
         "params": audit.params,
+        "facts": audit.facts,
         "passed": audit.passed,
         "exit_code": audit.error.exit_code if audit.error else 0,
         "next": audit.next,

@@ -6,12 +6,9 @@ from itertools import combinations
 from typing import Any
 
 import numpy
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding, damaged
-from lets.errors import RecordError
 from lets.records import RunRecord
 
 STEPS = 100
@@ -25,7 +22,7 @@ def check_seeds(case: Case) -> Check:
     """No run is a copy of another seed's run, not even a slightly changed one."""
     failures = [finding for record in case.complete() for finding in _recorded(case, record)]
     for runs in _repetitions(case).values():
-        traces = {run: trace for run in runs if (trace := _beginning(case.records[run])) is not None}
+        traces = {run: case.records[run].trace()["loss"][:STEPS] for run in runs}
         for one, other in combinations(runs, 2):
             failures += _pair(case, one, other, traces)
     examined = len(case.complete())
@@ -33,10 +30,7 @@ def check_seeds(case: Case) -> Check:
 
 
 def _recorded(case: Case, record: RunRecord) -> Iterator[Finding]:
-    try:
-        said, given = record.provenance.seeds, case.matrix.runs[record.id].seeds()
-    except RecordError:
-        return  # named by the check of the matrix
+    said, given = record.provenance.seeds, case.matrix.runs[record.id].seeds()
     if said != given:
         wrong = ", ".join(sorted(name for name in given if said.get(name) != given[name])) or "others besides"
         yield damaged(case, record.id, f"provenance.json has other seeds than its id gives: {wrong}")
@@ -51,25 +45,14 @@ def _repetitions(case: Case) -> dict[str, list[str]]:
 
 
 def _itself(record: RunRecord) -> bool:
-    try:
-        return {record.spec.id, record.metrics.run, record.provenance.run} == {record.id}
-    except RecordError:
-        return False
-
-
-def _beginning(record: RunRecord) -> Any:
-    """The first losses of a run; None where there are none, which the check of the numbers names."""
-    try:
-        return load_file(record.folder / "trace.safetensors")["loss"][:STEPS]
-    except (SafetensorError, OSError, KeyError):
-        return None
+    return {record.spec.id, record.metrics.run, record.provenance.run} == {record.id}
 
 
 def _pair(case: Case, one: str, other: str, traces: dict[str, Any]) -> Iterator[Finding]:
     """Which of the two is the copy, nobody knows: both are to be made again."""
     first, second = case.digests[one], case.digests[other]
     names = [name for name in COPIED if name in first and first[name] == second[name]]
-    if not names and one in traces and other in traces and _alike(traces[one], traces[other]):
+    if not names and _alike(traces[one], traces[other]):
         names = ["almost the trace.safetensors"]
     if names:
         what = " and ".join(names)

@@ -4,18 +4,15 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator
 
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
-
 from lets.audit.case import Case
+from lets.audit.data import TrainingSet
 from lets.audit.findings import Check, Finding, damaged
 from lets.audit.weights import TOLERANCE
-from lets.errors import RecordError
 from lets.records import RunRecord
 
 
 def check_terms(case: Case) -> Check:
-    """The runs of one data set and noise had the same labels; those of one seed had the same first loss."""
+    """The runs of one data set, noise and size had the same labels; those of one seed had the same first loss."""
     records = case.complete()
     failures = [*_labels(case, records), *_first_losses(case)]
     about = "data and labels, and the first loss of a seed, the same for all methods"
@@ -29,13 +26,10 @@ def starts(case: Case) -> dict[Hashable, dict[str, float]]:
     """
     found: dict[Hashable, dict[str, float]] = defaultdict(dict)
     for record in case.complete():
-        try:
-            on_cpu = record.provenance.machine.device == "cpu"
-            loss = float(load_file(record.folder / "trace.safetensors")["loss"][0])
-        except (RecordError, SafetensorError, OSError, LookupError):
-            continue  # named by other checks
+        on_cpu, losses = record.provenance.machine.device == "cpu", record.trace()["loss"]
         spec = case.matrix.runs[record.id].model_copy(update={"method": "", "hyperparameters": {}})
-        found[spec.canonical(), on_cpu][record.id] = loss
+        if len(losses):
+            found[spec.canonical(), on_cpu][record.id] = float(losses[0])
     return found
 
 
@@ -46,21 +40,19 @@ def same_start(case: Case, run: str, one: float, other: float) -> bool:
 
 
 def _labels(case: Case, records: list[RunRecord]) -> Iterator[Finding]:
-    found: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
+    found: dict[tuple[str, TrainingSet, str], dict[str, str]] = defaultdict(dict)
     for record in records:
-        try:
-            digests = record.provenance.data
-        except RecordError:
-            continue  # named by the check of the matrix
         spec = case.matrix.runs[record.id]
-        for name, digest in digests.items():
-            found[spec.dataset, spec.noise, name][record.id] = digest
-    for (dataset, noise, name), runs in found.items():
+        for name, digest in record.provenance.data.items():
+            found[spec.dataset, TrainingSet.of(spec), name][record.id] = digest
+    for (dataset, trained_on, name), runs in found.items():
         usual = Counter(runs.values()).most_common(1)[0][0]
         for run, digest in runs.items():
             if digest != usual:
                 what = name.replace("_", " ")
-                yield damaged(case, run, f"was trained on other {what} than most runs of {dataset}/{noise}")
+                yield damaged(
+                    case, run, f"was trained on other {what} than most runs of {dataset}/{trained_on}"
+                )
 
 
 def _first_losses(case: Case) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ CELLS = 4  # cells named per failure
 def audit_text(audit: Audit) -> str:
     """Return headline, checks, verdicts, failures and the one command to run next."""
     lines = [f"# Audit of {audit.profile}: {'PASS' if audit.passed else 'FAIL'}", "", *_checks(audit), ""]
-    lines += [*verdict_lines(audit), "", drawn_line(audit), ""]
+    lines += [*verdict_lines(audit), "", drawn_line(audit), "", *fact_lines(audit), ""]
     for layer in audit.layers:
         for check in layer.checks:
             lines += _failures(layer, check)
@@ -24,6 +24,12 @@ def audit_text(audit: Audit) -> str:
         lines += ["## Warnings", "", *(f"- {warning}" for warning in audit.warnings), ""]
     lines += [next_line(audit)]
     return "\n".join(lines) + "\n"
+
+
+def fact_lines(audit: Audit) -> Iterator[str]:
+    """Yield the files that runs and reports were held against, with their digests."""
+    yield from ("What runs and reports were held against, by its SHA-256:", "")
+    yield from (f"- {code(plain(name))}: `{digest}`" for name, digest in audit.facts.items())
 
 
 def next_line(audit: Audit) -> str:

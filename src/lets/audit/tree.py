@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from lets.audit.analyses import asked, wrong
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding, damaged, stray
+from lets.commands import command
 from lets.errors import RecordError
 from lets.records import RunRecord, Status
 from lets.spec.params import Analysis, Hypergradient, Landscape, Sharpness
+from lets.spec.paths import RUN_FILES
 
 ANALYSES: tuple[type[Analysis], ...] = (Landscape, Sharpness, Hypergradient)
 
@@ -18,6 +20,8 @@ def check_tree(case: Case) -> Check:
     """Every run that is asked for is there and is what its id says; nothing else is there."""
     failures = [finding for record in case.records.values() for finding in _run(case, record)]
     failures += _extra(case)
+    failures += [finding for run in case.records for finding in _foreign(case, run)]
+    failures += _links(case)
     failures += [finding for kind in ANALYSES for finding in _not_computed(case, kind)]
     return Check(
         "matrix", "runs and analyses asked for against what is there", len(case.records), tuple(failures)
@@ -38,20 +42,60 @@ def _run(case: Case, record: RunRecord) -> Iterator[Finding]:
 
 def _identity(case: Case, record: RunRecord) -> Iterator[Finding]:
     """The folder's name must follow from the spec inside it, and every file must name the same run."""
-    try:
-        if record.spec != case.matrix.runs[record.id]:
-            yield damaged(case, record.id, f"run.json is the spec of another run, {record.spec.id}")
-        for name, run in (("metrics.json", record.metrics.run), ("provenance.json", record.provenance.run)):
-            if run != record.id:
-                yield damaged(case, record.id, f"{name} is of another run, {run}")
-    except RecordError as error:
-        yield damaged(case, record.id, f"unreadable: {error}")
+    if record.spec != case.matrix.runs[record.id]:
+        yield damaged(case, record.id, f"run.json is the spec of another run, {record.spec.id}")
+    for name, run in (("metrics.json", record.metrics.run), ("provenance.json", record.provenance.run)):
+        if run != record.id:
+            yield damaged(case, record.id, f"{name} is of another run, {run}")
 
 
 def _not_computed(case: Case, kind: type[Analysis]) -> Iterator[Finding]:
     for run, item in asked(case, kind).items():
         if not case.layout.analysis(item.kind, run).is_file():
             yield wrong(case, run, item, "not computed yet", there=False)
+
+
+def _foreign(case: Case, run: str) -> Iterator[Finding]:
+    """Files in the folder of a run that no training leaves there; folders are told of as runs that nobody asks for."""
+    folder = case.layout.run(run)
+    if not _behind_a_link(case, folder):
+        for path in _entries(folder):
+            if path.name not in RUN_FILES and (path.is_symlink() or not os.path.isdir(path)):
+                yield stray(case, path, "no training leaves this file in the folder of a run")
+
+
+def _links(case: Case) -> Iterator[Finding]:
+    """Links in the place of folders: what is behind them is not in the tree."""
+    above = {folder for run in case.records for folder in PurePath(run).parents}
+    for folder in sorted(case.layout.runs / one for one in above):
+        if _behind_a_link(case, folder):
+            continue
+        for path in _entries(folder):
+            if not (path.is_symlink() and os.path.isdir(path)):
+                continue
+            below = [run for run in case.records if case.layout.run(run).is_relative_to(path)]
+            yield _linked(case, path, below) if below else stray(case, path, "nobody asks for this link")
+
+
+def _linked(case: Case, path: Path, runs: list[str]) -> Finding:
+    cells = tuple(dict.fromkeys(cell for run in runs for cell in case.cells_of(run)))
+    copy = path.with_name(f"{path.name}.copy")
+    make = f"{command('cp', '-rL', path, copy)} && {command('rm', path)} && {command('mv', copy, path)}"
+    reason = f"is a link to {path.readlink()}: what is there is not in the tree, and can change without it"
+    return Finding(path.relative_to(case.layout.runs).as_posix(), reason, cells, make=make)
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder; nothing if it is none, or may not be read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _behind_a_link(case: Case, folder: Path) -> bool:
+    below = folder.relative_to(case.layout.runs)
+    return any((case.layout.runs / one).is_symlink() for one in (below, *below.parents) if one.name)
 
 
 def _extra(case: Case) -> Iterator[Finding]:

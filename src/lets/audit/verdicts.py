@@ -79,7 +79,8 @@ class Evidence:
     def _covers(self, run: str, what: str) -> bool:
         if run in self.repeated and what not in ANALYSES:
             return True
-        if what == "course" and self.case.matrix.runs[run].training.epochs == 1:
+        training = self.case.matrix.runs[run].training
+        if what == "course" and training.epochs == training.measure_every:  # measured once, at the end
             what = "final"
         return run in self.confirmed.get(CHECKS.get(what, ""), ())
 

@@ -4,7 +4,7 @@ import math
 
 from lets.audit.case import Case
 from lets.audit.findings import Check, damaged
-from lets.errors import DataError, LetsError, RecordError
+from lets.errors import DataError, LetsError
 from lets.records import RunRecord, Status
 from lets.spec import Layout, RunSpec
 from lets.spec.training import Precision
@@ -32,8 +32,8 @@ def check_weights(case: Case) -> Check:
     for run in chosen:
         try:
             reason = _reason(case, case.records[run])
-        except (DataError, RecordError):
-            continue  # named by the checks of the data and of the matrix
+        except DataError:
+            continue  # named by the check of the data
         if reason:
             failures.append(damaged(case, run, reason))
         else:
@@ -50,7 +50,7 @@ def _reason(case: Case, record: RunRecord) -> str:
     exact = repeatable(record, spec) and case.device == "cpu"
     try:
         now = evaluated(spec, case.layout, case.device)
-    except (DataError, RecordError):
+    except DataError:
         raise
     except (LetsError, RuntimeError, OSError, ValueError) as error:
         return f"its weights cannot be evaluated: {error}"

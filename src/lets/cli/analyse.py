@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lets.cli.options import DEMO, Device, ParamsFile, Threads
+from lets.cli.project import InProject
 
 analyse = typer.Typer(
     help="Compute what tables and figures need beside the run records.", no_args_is_help=True
@@ -13,19 +14,19 @@ analyse = typer.Typer(
 RunId = Annotated[str, typer.Option(help="run id, or its unambiguous beginning")]
 
 
-@analyse.command()
+@analyse.command(cls=InProject)
 def landscape(run: RunId, params: ParamsFile = DEMO, device: Device = "", threads: Threads = 1) -> None:
     """Compute the loss on a plane through the final weights of one run (Figures 5 and 8)."""
     _analyse("landscape", run, params, device, threads)
 
 
-@analyse.command()
+@analyse.command(cls=InProject)
 def hypergradient(run: RunId, params: ParamsFile = DEMO, device: Device = "", threads: Threads = 1) -> None:
     """Train one lets-* run again and compare its hyper-gradient with the true one at every few steps."""
     _analyse("hypergradient", run, params, device, threads)
 
 
-@analyse.command()
+@analyse.command(cls=InProject)
 def sharpness(run: RunId, params: ParamsFile = DEMO, device: Device = "", threads: Threads = 1) -> None:
     """Measure the minimum one run found: Hessian eigenvalues, their trace, m-sharpness at several radii."""
     _analyse("sharpness", run, params, device, threads)

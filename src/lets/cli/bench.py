@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from typer.core import TyperCommand
 
 from lets.cli.options import DEMO, ParamsFile, Threads
+from lets.cli.project import InProject
 
 
-class WithNames(TyperCommand):
+class WithNames(InProject):
     """A command whose help ends with the names of the benchmarks, where they are at hand."""
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:

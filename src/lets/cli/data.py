@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lets.cli.project import InProject
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -22,7 +24,7 @@ Root = Annotated[
 Download = Annotated[bool, typer.Option("--download", help="fetch what is missing")]
 
 
-@data.command()
+@data.command(cls=InProject)
 def prepare(
     dataset: Dataset,
     root: Root = None,
@@ -49,7 +51,7 @@ def prepare(
     print(f"data: {path}")
 
 
-@data.command()
+@data.command(cls=InProject)
 def weights(
     repository: Annotated[str, typer.Argument(help="microsoft/deberta-base")],
     root: Root = None,
@@ -69,10 +71,10 @@ def weights(
     print(f"weights: {pretrained_folder(repository, root or default_root())} (sha256 {found.sha256})")
 
 
-@data.command()
+@data.command(cls=InProject)
 def subset(
     dataset: Dataset,
-    samples: Annotated[int, typer.Argument(help="train_samples of a params file, for example 5000")],
+    samples: Annotated[int, typer.Argument(min=1, help="train_samples of a params file, for example 5000")],
 ) -> None:
     """Draw so many training images of a prepared data set, of each class its share."""
     from lets.data.subset import draw_subset, write_subset
@@ -83,7 +85,7 @@ def subset(
     print(f"data: {path}")
 
 
-@data.command()
+@data.command(cls=InProject)
 def noise(
     dataset: Dataset,
     name: Annotated[
@@ -92,7 +94,7 @@ def noise(
     root: Root = None,
     download: Download = False,
     train_samples: Annotated[
-        int | None, typer.Option(help="of so many training images that lets data subset drew")
+        int | None, typer.Option(min=1, help="of so many training images that lets data subset drew")
     ] = None,
 ) -> None:
     """Make the noisy training labels of a prepared data set; the card beside them says how noisy they are.

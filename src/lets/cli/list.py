@@ -64,11 +64,13 @@ def _presets() -> dict[str, dict[str, Any]]:
 
 
 def _write_costs() -> None:
+    from lets.cli.project import refuse_outside
     from lets.models.cost import costs_text
     from lets.records.files import write_text
     from lets.spec.paths import COSTS
     from lets.spec.shapes import catalogue_shapes
 
+    refuse_outside()
     write_text(COSTS, costs_text(catalogue_shapes()))
     print(COSTS)
 

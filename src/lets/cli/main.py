@@ -1,56 +1,69 @@
-"""`lets`: the verbs, and how errors end.
+"""The entry point, and how a command ends.
 
-Exit codes: 0 fine · 2 bad input · 3 a training diverged (recorded) · 130 interrupted;
+Exit codes: 0 fine · 2 bad input · 3 a training diverged (recorded) · 130 interrupted, 143 terminated;
 10 to 15 an audit failed: bytes, matrix, records, cells, evidence, environment.
+
+It imports next to nothing, so that Ctrl-C is understood from the first moment on.
 """
 
 import gc
 import os
 import sys
+from typing import Any
 
-import typer
+from lets.cli import interruption
 
-from lets.cli.analyse import analyse
-from lets.cli.audit import audit
-from lets.cli.bench import WithNames, bench
-from lets.cli.data import data
-from lets.cli.export import export
-from lets.cli.list import list_
-from lets.cli.only import only
-from lets.cli.plan import plan
-from lets.cli.pull import pull
-from lets.cli.report import report
-from lets.cli.status import status
-from lets.cli.track import track
-from lets.cli.train import train
-from lets.cli.why import why
-from lets.errors import DivergenceError, LetsError
+__all__ = ["main"]
 
-app = typer.Typer(
-    help="Reproduce LETS: train SAM variants, build the paper's tables and figures, audit every number.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.add_typer(data, name="data")
-app.add_typer(analyse, name="analyse")
-for verb in (train, status, plan, only, why, report, audit, track, pull, export):
-    app.command()(verb)
-app.command("list")(list_)
-app.command(cls=WithNames)(bench)
+
+def __getattr__(name: str) -> Any:
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from lets.cli.app import app
+
+    return app
 
 
 def main() -> None:
-    """Run the command line; an expected error is one message, not a traceback."""
+    """Run the command line; an expected error, like an interruption, is one message and no traceback."""
+    interruption.watch()
     try:
-        app()
+        code = _run()
+    except BaseException:
+        if not interruption.caught():
+            raise
+        code = 130
+    interruption.finish(code)
+    gc.freeze()  # or Python would look for garbage in torch once more before it ends, for a third of a second
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Return the exit code of the command line."""
+    from lets.cli import project, streams
+    from lets.errors import DivergenceError, LetsError
+
+    streams.prepare()
+    try:
+        project.enter()
+        code = _exit_code()
+        streams.flush()
     except (LetsError, DivergenceError) as error:
         if os.environ.get("RANK", "0") == "0":  # of several processes, one says it
             print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on where this one stopped", file=sys.stderr)
-        sys.exit(130)
-    finally:
-        gc.freeze()  # or Python would look for garbage in torch once more before it ends, for a third of a second
+        return error.exit_code
+    return code
+
+
+def _exit_code() -> int:
+    """Call the verb; return what it, or typer about its options, ends the process with."""
+    from lets.cli.app import app
+
+    try:
+        app()
+    except SystemExit as error:
+        if isinstance(error.code, str):
+            print(error.code, file=sys.stderr)
+            return 1
+        return error.code or 0
+    return 0

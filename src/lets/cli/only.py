@@ -8,7 +8,7 @@ from lets.cli.options import DEMO, ParamsFile
 
 
 def only(
-    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="experiments, tables or figures")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="experiments, tables or figures")],
     params: ParamsFile = DEMO,
     profile: Annotated[
         str, typer.Option(help="names its results and reports; default: the old one and the names")

@@ -7,6 +7,8 @@ import signal
 import sys
 import uuid
 
+from lets.cli import interruption, project
+
 __all__ = ["here", "start"]
 
 
@@ -38,13 +40,14 @@ def start(ranks: int, threads: int) -> int:
         rdzv_endpoint="localhost:0",
         max_restarts=0,
     )
+    project.leave()  # they read the same command line
     try:
         elastic_launch(config, sys.executable)("-m", "lets", *sys.argv[1:])
     except ChildFailedError as error:
         _, first = error.get_first_failure()
         return int(first.exitcode)
     except SignalException as error:
-        raise KeyboardInterrupt from error
+        interruption.stop(error.sigval)
     return 0
 
 

@@ -32,7 +32,7 @@ def train(
 
     Example: lets train --run digits/clean/wrn-small/lets-sam/seed-0
     """
-    from lets.cli import torchrun
+    from lets.cli import interruption, torchrun
     from lets.errors import DivergenceError
     from lets.records.progress import progress
     from lets.spec import Layout, expand, load_params
@@ -41,6 +41,7 @@ def train(
     chosen = load_params(params)
     matrix, layout = expand(chosen), Layout.of(chosen)
     spec, place = matrix.find(run), device or chosen.device
+    interruption.at(spec.id)
     if not torchrun.here():
         if place == "cuda":
             from lets.cli.gpu_locks import take_gpus
@@ -55,6 +56,7 @@ def train(
     with _lines(log) as lines:
 
         def show(row: "HistoryRow") -> None:
+            interruption.at(f"{spec.id} after epoch {row.epoch} of {spec.training.epochs}")
             print(
                 f"epoch {row.epoch}/{spec.training.epochs}  loss {row.loss:.4f}  test {row.test_accuracy:.2f} %"
                 f"  radius {row.rho:g}",

@@ -21,12 +21,14 @@ def why(
     params: ParamsFile = DEMO,
 ) -> None:
     """Say why a run will or will not be trained, by Snakemake and by DVC, what needs it, and where it lies."""
+    from lets.cli.project import as_typed
     from lets.results import read_outcome
     from lets.spec import Layout, expand, load_params
 
     content = load_params(params)
     matrix, layout = expand(content), Layout.of(content)
-    wanted = run.removeprefix(f"{layout.runs}/").rstrip("/")
+    folder = as_typed(Path(run))
+    wanted = str(folder.relative_to(layout.runs)) if folder.is_relative_to(layout.runs) else run.rstrip("/")
     spec = matrix.find(wanted)
     outcome = read_outcome(spec, layout)
     experiments = [name for name, ids in matrix.experiments.items() if spec.id in ids]
@@ -63,7 +65,7 @@ def _snakemake(run: str, params: Path, layout: "Layout") -> str:
         return (
             "would not train it: its files are there, made from the inputs and by the rule that are there now"
         )
-    if job := re.search(r"^rule train:\n(?: .*\n)*? +reason: (.*)", result.stdout, re.M):
+    if job := re.search(r"^ *rule train:\n(?: .*\n)*? +reason: (.*)", result.stdout, re.M):
         return f"would train it: {job[1].replace(f'{layout.run(run)}/', '')}"
     return f"no answer: {_last_line(result.stderr or result.stdout)}"
 

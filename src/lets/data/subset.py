@@ -22,7 +22,7 @@ def draw_subset(labels: Tensor, samples: int, seed: int) -> Tensor:
     """
     if not 0 < samples <= len(labels):
         raise SpecError(
-            f"{samples} training samples – there are {len(labels)} – write  train_samples: {len(labels)}"
+            f"{samples} of {len(labels)} training samples – no part of them – give for example {len(labels) // 2}"
         )
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     of_class = order[labels[order].argsort(stable=True)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .catalogue import METHODS, Hyperparameter, MethodInfo, describe, methods, resolve
-    from .errors import DivergenceError
+    from .errors import DivergenceError, RadiusWarning, StaleGradientError
     from .factory import create
     from .method import Method
     from .presets import PRESETS, Preset
@@ -23,6 +23,8 @@ __all__ = [
     "Method",
     "MethodInfo",
     "Preset",
+    "RadiusWarning",
+    "StaleGradientError",
     "Stats",
     "create",
     "describe",
@@ -38,6 +40,8 @@ _HOMES = {
     "methods": "catalogue",
     "resolve": "catalogue",
     "DivergenceError": "errors",
+    "RadiusWarning": "errors",
+    "StaleGradientError": "errors",
     "PRESETS": "presets",
     "Preset": "presets",
     "create": "factory",

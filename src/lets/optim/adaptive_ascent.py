@@ -7,6 +7,7 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from .ascent import Ascent, Direction, unit
 from .storage import Storage
 from .vectors import Vector
+from .weights import Weights
 
 
 class Adaptive(Ascent):
@@ -21,8 +22,9 @@ class Adaptive(Ascent):
         forms = {"elementwise": _OfWeights, "elementwise-all": _OfAll, "filterwise": _OfFilters}
         self._t = forms[form](model, xi)
 
-    def at(self, theta: Vector) -> Direction:
-        """The direction whose T is that of the weights `theta`."""
+    def at(self, weights: Weights) -> Direction:
+        """The direction whose T is that of the weights now."""
+        theta = weights.theta()
         t = Vector(self._t(theta), theta.storage.all, theta.storage)
         return lambda gradient: t * unit(t * gradient)
 
@@ -31,7 +33,7 @@ class _OfAll:
     """|theta| + xi, number by number."""
 
     def __init__(self, model: nn.Module, xi: float) -> None:
-        self._xi = xi
+        self._model, self._xi = model, xi
 
     def __call__(self, theta: Vector) -> tuple[Tensor, ...]:
         return tuple(block.abs() + self._xi for block in theta.blocks)
@@ -42,16 +44,14 @@ class _OfWeights(_OfAll):
 
     def __init__(self, model: nn.Module, xi: float) -> None:
         super().__init__(model, xi)
-        self._weights = {p for name, p in model.named_parameters() if "weight" in name}
         self._storage: Storage | None = None
         self._here: tuple[Tensor, ...] = ()
 
     def __call__(self, theta: Vector) -> tuple[Tensor, ...]:
         if self._storage is not theta.storage:
             self._storage = theta.storage
-            flags = [
-                torch.full_like(p, p in self._weights, dtype=torch.bool) for p in theta.storage.parameters
-            ]
+            weights = {p for name, p in self._model.named_parameters() if "weight" in name}
+            flags = [torch.full_like(p, p in weights, dtype=torch.bool) for p in theta.storage.parameters]
             self._here = theta.storage.gather(flags)
         return tuple(t.where(here, 1.0) for t, here in zip(super().__call__(theta), self._here, strict=True))
 
@@ -59,17 +59,14 @@ class _OfWeights(_OfAll):
 class _OfFilters(_OfAll):
     """The same but on convolutions, where every number of a filter has the filter's norm + xi."""
 
-    def __init__(self, model: nn.Module, xi: float) -> None:
-        super().__init__(model, xi)
-        convolutions = [m for m in model.modules() if isinstance(m, _ConvNd)]
-        self._channels = {m.weight: 1 if isinstance(m, _ConvTransposeNd) else 0 for m in convolutions}
-
     def __call__(self, theta: Vector) -> tuple[Tensor, ...]:
         t, storage = super().__call__(theta), theta.storage
+        convolutions = [m for m in self._model.modules() if isinstance(m, _ConvNd)]
+        channels = {m.weight: 1 if isinstance(m, _ConvTransposeNd) else 0 for m in convolutions}
         places = zip(storage.parameters, storage.views(theta.blocks), storage.views(t), strict=True)
         for parameter, values, here in places:
-            if parameter in self._channels:
-                here.copy_(_filter_norms(values, self._channels[parameter]) + self._xi)
+            if parameter in channels:
+                here.copy_(_filter_norms(values, channels[parameter]) + self._xi)
         return t
 
 

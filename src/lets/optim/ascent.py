@@ -13,6 +13,7 @@ import torch
 from .part import Part
 from .storage import Present
 from .vectors import Vector, reciprocal
+from .weights import Weights
 
 Direction = Callable[[Vector], Vector]
 
@@ -24,8 +25,8 @@ class Ascent(Part):
         """The parameters whose gradient at theta_t is needed."""
         return trainable
 
-    def at(self, theta: Vector) -> Direction:
-        """The map from a gradient to the perturbation of radius 1, at the weights `theta`."""
+    def at(self, weights: Weights) -> Direction:
+        """The map from a gradient to the perturbation of radius 1, where the weights are now."""
         return unit
 
     def end_step(self) -> None:
@@ -45,21 +46,25 @@ class Masked(Ascent):
     """
 
     def __init__(self, count: int, beta: float, seed: int) -> None:
-        self._beta = beta
-        self._mask = torch.ones(count, dtype=torch.bool)
-        self._generator = torch.Generator().manual_seed(seed)
+        self._beta, self._count = beta, count
+        self._mask = torch.ones(count, dtype=torch.bool, device="cpu")
+        self._generator = torch.Generator("cpu").manual_seed(seed)
 
     def active(self, trainable: Present) -> Present:
-        """The parameters that this step perturbs."""
-        return tuple(map(and_, trainable, self._mask.tolist()))
+        """The parameters that this step perturbs; those that were added since the mask was drawn are among them."""
+        self._count = len(trainable)
+        mask = self._mask.tolist()[: self._count]
+        return tuple(map(and_, trainable, mask + [True] * (self._count - len(mask))))
 
-    def at(self, theta: Vector) -> Direction:
+    def at(self, weights: Weights) -> Direction:
         """g/(beta ||g||) over the active tensors."""
-        return lambda gradient: unit(gradient.only(self.active(theta.present))) * (1 / self._beta)
+        active = self.active(weights.trainable())
+        return lambda gradient: unit(gradient.only(active)) * (1 / self._beta)
 
     def end_step(self) -> None:
         """Draw the mask of the next step."""
-        self._mask = torch.rand(len(self._mask), generator=self._generator) < self._beta
+        drawn = torch.rand(self._count, generator=self._generator, dtype=torch.float32, device="cpu")
+        self._mask = drawn < self._beta
 
     def state_dict(self) -> dict[str, Any]:
         """The mask of the next step and the state of the generator."""

@@ -8,20 +8,20 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 def size(batch: Any, role: str = "batch") -> int:
     """Number of samples; ValueError or TypeError if `batch` is not a batch."""
-    leaves = _leaves(batch)
-    if not leaves:
+    found = leaves(batch)
+    if not found:
         raise ValueError(
             f"the {role} {batch!r} holds no tensor; pass tensors whose first dimension is the sample"
         )
-    for leaf in leaves:
+    for leaf in found:
         if not isinstance(leaf, Tensor):
             raise TypeError(
                 f"the {role} holds a {type(leaf).__name__}; it must be a pytree (tuple, list, dict) of "
                 "tensors only, for example (images, labels)"
             )
-    sizes = {leaf.shape[0] if leaf.dim() else 0 for leaf in leaves}
+    sizes = {leaf.shape[0] if leaf.dim() else 0 for leaf in found}
     if len(sizes) > 1 or not all(sizes):
-        shapes = ", ".join(str(tuple(leaf.shape)) for leaf in leaves)
+        shapes = ", ".join(str(tuple(leaf.shape)) for leaf in found)
         why = "is empty" if sizes == {0} else "is ragged: its tensors count different numbers of samples"
         raise ValueError(
             f"the {role} with shapes {shapes} {why}; the first dimension of every tensor is the sample"
@@ -47,13 +47,13 @@ def chunks(batch: Any, n: int, count: int) -> list[tuple[Any, int]]:
 
 def versions(batch: Any) -> list[tuple[int, int]] | None:
     """Changes whenever the tensors of the batch do; None if that cannot be told (inference tensors)."""
-    leaves = _leaves(batch)
-    if any(leaf.is_inference() for leaf in leaves):
+    found = leaves(batch)
+    if any(leaf.is_inference() for leaf in found):
         return None
-    return [(leaf._version, leaf.data_ptr()) for leaf in leaves]
+    return [(leaf._version, leaf.data_ptr()) for leaf in found]
 
 
-def _leaves(batch: Any) -> list[Any]:
+def leaves(batch: Any) -> list[Any]:
     """The tensors of a batch; the usual pair takes a short cut, because this is asked several times a step."""
     if isinstance(batch, (tuple, list)) and all(isinstance(leaf, Tensor) for leaf in batch):
         return list(batch)

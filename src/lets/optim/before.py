@@ -3,47 +3,88 @@
 from collections.abc import Iterable
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.utils._pytree import tree_leaves, tree_map
 
-from . import batchnorm
+from .buffers import Buffers
 from .part import Part
-from .weights import Weights
+from .weights import Weights, copied
 
 
 class Before:
-    """Copies that take weights, BatchNorm buffers and the parts of a method back to where a step began."""
+    """Copies that take weights, buffers, base optimizer and the parts of a method back to where a step began."""
 
-    def __init__(self, weights: Weights, buffers: list[Tensor], parts: Iterable[Part]) -> None:
-        self.weights = weights.copy()
-        self._live_weights, self._live_buffers = weights, buffers
-        self._buffers = batchnorm.copied(buffers)
+    def __init__(self, weights: Weights, modules: Iterable[nn.Module], parts: Iterable[Part]) -> None:
+        self.parameters, self.weights = weights.parameters, weights.copy()
+        self.buffers = Buffers(modules)
         self._parts = [(part, part.state_dict()) for part in parts]
-        self._optimizer: Optimizer | None = None
-        self._optimizer_state: dict[Tensor, dict[str, Any]] = {}
-        self._groups: list[dict[str, Any]] = []
+        self._optimizer: _OptimizerState | None = None
 
     def include(self, optimizer: Optimizer) -> None:
-        """Keep the state of the base optimizer too: more can fail after its step."""
-        self._optimizer = optimizer
-        self._groups = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
-        self._optimizer_state = {
-            p: {k: v.clone() if isinstance(v, Tensor) else v for k, v in state.items()}
-            for p, state in optimizer.state.items()
-        }
+        """Keep the state of the base optimizer too, which is about to step."""
+        self._optimizer = _OptimizerState(optimizer)
 
-    def exclude_optimizer(self) -> None:
-        """Release the copy made by `include`: nothing in this step can fail any more."""
-        self._optimizer, self._optimizer_state = None, {}
+    def end(self) -> None:
+        """The step is complete; from now on others may change the settings of the base optimizer."""
+        if self._optimizer is not None:
+            self._optimizer.end()
 
+    @torch.no_grad()
     def undo(self) -> None:
-        """Put everything back, bit for bit."""
-        self._live_weights.restore(self.weights)
-        batchnorm.write(self._live_buffers, self._buffers)
+        """Put everything back, bit for bit, wherever the tensors lie now."""
+        for parameter, values in zip(self.parameters, self.weights, strict=True):
+            if parameter.shape != values.shape:
+                parameter.data = values.clone()
+        torch._foreach_copy_(self.parameters, self.weights)
+        self.buffers.restore()
         for part, state in self._parts:
             part.load_state_dict(state)
         if self._optimizer is not None:
-            self._optimizer.state.clear()
-            self._optimizer.state.update(self._optimizer_state)
-            for group, values in zip(self._optimizer.param_groups, self._groups, strict=True):
-                group.update(values)
+            self._optimizer.restore()
+
+
+class _OptimizerState:
+    """What an optimizer remembers, and the settings of its groups."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self._optimizer = optimizer
+        self._state: dict[Any, Any] = {}
+        self._tensors: list[Tensor] = []
+        for key, state in optimizer.state.items():
+            self._state[key], tensors = _opened(state)
+            self._tensors += tensors
+        self._values = copied(self._tensors)
+        self._groups = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
+
+    def end(self) -> None:
+        """Of the settings keep those that the optimizer changed itself: a scheduler may change the others."""
+        groups = zip(self._optimizer.param_groups, self._groups, strict=True)
+        self._groups = [{k: v for k, v in then.items() if now.get(k) is not v} for now, then in groups]
+
+    def restore(self) -> None:
+        """Put the same tensors back, with the same numbers."""
+        if self._tensors:
+            torch._foreach_copy_(self._tensors, self._values)
+        self._optimizer.state.clear()
+        self._optimizer.state.update(self._state)
+        for group, values in zip(self._optimizer.param_groups, self._groups, strict=False):
+            group.update(values)
+
+
+def _opened(state: Any) -> tuple[Any, list[Tensor]]:
+    """The same tensors in new containers, and in a list."""
+    tensors = []
+    if isinstance(state, dict):
+        for value in state.values():
+            if isinstance(value, Tensor):
+                tensors.append(value)
+            elif isinstance(value, _CONTAINERS):
+                break
+        else:
+            return dict(state), tensors
+    return tree_map(lambda x: x, state), [x for x in tree_leaves(state) if isinstance(x, Tensor)]
+
+
+_CONTAINERS = (dict, list, tuple)

@@ -19,16 +19,18 @@ from operator import is_
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map_only
 
 from .before import Before
+from .buffers import changeable
 from .cuda_graphs import CudaGraphs
 from .errors import DivergenceError
 from .kept import Kept, variables
 from .passes import LossFunction
 from .stats import Stats
 from .storage import Storage
+from .vectors import Vector
 from .weights import Weights
 
 if TYPE_CHECKING:
@@ -45,20 +47,20 @@ KINDS = 16
 class _Undo(Before):
     """Goes back to where a step began if a flag on the device says so, in a few kernels."""
 
-    def __init__(self, weights: Weights, tensors: list[Tensor], storage: Storage) -> None:
-        super().__init__(weights, [], ())
-        self._tensors, self._storage = tensors, storage
-        self._saved = storage.gather(tensors)
+    def __init__(self, weights: Weights, modules: list[nn.Module], state: list[Tensor]) -> None:
+        super().__init__(weights, modules, ())
+        self._live = [*weights.parameters, *self.buffers.tensors, *state]
+        self._storage = Storage(self._live)
+        self._saved = self._storage.gather([*self.weights, *self.buffers.values, *state])
 
     def include(self, optimizer: object) -> None:
         """Nothing to do: the state of the base optimizer is among the tensors."""
 
+    @torch.no_grad()
     def unless(self, fine: Tensor) -> None:
         """Put everything back, bit for bit, if the bool scalar `fine` is false."""
-        blocks, now = self._live_weights.theta().blocks, self._storage.gather(self._tensors)
-        self._live_weights.restore(_chosen(fine, blocks, self.weights))
-        if self._tensors:
-            torch._foreach_copy_(self._tensors, self._storage.views(_chosen(fine, now, self._saved)))
+        now = self._storage.gather(self._live)
+        torch._foreach_copy_(self._live, self._storage.views(_chosen(fine, now, self._saved)))
 
 
 @dataclass
@@ -124,7 +126,9 @@ class Captured:
         _refuse(method)
         self._method, self._loss_fn, self._graphs = method, loss_fn, graphs
         self._kinds: list[_Kind] = []
-        self._addresses: list[object] = []
+        self._tensors: list[Tensor] = []
+        self._addresses: list[int] = []
+        self._storage = method._weights.storage
         self._fine = torch.ones((), dtype=torch.bool, device=method._weights.device)
 
     def step(self, batch: Any, val_batch: Any = None) -> Stats:
@@ -137,7 +141,7 @@ class Captured:
         m._refuse_bad_input(batch, val_batch)
         m._look_at_the_model()
         self._forget_if_anything_moved()
-        reused = m._kept if m._kept and m._kept.holds(batch, self._circumstances(batch)) else None
+        reused, unchanged = self._reusable(batch)
         states = m._states()
         now = _Inputs(
             batch,
@@ -153,7 +157,18 @@ class Captured:
                 kind.taken += 1
                 return self._warm_up(batch, val_batch)
             kind.recorded = self._record(now, reused, states)
-        return self._replay(kind.recorded, now, states)
+        return self._replay(kind.recorded, now, states, unchanged)
+
+    def _reusable(self, batch: Any) -> tuple[Kept | None, Tensor | None]:
+        """The gradient that the step before kept, if it holds; and a bool scalar that the device knows better."""
+        m = self._method
+        weights, buffers = m._weights.parameters, changeable(m._modules)
+        if m._kept is None or not m._kept.holds(batch, self._circumstances(batch)):
+            return None, None
+        unchanged = m._kept.unchanged(weights, buffers)
+        if isinstance(unchanged, Tensor):
+            return m._kept, unchanged
+        return (m._kept, None) if unchanged else (None, None)
 
     def _forget_if_anything_moved(self) -> None:
         """Make all graphs anew if something that a step changes in place, or the learning rate, lies elsewhere."""
@@ -162,21 +177,22 @@ class Captured:
         rates = [
             x for group in m._base_optimizer.param_groups for x in group.values() if isinstance(x, Tensor)
         ]
-        addresses = [m._weights.storage, *m._buffers, *state, *rates]
-        if len(addresses) == len(self._addresses) and all(map(is_, addresses, self._addresses)):
+        tensors = [*m._weights.parameters, *changeable(m._modules), *state, *rates]
+        addresses = [x.data_ptr() for x in tensors]
+        same = len(tensors) == len(self._tensors) and all(map(is_, tensors, self._tensors))
+        if same and addresses == self._addresses and m._weights.storage is self._storage:
             return
         m._guard.settle()
         _refuse(m)
-        self._kinds, self._addresses = [], addresses
-        self._changed = [*m._buffers, *state]
-        self._storage = Storage(self._changed)
+        self._kinds, self._tensors, self._addresses = [], tensors, addresses
+        self._state, self._storage = state, m._weights.storage
         self._fine.fill_(True)
 
     def _kind(self, now: _Inputs, reused: Kept | None) -> _Kind:
         """The kind of this step; here the policy draws, and the radius counts."""
         m = self._method
-        # None of these policies looks at the gradient; the weights stand for it.
-        perturbs = m._policy.perturbs(m._steps, m._weights.theta())
+        # None of these policies looks at the gradient.
+        perturbs = m._policy.perturbs(m._steps, Vector((), (), m._weights.storage))
         learns = perturbs and m._upper_level is not None and m._learned.due()
         key = [
             (perturbs, learns, reused and reused.gradient.vector.present),
@@ -192,7 +208,8 @@ class Captured:
 
     def _warm_up(self, batch: Any, val_batch: Any) -> Stats:
         """A step of the usual way, which leaves nothing behind that lies where graphs will write."""
-        m, before = self._method, Before(self._method._weights, [], ())
+        m = self._method
+        before = Before(m._weights, m._modules, ())
         before.include(m._base_optimizer)
         stats = self._graphs.warm_up(lambda: m.step(self._loss_fn, batch, val_batch))
         try:
@@ -222,7 +239,7 @@ class Captured:
         _load(m, states)
         here = self._circumstances(inputs.batch)
         m._kept = reused.placed(inputs.gradient, inputs.batch, here) if reused else None
-        undo = _Undo(m._weights, self._changed, self._storage)
+        undo = _Undo(m._weights, m._modules, self._state)
         with torch.enable_grad():
             stats = m._take(self._loss_fn, inputs.batch, inputs.val_batch, m._radius.value(), undo)
         seen = m._guard.seen()
@@ -241,10 +258,13 @@ class Captured:
         if kept is None or _form(kept.tensors()) != _form(inputs.gradient):
             return kept
         torch._foreach_copy_(inputs.gradient, kept.tensors())
-        return kept.placed(inputs.gradient, kept.batch, kept.circumstances)
+        return kept.placed(inputs.gradient, kept.batch, kept.circumstances, kept.content)
 
-    def _replay(self, graph: _Recorded, now: _Inputs, states: States) -> Stats:
+    def _replay(self, graph: _Recorded, now: _Inputs, states: States, unchanged: Tensor | None) -> Stats:
         m, steps = self._method, self._method._steps
+        if unchanged is not None:
+            m._guard.inspect_reuse(unchanged)
+            self._fine.logical_and_(unchanged)
         graph.inputs.become(now)
         graph.replay()
         self._go_on(graph, now.val_batch)
@@ -268,10 +288,14 @@ class Captured:
             part = m._parts()[name]
             part.load_state_dict(_with_tensors(part.state_dict(), iter(_tensors(at))))
         m._steps += 1
-        m._kept = kept.placed(kept.tensors(), val_batch, self._circumstances(val_batch)) if kept else None
+        m._kept = self._kept_for(kept, val_batch) if kept else None
+
+    def _kept_for(self, kept: Kept, val_batch: Any) -> Kept:
+        return kept.placed(kept.tensors(), val_batch, self._circumstances(val_batch), kept.content)
 
     def _circumstances(self, batch: Any) -> object:
-        return self._method._circumstances(self._loss_fn, batch)
+        m = self._method
+        return m._circumstances(self._loss_fn, batch, changeable(m._modules))
 
 
 def _load(method: "Method", states: States) -> None:

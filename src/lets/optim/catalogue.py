@@ -10,7 +10,7 @@ from math import inf
 from types import MappingProxyType
 from typing import Literal
 
-from .presets import spelled_out
+from .presets import ReadOnly, spelled_out
 from .values import checked
 
 __all__ = ["METHODS", "Hyperparameter", "MethodInfo", "Value", "describe", "methods", "resolve"]
@@ -37,7 +37,7 @@ class Hyperparameter:
 
 
 @dataclass(frozen=True)
-class MethodInfo:
+class MethodInfo(ReadOnly):
     """One row of the table: the four parts of a method, its hyper-parameters, and where it comes from.
 
     `section` is the place in the LETS paper where the method is introduced.

@@ -109,7 +109,7 @@ class DataParallel:
 
     def means(self, values: list[Tensor], samples: int) -> list[Tensor]:
         """Means over the samples of all ranks, from this rank's means over its `samples`: one all-reduce."""
-        count = torch.ones(1, device=values[0].device)  # float32 at least: bfloat16 cannot count samples
+        count = torch.ones(1, dtype=torch.float32, device=values[0].device)  # bfloat16 cannot count samples
         flat = torch.cat([x.flatten() for x in (*values, count)]).mul_(samples)
         dist.all_reduce(flat, group=self._group)
         parts = torch.split(flat[:-1].div_(flat[-1]), [x.numel() for x in values])

@@ -74,10 +74,11 @@ class Reuse(Descent):
     def unperturbed(self, clean: Vector) -> Vector:
         """g + alpha (||g||/||g_v||) g_v; a parameter without a gradient in this pass stays without.
 
-        If the weights were laid out anew since g_v was stored, there is none, as in the beginning.
+        Parameters that were added since g_v was stored have no part in it.
         """
-        if self._stored is None or self._stored.storage is not clean.storage:
+        if self._stored is None:
             return clean
+        self._stored = self._stored.placed(clean.storage)
         return self._tensorwise(self._added, clean, self._stored).only(clean.present)
 
     def _added(self, clean: Vector, stored: Vector) -> Vector:

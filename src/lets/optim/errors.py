@@ -1,4 +1,4 @@
-"""The one way a training step fails: numbers that are not finite."""
+"""How a training step fails once its input is accepted, and what users are warned of."""
 
 
 class DivergenceError(ArithmeticError):
@@ -16,3 +16,19 @@ class DivergenceError(ArithmeticError):
             f"training diverged at step {step}: {values} with radius {rho:g}; "
             "the weights were restored. Try a smaller learning rate or radius."
         )
+
+
+class StaleGradientError(RuntimeError):
+    """On a GPU, a step began with the gradient kept from the step before, though numbers had changed since."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+        super().__init__(
+            f"step {step} reused the gradient that the step before had computed for its batch, but weights, buffers or "
+            "batch were changed in between through .data, which a GPU tells too late; both steps were undone. Change "
+            "them under torch.no_grad() without .data, or pass a copy of the batch"
+        )
+
+
+class RadiusWarning(UserWarning):
+    """The radius will not do what it is there for: it stands still, meets its bounds, or leaves its schedule."""

@@ -1,20 +1,25 @@
 """From a name in the catalogue to a method: builds the four parts from the hyper-parameters."""
 
+from math import inf
+from numbers import Real
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 from torch import nn
-from torch.optim import LBFGS, Optimizer
+from torch.optim import Optimizer
 
 from .adaptive_ascent import Adaptive as AdaptiveAscent
 from .ascent import Ascent, Masked
 from .catalogue import MethodInfo, describe, resolve
 from .data_parallel import Mode, join
 from .descent import Descent, Reuse, SharpSubset, SurrogateGap
+from .errors import RadiusWarning
 from .hypergradient import UpperLevel
 from .learned_radius import Learned
 from .method import Method
 from .policy import Adaptive, Always, Bernoulli, Every, Never, Policy
 from .radius import LearningRateCoupled, Radius
+from .refusals import refuse_model, refuse_rate
 from .weights import Weights
 
 if TYPE_CHECKING:
@@ -29,6 +34,7 @@ def create(
     base_optimizer: Optimizer,
     *,
     total_steps: int | None = None,
+    lr_max: float | None = None,
     micro_batches: int = 1,
     data_parallel: Mode | None = None,
     process_group: "ProcessGroup | None" = None,
@@ -36,10 +42,11 @@ def create(
 ) -> Method:
     """Make the method `name` around `base_optimizer`, whose parameters are the weights that are perturbed.
 
-    `total_steps` is the length of training, needed by the adaptive policies (ae-*). `micro_batches` splits
-    every pass into that many parts to save memory; the numbers stay those of the whole batch. The hyper-
-    parameters are listed by `describe(name)`; ValueError or TypeError for one that is unknown, foreign or
-    out of range.
+    `total_steps` is the length of training, needed by the adaptive policies (ae-*); with it comes a `RadiusWarning`
+    if a learned radius cannot move in that time. `lr_max` is the largest learning rate of the schedule, for gsam,
+    if base_optimizer does not know it yet. `micro_batches` splits every pass into that many parts to save memory;
+    the numbers stay those of the whole batch. The hyper-parameters are listed by `describe(name)`; ValueError or
+    TypeError for one that is unknown, not accepted by the method, or out of range.
 
     `data_parallel` is for scripts under torchrun: every process passes its own part of the batch to `step`,
     the method averages over the processes of `process_group` (None: all), so `model` must not be wrapped in
@@ -50,10 +57,14 @@ def create(
     info = describe(name)
     h: dict[str, Any] = dict(resolve(name, hyperparameters))
     _refuse_bad_setup(info, model, base_optimizer, total_steps, micro_batches)
-    weights = Weights(base_optimizer)
+    _refuse_bad_rates(info, h, base_optimizer, lr_max)
+    weights = Weights(base_optimizer, model)
     arguments = {"method": name, **h, "total_steps": total_steps, "data_parallel": data_parallel}
     ranks = join(data_parallel, process_group, model, weights, arguments)
     descent = _descent(info, h, weights)
+    radius = _radius(info, h, weights, base_optimizer, lr_max)
+    if isinstance(radius, Learned) and total_steps:
+        _warn_if_it_stands_still(info, h, radius, total_steps)
     return Method(
         info,
         h,
@@ -63,16 +74,13 @@ def create(
         policy=_policy(info, h, total_steps),
         ascent=_ascent(info, h, weights, model),
         descent=descent,
-        radius=_radius(info, h, weights, base_optimizer),
+        radius=radius,
         upper_level=UpperLevel(h["metric"], h["direction"], h["hessian"], descent)
         if info.needs_validation
         else None,
         micro_batches=micro_batches,
         ranks=ranks,
     )
-
-
-_WRAPPERS = ("torch.nn.parallel.distributed", "torch.distributed.")
 
 
 def _policy(info: MethodInfo, h: dict[str, Any], total_steps: int | None) -> Policy:
@@ -108,12 +116,15 @@ def _descent(info: MethodInfo, h: dict[str, Any], weights: Weights) -> Descent:
     return Descent()
 
 
-def _radius(info: MethodInfo, h: dict[str, Any], weights: Weights, optimizer: Optimizer) -> Radius:
+def _radius(
+    info: MethodInfo, h: dict[str, Any], weights: Weights, optimizer: Optimizer, lr_max: float | None
+) -> Radius:
     match info.radius:
         case "none":
             return Radius(0.0, weights.device)
         case "lr-coupled":
-            return LearningRateCoupled(h["rho"], h["rho_min"], h["lr_min"], optimizer, weights.device)
+            ends = h["rho"], h["rho_min"], h["lr_min"]
+            return LearningRateCoupled(*ends, optimizer, weights.device, lr_max)
         case "learned":
             own = ("rho_lr", "rho_decay", "rho_optimizer", "parametrization", "include_lr")
             settings = {key: h[key] for key in own}
@@ -122,30 +133,49 @@ def _radius(info: MethodInfo, h: dict[str, Any], weights: Weights, optimizer: Op
     return Radius(h["rho"], weights.device)
 
 
+LARGEST = {"diagonal": 5e-3, "finite-difference": 3.4e-2, "exact": 3.4e-2}
+"""|g_rho| by the Hessian, as measured on ResNet-18: for the diagonal at its largest, else the median"""
+
+
+def _warn_if_it_stands_still(info: MethodInfo, h: dict[str, Any], radius: Learned, total_steps: int) -> None:
+    """Warn if the radius cannot move by 1 % in `total_steps`: the steps would be those of the base method."""
+    perturbed = total_steps * h.get("p", 1.0) / h.get("k", 1)
+    reach = radius.reach(perturbed / h["rho_every"], LARGEST[h["hessian"]])
+    if not 0 < reach <= 0.01 * (1 + 1e-9):
+        return
+    base, needed = info.name.removeprefix("lets-"), h["rho_lr"] * 0.69 / reach
+    warn(
+        f"with rho_lr = {h['rho_lr']:g} and rho_optimizer = {h['rho_optimizer']!r} the radius of {info.name} cannot "
+        f"move by 1 % in {total_steps} steps: it stays {h['rho']:g}, and {info.name} is {base} at a higher cost; "
+        f"rho_lr={needed:.1e} could double or halve it",
+        RadiusWarning,
+        stacklevel=3,
+    )
+
+
+def _refuse_bad_rates(
+    info: MethodInfo, h: dict[str, Any], optimizer: Optimizer, lr_max: float | None
+) -> None:
+    if info.radius == "lr-coupled" or h.get("include_lr"):
+        refuse_rate(info.name, optimizer)
+    if lr_max is None:
+        return
+    if info.radius != "lr-coupled":
+        raise ValueError(
+            f"lr_max belongs to gsam, not to {info.name}: no other radius follows the learning rate"
+        )
+    if isinstance(lr_max, bool) or not isinstance(lr_max, Real) or not 0 < lr_max < inf:
+        raise ValueError(f"lr_max = {lr_max!r} must be a positive number, the largest rate of the schedule")
+
+
 def _refuse_bad_setup(
     info: MethodInfo, model: nn.Module, optimizer: Optimizer, total_steps: int | None, micro_batches: int
 ) -> None:
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model is a {type(model).__name__}; it must be a torch.nn.Module")
-    if not isinstance(optimizer, Optimizer) or isinstance(optimizer, LBFGS):
-        raise TypeError(
-            f"base_optimizer is a {type(optimizer).__name__}; it must be a torch.optim.Optimizer whose "
-            "step() takes no closure, such as torch.optim.SGD(model.parameters(), lr=0.1)"
-        )
-    if any(c.__module__.startswith(_WRAPPERS) for m in model.modules() for c in type(m).__mro__):
-        raise TypeError(
-            "model is wrapped in DistributedDataParallel or sharded; pass the bare model (ddp.module) to "
-            "lets.create and loss_fn, and data_parallel='per-rank': the method averages the gradients itself"
-        )
-    optimized = {p for group in optimizer.param_groups for p in group["params"] if p.requires_grad}
-    if optimized.isdisjoint(model.parameters()):
-        raise ValueError(
-            "base_optimizer updates no trainable parameter of model; build it from model.parameters()"
-        )
+    refuse_model(model, optimizer)
     if info.needs_total_steps and total_steps is None:
         raise ValueError(
             f"{info.name} has a schedule over training: give total_steps=epochs * batches per epoch"
         )
     for name, value in (("total_steps", total_steps), ("micro_batches", micro_batches)):
-        if value is not None and (not isinstance(value, int) or value < 1):
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise ValueError(f"{name} = {value!r} must be a whole number of at least 1")

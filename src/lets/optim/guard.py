@@ -11,7 +11,9 @@ from math import isfinite
 import torch
 from torch import Tensor
 
-from .errors import DivergenceError
+from .errors import DivergenceError, StaleGradientError
+
+STALE = "stale gradient"
 
 
 class Readings:
@@ -24,7 +26,7 @@ class Readings:
         if values.device.type == "cpu":
             self._values = values
         else:
-            self._values = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+            self._values = torch.empty(values.shape, dtype=values.dtype, device="cpu", pin_memory=True)
             self._values.copy_(values, non_blocking=True)
             self._arrived = torch.Event(values.device.type)
             self._arrived.record()
@@ -53,6 +55,10 @@ class Guard:
         else:
             _raise_if_diverged(step, float(rho), names, [float(x) for x in quantities.values()])
 
+    def inspect_reuse(self, unchanged: Tensor) -> None:
+        """Look at a bool scalar of the device that says whether a gradient could be reused."""
+        self._seen[STALE] = torch.where(unchanged, 0.0, torch.nan)
+
     def seen(self) -> dict[str, Tensor]:
         """The numbers inspected in this step, for one who asks a `late` guard to send them himself."""
         seen, self._seen = self._seen, {}
@@ -74,7 +80,7 @@ class Guard:
         (readings, undo), self._pending = self._pending, None
         try:
             readings.raise_if_diverged()
-        except DivergenceError:
+        except (DivergenceError, StaleGradientError):
             undo()
             raise
 
@@ -84,5 +90,9 @@ class Guard:
 
 
 def _raise_if_diverged(step: int, rho: float, names: list[str], values: list[float]) -> None:
-    if not all(map(isfinite, values)):
-        raise DivergenceError(step, rho, dict(zip(names, values, strict=True)))
+    if all(map(isfinite, values)):
+        return
+    told = dict(zip(names, values, strict=True))
+    if not isfinite(told.pop(STALE, 0.0)):
+        raise StaleGradientError(step)
+    raise DivergenceError(step, rho, told)

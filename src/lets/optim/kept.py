@@ -5,43 +5,101 @@ object and nothing changed since, this is the gradient the next step begins with
 instead of four.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from . import batches
+from .autocast import Region
+from .buffers import Buffers
 from .passes import Gradient, LossFunction
-from .weights import Weights
+from .weights import Weights, copied
+
+
+@dataclass(frozen=True)
+class Content:
+    """Copies of the numbers that a pass was made from."""
+
+    weights: list[Tensor]
+    buffers: list[Tensor]
+    batch: list[Tensor]
+
+    @classmethod
+    def of(cls, weights: list[Tensor], buffers: list[Tensor], batch: Any) -> "Content":
+        """Weights and buffers are copies already; the batch is copied."""
+        return cls(weights, buffers, copied(batches.leaves(batch)))
+
+    def pairs(
+        self, weights: list[Tensor], buffers: list[Tensor], batch: Any
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """What was there beside what is there now."""
+        for then, now in (
+            (self.weights, weights),
+            (self.buffers, buffers),
+            (self.batch, batches.leaves(batch)),
+        ):
+            yield from zip(then, now, strict=True)
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A gradient, what BatchNorm's buffers would be after its pass, and how to tell that both still hold."""
+    """A gradient, the buffers after its pass, and how to tell that both still hold.
+
+    `content` is None if the numbers are known to be the same.
+    """
 
     gradient: Gradient
-    buffers: list[Tensor]
+    buffers: Buffers
     batch: Any
     circumstances: object
+    content: Content | None
 
     def holds(self, batch: Any, circumstances: object) -> bool:
-        """Whether a pass over `batch` would now be the one that was kept."""
+        """Whether a pass over `batch` would now be the one that was kept, as far as versions tell."""
         if batch is not self.batch or self.circumstances is None:
             return False
         return self.circumstances == circumstances
 
+    def unchanged(self, weights: list[Tensor], buffers: list[Tensor]) -> Tensor | bool:
+        """Whether the numbers are what they were; a bool scalar on the device if they lie on one.
+
+        Version counters do not see what is written through `.data`.
+        """
+        if self.content is None:
+            return True
+        on_host, elsewhere = True, list[Tensor]()
+        for then, now in self.content.pairs(weights, buffers, self.batch):
+            if then.device.type == "cpu":
+                on_host = on_host and torch.equal(_bits(then), _bits(now))
+            else:
+                elsewhere.append((_bits(then) == _bits(now)).all())
+        return torch.stack(elsewhere).all() if on_host and elsewhere else on_host
+
     def tensors(self) -> list[Tensor]:
         """All that was kept."""
         gradient = self.gradient
-        return [gradient.losses, gradient.loss, *gradient.vector.blocks, *self.buffers]
+        return [gradient.losses, gradient.loss, *gradient.vector.blocks, *self.buffers.values]
 
-    def placed(self, tensors: Sequence[Tensor], batch: Any, circumstances: object) -> "Kept":
+    def placed(
+        self, tensors: Sequence[Tensor], batch: Any, circumstances: object, content: Content | None = None
+    ) -> "Kept":
         """The same for what lies in `tensors`, ordered as `tensors()` are."""
         losses, loss, *rest = tensors
         count = len(self.gradient.vector.blocks)
         vector = replace(self.gradient.vector, blocks=tuple(rest[:count]), _norm=None)
-        return Kept(Gradient(losses, loss, vector, vector), rest[count:], batch, circumstances)
+        buffers = self.buffers.holding(rest[count:])
+        return Kept(Gradient(losses, loss, vector, vector), buffers, batch, circumstances, content)
+
+
+def _bits(x: Tensor) -> Tensor:
+    """Floating-point numbers as whole numbers: a NaN is equal to itself, and -0 is not 0."""
+    return x.view(_WHOLE[x.element_size()]) if x.is_floating_point() else x
+
+
+_WHOLE = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,15 +118,26 @@ def circumstances(
     modules: Sequence[nn.Module],
     buffers: Sequence[Tensor],
     weights: Weights,
+    regions: list[Region],
     loss_fn: LossFunction,
     batch: Any,
 ) -> object:
-    """Changes whenever a pass of `loss_fn` over `batch` would give other numbers; None if that cannot be told."""
+    """Changes whenever a pass of `loss_fn` over `batch` would give other numbers; None if that cannot be told.
+
+    What it does not see is written through `.data`: `Kept.unchanged` compares numbers.
+    """
     content = batches.versions(batch)
     if content is None:
         return None
     modes = [module.training for module in modules]
-    return content, weights.versions(), [b._version for b in buffers], modes, variables(loss_fn)
+    return (
+        content,
+        weights.versions(),
+        [(b._version, b.data_ptr()) for b in buffers],
+        modes,
+        regions,
+        variables(loss_fn),
+    )
 
 
 def variables(loss_fn: Any) -> list[object]:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from .radius import Radius
+from .errors import RadiusWarning
+from .radius import Radius, largest_rate
 from .radius_optimizer import Adam, Descend
 
 
@@ -81,8 +82,21 @@ class Learned(Radius):
             warn(
                 f"the learned radius met its bounds {self._bounds} in {count} steps; "
                 f"it is now {float(self.value()):g}",
+                RadiusWarning,
                 stacklevel=3,
             )
+
+    def reach(self, updates: float, hypergradient: float) -> float:
+        """At most how far `updates` move log(rho), about.
+
+        Adam's steps are rho_lr long or shorter; those of plain descent are as long as `hypergradient`, the size of
+        g_rho, makes them.
+        """
+        rho, rate = self._start, float(self._lr)
+        if isinstance(self._optimizer, Adam):
+            return rate * updates / (1.0 if self._exponential else rho)
+        eta = largest_rate(self._base) if self._include_lr else 1.0
+        return rate * updates * eta * hypergradient * (rho if self._exponential else 1 / rho)
 
     def state_dict(self) -> dict[str, Any]:
         """The radius, its optimizer and its start."""

@@ -5,31 +5,32 @@ descent gradient, give it to the base optimizer; then let the radius learn.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 from torch.utils._pytree import tree_map_only
 
-from . import batches, batchnorm
+from . import autocast, batches
 from .ascent import Ascent
 from .before import Before
+from .buffers import Buffers
 from .catalogue import MethodInfo, Value
 from .data_parallel import DataParallel
 from .descent import Descent
 from .guard import Guard
 from .hypergradient import Perturbation, UpperLevel, generalization_gap, hypergradient
-from .kept import Kept, circumstances
+from .kept import Content, Kept, circumstances
 from .learned_radius import Learned
 from .part import Part
 from .passes import Gradient, LossFunction, Passes
 from .policy import Policy
 from .radius import Radius
+from .refusals import refuse_idle, refuse_waiting
 from .stats import Stats
 from .storage import Present
 from .vectors import Vector
@@ -44,8 +45,8 @@ __all__ = ["Method"]
 class Method:
     """A training method around a base optimizer; made by `create`.
 
-    A step happens completely or not at all: if `loss_fn` raises or a number is not finite, weights, BatchNorm
-    buffers and the method's own state are as before the step.
+    A step happens completely or not at all: if `loss_fn` raises or a number is not finite, weights, buffers, base
+    optimizer and the method's own state are as before the step.
     """
 
     info: MethodInfo
@@ -71,20 +72,18 @@ class Method:
         self._model, self._base_optimizer, self._weights = model, base_optimizer, weights
         self._policy, self._ascent, self._descent, self._radius = policy, ascent, descent, radius
         self._upper_level, self._ranks = upper_level, ranks
-        self._passes = Passes(micro_batches, ranks)
+        self._passes = Passes(micro_batches, ranks, model, one_by_one=info.descent == "sharp-subset")
         self._guard = Guard(late=weights.device.type != "cpu")
-        self._freezes_batchnorm = hyperparameters["bn_stats"] == "first"
+        self._first_pass_only = hyperparameters["bn_stats"] == "first"
         self._modules: list[nn.Module] = []
-        self._norms: list[_BatchNorm] = []
-        self._buffers: list[Tensor] = []
         self._kept: Kept | None = None
         self._steps = 0
 
     def step(self, loss_fn: LossFunction, batch: Any, val_batch: Any = None) -> Stats:
-        """One step of the base optimizer along this method's gradient.
+        """One step of the base optimizer along this method's gradient, which leaves no `.grad` behind.
 
-        `loss_fn(batch)` returns the per-sample losses, a tensor [n]: forward only. `batch` is a pytree of
-        tensors whose first dimension is the sample; `val_batch` another one, which only a learned radius
+        `loss_fn(batch)` returns the per-sample losses, a tensor [n], or their mean: forward only. `batch` is a
+        pytree of tensors whose first dimension is the sample; `val_batch` another one, which only a learned radius
         reads.
 
         Raises ValueError or TypeError for bad input, `DivergenceError` if a loss or a gradient is not
@@ -93,7 +92,11 @@ class Method:
         self._refuse_bad_input(batch, val_batch)
         self._look_at_the_model()
         rho = self._radius.value()
-        with self._undone_on_error(rho) as before, torch.enable_grad():
+        with (
+            autocast.left(self._weights.device) as self._passes.regions,
+            self._undone_on_error(rho) as before,
+            torch.enable_grad(),
+        ):
             return self._take(loss_fn, batch, val_batch, rho, before)
 
     def captured(self, loss_fn: LossFunction) -> "Captured":
@@ -130,70 +133,116 @@ class Method:
         return {
             "method": self.info.name,
             "steps": self._steps,
+            "shapes": self._shapes(),
             **tree_map_only(Tensor, torch.clone, self._states()),
             "base_optimizer": deepcopy(self._base_optimizer.state_dict()),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Return to a saved state, base optimizer included; ValueError if it is another method's."""
+        """Return to a saved state, base optimizer included; ValueError, and no change, if it does not fit."""
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"state is a {type(state).__name__}; it must be what state_dict() of {self.info.name} gave"
+            )
         if state.get("method") != self.info.name:
             raise ValueError(
                 f"this state is of {state.get('method')!r}, not of {self.info.name!r}; create that method"
             )
         self._guard.forget()
+        before = self.state_dict()
+        try:
+            self._load(state)
+        except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+            self._load(before)
+            raise ValueError(
+                f"this state does not fit {self.info.name}, its model and its base optimizer ({_told(error)}); load, "
+                "whole, what state_dict() of the same method, model and optimizer returned"
+            ) from error
+
+    def _load(self, state: Mapping[str, Any]) -> None:
+        shapes = state.get("shapes", self._shapes())  # older states have none
+        if shapes != self._shapes():
+            raise ValueError(f"it is of parameters of the shapes {shapes}, not {self._shapes()}")
+        steps, parts, optimizer = (
+            state["steps"],
+            {n: state[n] for n in self._parts()},
+            state["base_optimizer"],
+        )
         self._kept = None
-        self._steps = state["steps"]
         device = self._weights.device
         for name, part in self._parts().items():
-            part.load_state_dict(tree_map_only(Tensor, lambda x: x.to(device), state[name]))
-        self._base_optimizer.load_state_dict(state["base_optimizer"])
+            part.load_state_dict(tree_map_only(Tensor, lambda x: x.to(device), parts[name]))
+        self._base_optimizer.load_state_dict(deepcopy(optimizer))  # torch would go on in the caller's tensors
+        self._steps = steps
+
+    def _shapes(self) -> list[list[int]]:
+        return [list(p.shape) for group in self._base_optimizer.param_groups for p in group["params"]]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For `copy.deepcopy` and `pickle`: without the kept gradient, which a step makes again."""
+        self._guard.settle()
+        return {**vars(self), "_kept": None, "_modules": []}
 
     def _take(self, loss_fn: LossFunction, batch: Any, val_batch: Any, rho: Tensor, before: Before) -> Stats:
         """The sentence above, with the radius `rho`; `before` goes back to where the step began."""
-        clean, passes = self._gradient_at_theta(loss_fn, batch, rho)
+        clean, passes = self._gradient_at_theta(loss_fn, batch, rho, before)
 
         # If the policy says so,
         if not self._policy.perturbs(self._steps, clean.vector):
-            self._descend(self._descent.unperturbed(clean.vector), rho)
+            self._descend(self._descent.unperturbed(clean.vector), rho, before)
             return Stats(clean.loss, rho, False, passes)
 
         # climb along the ascent direction by the radius,
-        direction = self._ascent.at(self._weights.theta())
+        theta, buffers = self._weights.copy(), Buffers(self._modules)
+        direction = self._ascent.at(self._weights)
         eps_hat = direction(clean.ascent)
-        with self._weights.moved(before.weights, eps_hat * rho), self._frozen_batchnorm():
+        with self._weights.moved(theta, eps_hat * rho), self._kept_buffers(buffers):
             # take the gradient there,
-            samples = self._descent.subset(batch, clean.losses, partial(self._passes.losses, loss_fn, batch))
+            samples = self._descent.subset(batch, clean.losses, partial(self._scored, loss_fn, batch, rho))
             there = self._gradient(loss_fn, samples, self._weights.trainable())
+        self._inspect(rho, perturbed_loss=there.loss)
 
         # turn it into a descent gradient, give it to the base optimizer;
         gradient = self._descent.perturbed(clean.vector, there.vector)
         if self._upper_level is None or not self._learned.due():
-            self._descend(gradient, rho)
+            self._descend(gradient, rho, before)
             return Stats(clean.loss, rho, True, passes + 1)
 
         # then let the radius learn.
         perturbation = Perturbation(direction, eps_hat, rho, clean.vector, there.vector)
-        curvature = partial(self._exact_curvature, loss_fn, samples, before, perturbation)
+        curvature = partial(self._exact_curvature, loss_fn, samples, theta, buffers, perturbation)
         response = self._upper_level.response(perturbation, curvature)
-        before.include(self._base_optimizer)
-        self._descend(gradient, rho)
-        gap, g_rho = self._learn(loss_fn, batch, val_batch, response, rho)
+        self._descend(gradient, rho, before)
+        gap, g_rho = self._learn(loss_fn, batch, val_batch, response, rho, buffers)
         return Stats(clean.loss, rho, True, passes + 3 + self._upper_level.exact, gap, g_rho)
 
-    def _gradient_at_theta(self, loss_fn: LossFunction, batch: Any, rho: Tensor) -> tuple[Gradient, int]:
+    def _gradient_at_theta(
+        self, loss_fn: LossFunction, batch: Any, rho: Tensor, before: Before
+    ) -> tuple[Gradient, int]:
         """The clean gradient and the passes it took: none if the last step already made it."""
         kept, self._kept = self._kept, None
         wanted = self._ascent.active(self._weights.trainable())
-        if kept and kept.holds(batch, self._circumstances(loss_fn, batch)):
-            batchnorm.write(self._buffers, kept.buffers)
+        if kept and self._holds(kept, loss_fn, batch, before):
+            kept.buffers.restore()
             clean, passes = kept.gradient.only(wanted), 0
         else:
             clean, passes = self._gradient(loss_fn, batch, wanted), 1
-        self._guard.inspect(self._steps, rho, loss=clean.loss, gradient_norm=clean.vector.norm())
+        self._inspect(rho, loss=clean.loss, gradient_norm=clean.vector.norm())
         return clean, passes
 
-    def _descend(self, gradient: Vector, rho: Tensor) -> None:
-        self._guard.inspect(self._steps, rho, descent_norm=gradient.norm())
+    def _holds(self, kept: Kept, loss_fn: LossFunction, batch: Any, before: Before) -> bool:
+        """Whether a pass over `batch` would give the kept gradient; a device tells its part one step late."""
+        if not kept.holds(batch, self._circumstances(loss_fn, batch, before.buffers.tensors)):
+            return False
+        unchanged = kept.unchanged(before.weights, before.buffers.values)
+        if isinstance(unchanged, Tensor):
+            self._guard.inspect_reuse(unchanged)
+            return True
+        return unchanged
+
+    def _descend(self, gradient: Vector, rho: Tensor, before: Before) -> None:
+        self._inspect(rho, descent_norm=gradient.norm())
+        before.include(self._base_optimizer)
         self._weights.hand_over(gradient)
         self._base_optimizer.step()
 
@@ -204,54 +253,80 @@ class Method:
         val_batch: Any,
         response: Callable[[Vector], Vector],
         rho: Tensor,
+        buffers: Buffers,
     ) -> tuple[Tensor, Tensor]:
         """Steps 8-14 of Algorithm 1 at theta_{t+1}: the gap and the hyper-gradient."""
         assert self._upper_level is not None
-        with self._frozen_batchnorm():
+        theta = self._weights.copy()
+        with self._weights.kept(theta), self._kept_buffers(buffers):
             train = self._gradient(loss_fn, batch, self._weights.trainable())
-            g_b = response(train.vector)
-        validation = self._validation_gradient(loss_fn, val_batch)
+        g_b = response(train.vector)
+        validation = self._validation_gradient(loss_fn, val_batch, theta, buffers)
         g_a = self._upper_level.gradient(train, validation)
         gap, g_rho = generalization_gap(train, validation), hypergradient(g_a, g_b)
         if self._ranks:  # g_b is linear in what is a rank's own: eps_hat, and the curvature if it is exact
             (g_rho,) = self._ranks.means([g_rho], len(train.losses))
-        self._guard.inspect(
-            self._steps, rho, train_loss=train.loss, validation_loss=validation.loss, hypergradient=g_rho
-        )
+        self._inspect(rho, train_loss=train.loss, validation_loss=validation.loss, hypergradient=g_rho)
         self._learned.learn(g_rho)
         return gap, g_rho
 
-    def _validation_gradient(self, loss_fn: LossFunction, val_batch: Any) -> Gradient:
-        """The last pass of a step, kept for the next one."""
-        if not self._freezes_batchnorm:
-            # Every pass updates the buffers here; leaving one out would change them.
-            return self._gradient(loss_fn, val_batch, self._weights.trainable())
-        with batchnorm.recorded(self._buffers) as buffers:
+    def _validation_gradient(
+        self, loss_fn: LossFunction, val_batch: Any, theta: list[Tensor], buffers: Buffers
+    ) -> Gradient:
+        """The last pass of a step, kept for the next one unless it moves weights or all passes move buffers."""
+        with self._weights.kept(theta), self._kept_buffers(buffers):
+            content = Content.of(theta, buffers.values, val_batch) if self._first_pass_only else None
+            versions = self._weights.versions()
             validation = self._gradient(loss_fn, val_batch, self._weights.trainable())
-        self._kept = Kept(validation, buffers, val_batch, self._circumstances(loss_fn, val_batch))
+            after, moved = Buffers(self._modules), self._weights.versions() != versions
+        if content and not moved:
+            circumstances = self._circumstances(loss_fn, val_batch, buffers.tensors)
+            self._kept = Kept(validation, after, val_batch, circumstances, content)
         return validation
 
     def _gradient(self, loss_fn: LossFunction, batch: Any, wanted: Present) -> Gradient:
-        return self._passes.gradient(loss_fn, batch, self._weights.storage, wanted)
+        found = self._passes.gradient(loss_fn, batch, self._weights.storage, wanted)
+        if wanted == self._weights.trainable():
+            refuse_idle(found.vector.present)
+        return found
 
-    def _circumstances(self, loss_fn: LossFunction, batch: Any) -> object:
-        return circumstances(self._modules, self._buffers, self._weights, loss_fn, batch)
+    def _scored(self, loss_fn: LossFunction, batch: Any, rho: Tensor) -> Tensor:
+        """The losses of a forward pass, which must be finite, too."""
+        losses = self._passes.losses(loss_fn, batch)
+        mean = losses.double().mean()
+        if self._ranks:  # all must see it, or they fall out of step
+            (mean,) = self._ranks.means([mean], len(losses))
+        self._inspect(rho, scoring_loss=mean)
+        return losses
+
+    def _inspect(self, rho: Tensor, **quantities: Tensor) -> None:
+        self._guard.inspect(self._steps, rho, **quantities)
+
+    def _circumstances(self, loss_fn: LossFunction, batch: Any, buffers: list[Tensor]) -> object:
+        return circumstances(self._modules, buffers, self._weights, self._passes.regions, loss_fn, batch)
 
     def _exact_curvature(
-        self, loss_fn: LossFunction, samples: Any, before: Before, at: Perturbation, v: Vector
+        self,
+        loss_fn: LossFunction,
+        samples: Any,
+        theta: list[Tensor],
+        buffers: Buffers,
+        at: Perturbation,
+        v: Vector,
     ) -> Vector:
-        """Hess L(theta_t + rho eps_hat) v, called at theta_{t+1}: go back, differentiate twice, return."""
-        here = self._weights.copy()
-        try:
-            self._weights.restore(before.weights)
-            with self._weights.moved(before.weights, at.eps_hat * at.rho):
-                return self._passes.curvature(loss_fn, samples, v, self._weights.trainable())
-        finally:
-            self._weights.restore(here)
+        """Hess L(theta_t + rho eps_hat) v, called at theta_{t+1}: go back to `theta`, differentiate twice, return."""
+        with self._weights.kept(self._weights.copy()), self._kept_buffers(buffers):
+            self._weights.restore(theta)
+            with self._weights.moved(theta, at.eps_hat * at.rho):
+                loss, product = self._passes.curvature(loss_fn, samples, v, self._weights.trainable())
+        if self._ranks:
+            (loss,) = self._ranks.means([loss], batches.size(samples))
+        self._inspect(at.rho, curvature_loss=loss)
+        return product
 
     @contextmanager
     def _undone_on_error(self, rho: Tensor) -> Iterator[Before]:
-        before, steps = Before(self._weights, self._buffers, self._parts().values()), self._steps
+        before, steps = Before(self._weights, self._modules, self._parts().values()), self._steps
 
         def undo() -> None:
             before.undo()
@@ -265,18 +340,23 @@ class Method:
             undo()
             self._guard.settle()  # an earlier step's divergence, still on its way, explains this failure
             raise
-        before.exclude_optimizer()
+        finally:
+            self._weights.clear_gradients()
+        before.end()
         self._guard.end_step(steps, rho, undo)
 
-    def _frozen_batchnorm(self) -> AbstractContextManager[None]:
-        return batchnorm.frozen(self._norms) if self._freezes_batchnorm else nullcontext()
+    @contextmanager
+    def _kept_buffers(self, buffers: Buffers) -> Iterator[None]:
+        with ExitStack() as stack:
+            if self._first_pass_only:
+                stack.enter_context(buffers.kept())
+            yield
 
     def _look_at_the_model(self) -> None:
-        """Whatever may have changed since the last step: modules, their modes, where the weights lie."""
-        self._weights.lay_out()
+        """Whatever may have changed since the last step: modules, their modes, which tensors are parameters."""
+        refuse_waiting(self._base_optimizer)
         self._modules = _modules(self._model)
-        self._norms = batchnorm.updating(self._modules)
-        self._buffers = batchnorm.buffers(self._norms)
+        self._weights.look(self._modules)
 
     @property
     def _learned(self) -> Learned:
@@ -304,6 +384,10 @@ class Method:
                 "method.step(loss_fn, batch, val_batch)"
             )
         batches.size(val_batch, "val_batch")
+
+
+def _told(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
 def _modules(model: nn.Module) -> list[nn.Module]:

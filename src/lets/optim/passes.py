@@ -8,10 +8,12 @@ from operator import add
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from . import batches
+from . import autocast, batches
+from .autocast import Region
+from .refusals import refuse_reentrant, refuse_sparse
 from .storage import Present, Storage
 from .vectors import Vector
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from .data_parallel import DataParallel
 
 LossFunction = Callable[[Any], Tensor]
+FEW = 16
+"""sets of parameters without a gradient for which the graph is searched; a network with more decides by itself"""
 
 
 @dataclass(frozen=True)
@@ -42,21 +46,38 @@ class Gradient:
 class Passes:
     """Runs `loss_fn` over a batch, in `micro_batches` parts if memory is short; the numbers are the batch's.
 
-    The one exception is BatchNorm, whose batch statistics are then those of the parts.
+    The one exception is BatchNorm, whose batch statistics are then those of the parts. `model` tells the names of
+    parameters. `one_by_one`: a scalar, the mean, is refused.
     """
 
-    def __init__(self, micro_batches: int, ranks: "DataParallel | None") -> None:
-        self._micro_batches, self._ranks = micro_batches, ranks
+    def __init__(
+        self,
+        micro_batches: int,
+        ranks: "DataParallel | None",
+        model: nn.Module,
+        one_by_one: bool = False,
+    ) -> None:
+        self._micro_batches, self._ranks, self._model = micro_batches, ranks, model
+        self._one_by_one = one_by_one
+        self.regions: list[Region] = []
+        """of autocast, which `loss_fn` runs in"""
+        self._known: set[Present] = set()
 
     def gradient(self, loss_fn: LossFunction, batch: Any, storage: Storage, wanted: Present) -> Gradient:
-        """Per-sample losses and the gradient of their mean with respect to the `wanted` parameters."""
+        """Per-sample losses and the gradient of their mean with respect to the `wanted` parameters.
+
+        Of a loss that is one scalar all samples have that loss.
+        """
         losses: list[Tensor] = []
         means: list[Tensor] = []
         vectors: list[Vector] = []
         for part, mean in self._parts(loss_fn, batch):
             losses.append(part.detach())
             means.append(mean.detach())
-            vectors.append(_vector(_differentiate([mean], storage, wanted), storage))
+            found = self._vector(_differentiate([mean], storage, wanted), storage)
+            if found.present != wanted:
+                self._refuse_hidden(mean, found, wanted)
+            vectors.append(found)
         whole = losses[0] if len(losses) == 1 else torch.cat(losses)
         vector = reduce(add, vectors)
         own = Gradient(whole, reduce(add, means), vector, vector)
@@ -67,38 +88,69 @@ class Passes:
         """Per-sample losses [n], forward only."""
         return torch.cat([part for part, _ in self._parts(loss_fn, batch)])
 
-    def curvature(self, loss_fn: LossFunction, batch: Any, along: Vector, wanted: Present) -> Vector:
-        """Hessian of the mean loss times `along`, by differentiating twice."""
+    def curvature(
+        self, loss_fn: LossFunction, batch: Any, along: Vector, wanted: Present
+    ) -> tuple[Tensor, Vector]:
+        """The mean loss, and its Hessian times `along`, by differentiating twice."""
+        means: list[Tensor] = []
         products: list[Vector] = []
         with sdpa_kernel(SDPBackend.MATH):  # attention's fused kernels can be differentiated only once
             for _, mean in self._parts(loss_fn, batch):
+                means.append(mean.detach())
                 gradient = _differentiate([mean], along.storage, wanted, create_graph=True)
                 product = _derivative_along(gradient, along, wanted)
-                products.append(_vector(product, along.storage))
-        return reduce(add, products)
+                products.append(self._vector(product, along.storage))
+        return reduce(add, means), reduce(add, products)
 
     def _parts(self, loss_fn: LossFunction, batch: Any) -> Iterator[tuple[Tensor, Tensor]]:
         """The losses [k] of each part, and what it adds to the mean over the batch."""
         n = batches.size(batch)
         for part, count in batches.chunks(batch, n, self._micro_batches):
-            losses = _per_sample(loss_fn, part, count)
-            yield losses, torch.dot(losses, torch.full_like(losses, 1 / n, requires_grad=False))
+            with autocast.entered(self.regions):
+                losses = _checked(loss_fn(part), count)
+            if losses.dim():
+                yield losses, torch.dot(losses, torch.full_like(losses, 1 / n, requires_grad=False))
+            else:
+                self._refuse_scalar(count)
+                yield losses.expand(count), losses
+
+    def _refuse_scalar(self, count: int) -> None:
+        if self._one_by_one or self._micro_batches > 1:
+            why = (
+                "chooses samples by their losses"
+                if self._one_by_one
+                else "weighs parts of a batch (micro_batches)"
+            )
+            raise ValueError(
+                f"loss_fn returned one number, and this method {why}; it must return one loss per sample, shape "
+                f"({count},). For cross entropy: reduction='none'"
+            )
+
+    def _refuse_hidden(self, mean: Tensor, found: Vector, wanted: Present) -> None:
+        """ValueError if a parameter has no gradient because a checkpoint hides it."""
+        if found.present in self._known or len(self._known) == FEW:
+            return
+        states = zip(found.storage.parameters, found.present, wanted, strict=True)
+        refuse_reentrant(mean, [p for p, here, want in states if want and not here], self._model)
+        self._known.add(found.present)
+
+    def _vector(self, found: Sequence[Tensor | None], storage: Storage) -> Vector:
+        try:
+            return Vector(storage.gather(found), tuple([x is not None for x in found]), storage)
+        except (RuntimeError, NotImplementedError):
+            refuse_sparse(found, storage.parameters, self._model)
+            raise
 
 
-def _vector(found: Sequence[Tensor | None], storage: Storage) -> Vector:
-    return Vector(storage.gather(found), tuple([x is not None for x in found]), storage)
-
-
-def _per_sample(loss_fn: LossFunction, batch: Any, count: int) -> Tensor:
-    losses = loss_fn(batch)
+def _checked(losses: Any, count: int) -> Tensor:
     if not isinstance(losses, Tensor):
         raise TypeError(
             f"loss_fn returned a {type(losses).__name__}; it must return the losses as a tensor [{count}]"
         )
-    if losses.shape != (count,) or not losses.is_floating_point():
+    if losses.shape not in ((count,), ()) or not losses.is_floating_point():
         raise ValueError(
             f"loss_fn returned {losses.dtype} of shape {tuple(losses.shape)}; it must return one loss per "
-            f"sample, shape ({count},). For cross entropy: reduction='none'"
+            f"sample, shape ({count},), or their mean. For cross entropy: reduction='none'"
         )
     return losses
 

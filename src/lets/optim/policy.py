@@ -49,11 +49,11 @@ class Bernoulli(Policy):
 
     def __init__(self, p: float, seed: int) -> None:
         self._p = p
-        self._generator = torch.Generator().manual_seed(seed)
+        self._generator = torch.Generator("cpu").manual_seed(seed)
 
     def perturbs(self, step: int, gradient: Vector) -> bool:
         """One draw per step."""
-        return bool(torch.rand((), generator=self._generator) < self._p)
+        return bool(torch.rand((), generator=self._generator, dtype=torch.float32, device="cpu") < self._p)
 
     def state_dict(self) -> dict[str, Any]:
         """The state of the generator."""
@@ -75,8 +75,8 @@ class Adaptive(Policy):
     def __init__(self, delta: float, lambda_1: float, lambda_2: float, total_steps: int) -> None:
         self._delta, self._lambda_1, self._lambda_2 = delta, lambda_1, lambda_2
         self._total_steps = total_steps
-        self._mean = torch.zeros((), dtype=torch.float64)
-        self._variance = torch.full((), torch.e**-10, dtype=torch.float64)
+        self._mean = torch.zeros((), dtype=torch.float64, device="cpu")
+        self._variance = torch.full((), torch.e**-10, dtype=torch.float64, device="cpu")
 
     def perturbs(self, step: int, gradient: Vector) -> bool:
         """Update the averages with this gradient, then compare."""

@@ -7,16 +7,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .catalogue import Value
 
-__all__ = ["PRESETS", "Preset", "spelled_out"]
+__all__ = ["PRESETS", "Preset", "ReadOnly", "spelled_out"]
+
+
+class ReadOnly:
+    """A dataclass whose mappings nobody can change; it is copied and pickled all the same."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = vars(self).values()
+        return _restored, (type(self), [dict(v) if isinstance(v, MappingProxyType) else v for v in values])
+
+
+def _restored(kind: type, values: list[Any]) -> Any:
+    return kind(*[MappingProxyType(v) if isinstance(v, dict) else v for v in values])
 
 
 @dataclass(frozen=True)
-class Preset:
+class Preset(ReadOnly):
     """Hyper-parameters of every lets-method; what it does not name stays at its default, or as given."""
 
     name: str

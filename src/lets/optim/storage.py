@@ -1,12 +1,13 @@
-"""Where each parameter lies in flat storage: side by side in one block per device and dtype.
+"""The layout of vectors: the entries of all parameters side by side, in one block per device and dtype.
 
-A network has many tensors and most of them are small. Laid out in blocks, weights, gradients and directions are
-vectors that a handful of kernels work on, whatever the network.
+A network has many tensors and most of them are small. Laid out in blocks, gradients and directions are vectors that
+a handful of kernels work on, whatever the network. The parameters themselves stay where they are.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from operator import is_
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ class Storage:
 
     def __init__(self, parameters: Sequence[Tensor]) -> None:
         self.parameters = list(parameters)
+        self._forms = _forms(parameters)
         self.all: Present = (True,) * len(self.parameters)
         kinds = list(dict.fromkeys((p.device, p.dtype) for p in self.parameters))
         block_of = [kinds.index((p.device, p.dtype)) for p in self.parameters]
@@ -35,6 +37,14 @@ class Storage:
             starts = accumulate((self._places[i].size for i in members), initial=0)
             for i, start in zip(members, starts, strict=False):
                 self._places[i].start = start
+
+    def fits(self, parameters: Sequence[Tensor]) -> bool:
+        """Whether these are the same parameters in the same order, still of the same shape, layout and precision."""
+        return (
+            len(parameters) == len(self.parameters)
+            and all(map(is_, parameters, self.parameters))
+            and _forms(parameters) == self._forms
+        )
 
     def gather(self, tensors: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
         """New blocks with a copy of `tensors`, one like each parameter; None is zero."""
@@ -57,6 +67,10 @@ class Storage:
         """The parts of `blocks` in the shapes of the parameters, in their order."""
         places = self._places
         return [blocks[place.block].as_strided(place.shape, place.stride, place.start) for place in places]
+
+
+def _forms(parameters: Sequence[Tensor]) -> list[object]:
+    return [(p.shape, p.stride(), p.dtype, p.device) for p in parameters]
 
 
 @dataclass

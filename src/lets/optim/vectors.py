@@ -65,6 +65,16 @@ class Vector:
         kept = [x if here else torch.zeros_like(x) for x, here in segments]
         return Vector(self.storage.joined(kept), present, self.storage)
 
+    def placed(self, storage: Storage) -> "Vector":
+        """The same entries for the parameters of `storage`; those that are new, or have another shape, have none."""
+        if storage is self.storage:
+            return self
+        known = dict(zip(self.storage.parameters, self.parts(), strict=True))
+        found = [known.get(p) for p in storage.parameters]
+        pairs = zip(found, storage.parameters, strict=True)
+        fitting = [x.to(p) if x is not None and x.shape == p.shape else None for x, p in pairs]
+        return Vector(storage.gather(fitting), tuple([x is not None for x in fitting]), storage)
+
     def parts(self) -> list[Tensor | None]:
         """A view per parameter, in its shape; None if it is not present."""
         views = zip(self.storage.views(self.blocks), self.present, strict=True)

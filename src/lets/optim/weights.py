@@ -1,45 +1,49 @@
-"""theta: the parameters of the base optimizer, laid side by side in memory."""
+"""theta: the parameters of the base optimizer, wherever they lie.
 
-from collections.abc import Iterator
+Parameters keep their own storage, and so a model is saved, copied, shared and moved as if there were no method.
+Nothing is remembered of where they lie: user code runs in every pass and in the base optimizer, and may give a
+parameter other memory at any time.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from .refusals import refuse_parameters, refuse_replaced, refuse_shared_memory
 from .storage import Present, Storage
 from .vectors import Vector
 
 
 class Weights:
-    """The parameters that `optimizer` updates, in the order of its groups, as views of a few flat blocks.
+    """The parameters that `optimizer` updates, in the order of its groups; `model` tells their names.
 
-    Their values, shapes and strides stay what they are; where they lie in memory changes once. So does the
-    place of their gradients: `.grad` of each is a view of one block, too.
+    Frozen ones of whole numbers or 8 bits, which nothing moves, are left out.
     """
 
-    def __init__(self, optimizer: Optimizer) -> None:
-        self._optimizer = optimizer
-        self._identity: list[tuple[int, int]] = []
-        self.lay_out()
+    def __init__(self, optimizer: Optimizer, model: nn.Module) -> None:
+        self._optimizer, self._model = optimizer, model
+        self._of_model: list[Tensor] = []
+        self.storage = Storage([])
+        self.look(list(model.modules()))
 
-    def lay_out(self) -> None:
-        """Lay the parameters side by side, unless they lie so already.
+    def look(self, modules: Sequence[nn.Module]) -> None:
+        """Find the parameters again; `modules` are those of the model.
 
-        They no longer do if somebody gave one of them new memory (`model.to`), or added some. ValueError if
-        two of them are in one place.
+        ValueError or TypeError if they cannot be perturbed, share memory, or are no longer those of the model.
         """
-        parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
-        if self._identity == _identity(parameters):
-            return
-        _refuse_shared_memory(parameters)
-        self.storage = Storage(parameters)
-        self._blocks = self.storage.gather([p.detach() for p in parameters])
-        for parameter, view in zip(parameters, self.storage.views(self._blocks), strict=True):
-            parameter.data = view
-        self._gradient = tuple(torch.empty_like(block) for block in self._blocks)
-        self._gradients = self.storage.views(self._gradient)
-        self._identity = _identity(parameters)
+        of_model: list[Tensor] = [p for m in modules for p in m._parameters.values() if p is not None]
+        self._everything = [p for group in self._optimizer.param_groups for p in group["params"]]
+        if not _same(of_model, self._of_model):
+            refuse_replaced(self._everything, self._of_model, of_model, self._model)
+            self._of_model = of_model
+        parameters = [p for p in self._everything if p.requires_grad or _has_fractions(p)]
+        if not self.storage.fits(parameters):
+            refuse_parameters(parameters, self._model)
+            self.storage = Storage(parameters)
+        refuse_shared_memory(parameters, self._model)
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -55,51 +59,71 @@ class Weights:
         """Which parameters are not frozen."""
         return tuple([p.requires_grad for p in self.parameters])
 
+    @torch.no_grad()
     def theta(self) -> Vector:
-        """The weights themselves, not a copy."""
-        return Vector(self._blocks, self.trainable(), self.storage)
+        """The weights as a vector: a copy."""
+        return Vector(self.storage.gather(self.parameters), self.trainable(), self.storage)
 
-    def copy(self) -> tuple[Tensor, ...]:
-        """A copy of the values, for `restore`."""
-        return tuple(block.clone() for block in self._blocks)
+    def copy(self) -> list[Tensor]:
+        """A copy of every parameter, for `restore`."""
+        return copied(self.parameters)
 
-    def restore(self, saved: tuple[Tensor, ...]) -> None:
+    @torch.no_grad()
+    def restore(self, values: list[Tensor]) -> None:
         """Put a copy back, bit for bit."""
-        for block, values in zip(self._blocks, saved, strict=True):
-            block.copy_(values)
+        torch._foreach_copy_(self.parameters, values)
 
     @contextmanager
-    def moved(self, saved: tuple[Tensor, ...], by: Vector) -> Iterator[None]:
-        """At theta + `by`; the way back goes by the copy `saved`, because adding and subtracting drifts."""
-        for block, step in zip(self._blocks, by.blocks, strict=True):
-            block.add_(step)
+    def moved(self, theta: list[Tensor], by: Vector) -> Iterator[None]:
+        """At `theta`, where the weights are, plus `by`; the way back goes by the copy, because subtracting drifts."""
+        with torch.no_grad():
+            torch._foreach_add_(self.parameters, self.storage.views(by.blocks))
+        with self.kept(theta):
+            yield
+
+    @contextmanager
+    def kept(self, theta: list[Tensor]) -> Iterator[None]:
+        """The weights are `theta` again afterwards, whatever happens to them."""
         try:
             yield
         finally:
-            self.restore(saved)
+            self.restore(theta)
 
+    @torch.no_grad()
     def hand_over(self, gradient: Vector) -> None:
         """Make a copy of `gradient` what the base optimizer finds; what lay in `.grad` before is ignored."""
-        for block, values in zip(self._gradient, gradient.blocks, strict=True):
-            block.copy_(values)
-        for parameter, view, here in zip(self.parameters, self._gradients, gradient.present, strict=True):
-            wanted = view if here else None
-            if parameter.grad is not wanted:
-                parameter.grad = wanted
+        self.clear_gradients()
+        views = self.storage.views([block.clone() for block in gradient.blocks])
+        for parameter, view, here in zip(self.parameters, views, gradient.present, strict=True):
+            if here:
+                parameter.grad = view
 
-    def versions(self) -> tuple[Storage, list[tuple[int, bool]]]:
-        """Changes whenever the weights do, where they lie, or which are trainable; not when `moved` moves them."""
-        return self.storage, [(p._version, p.requires_grad) for p in self.parameters]
+    def clear_gradients(self) -> None:
+        """Leave no gradient behind: a second step of the base optimizer does nothing."""
+        for parameter in self._everything:
+            parameter.grad = None
+
+    def versions(self) -> tuple[Storage, list[tuple[int, int, bool]]]:
+        """Changes if the weights do, but for writes through `.data`; if they lie elsewhere, or are frozen."""
+        return self.storage, [(p._version, p.data_ptr(), p.requires_grad) for p in self.parameters]
 
 
-def _identity(parameters: list[Tensor]) -> list[tuple[int, int]]:
-    return [(id(p), p.data_ptr()) for p in parameters]
+@torch.no_grad()
+def copied(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """A copy of each."""
+    return _clones(tensors) if tensors else []
 
 
-def _refuse_shared_memory(parameters: list[Tensor]) -> None:
-    places = [p.data_ptr() for p in parameters if p.data_ptr()]
-    if len(set(places)) < len(places):
-        raise ValueError(
-            "two parameters of base_optimizer share memory; to tie weights register one Parameter under both "
-            "names: model.second = model.first"
-        )
+def _one_by_one(tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [x.clone() for x in tensors]
+
+
+_clones: Callable[[Sequence[Tensor]], list[Tensor]] = getattr(torch, "_foreach_clone", _one_by_one)
+
+
+def _has_fractions(parameter: Tensor) -> bool:
+    return parameter.is_floating_point() and parameter.element_size() >= 2
+
+
+def _same(a: Sequence[Tensor], b: Sequence[Tensor]) -> bool:
+    return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))

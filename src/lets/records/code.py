@@ -3,7 +3,8 @@
 What counts are the definitions that `train_run` reaches by name, wherever they are written (see `reach`). Of the three
 catalogues the rows that the run names count, by value: a new row leaves the digest of every other run as it is.
 
-Digests that are known to stand for the same arithmetic are listed in `codes.csv`, each with its evidence.
+A change of the code that leaves every number as it is gives a new digest all the same. Then `codes.csv` lists, for
+records in git, the recorded digest beside the present one, and the evidence.
 """
 
 import csv
@@ -43,11 +44,7 @@ def code_digest(spec: RunSpec) -> str:
 
 def same_code(made: str, now: str) -> bool:
     """Return whether code with the digest `made` trained what code with the digest `now` trains."""
-    reached, waiting = set[str](), {made}
-    while waiting:
-        reached |= waiting
-        waiting = {became for digest, became in _listed() if digest in waiting} - reached
-    return now in reached
+    return made == now or (made, now) in _listed()
 
 
 def _rows(spec: RunSpec) -> dict[str, object]:
@@ -80,6 +77,6 @@ def _reached(builder: str) -> str:
 
 
 @cache
-def _listed() -> tuple[tuple[str, str], ...]:
+def _listed() -> frozenset[tuple[str, str]]:
     with SAME_CODE.open(newline="") as file:
-        return tuple((row["digest"], row["became"]) for row in csv.DictReader(file))
+        return frozenset((row["recorded"], row["now"]) for row in csv.DictReader(file))

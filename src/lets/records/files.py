@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import shlex
 import tempfile
@@ -46,19 +47,19 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def json_text(content: Any) -> str:
-    """Return indented JSON with a closing newline; floats keep every digit."""
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    """Return indented JSON with a closing newline; floats keep every digit. Raises ValueError for one not finite."""
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON; raises RecordError naming the file when it is missing or cut short."""
+    """Read JSON; raises RecordError naming the file when it is missing, or is not JSON as we write it."""
     try:
-        return json.loads(path.read_text())
+        return _parsed(path.read_bytes())
     except OSError as error:
         raise RecordError(
             f"{path} – cannot be read ({error.strerror}) – see what is there with  lets status"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecordError(
             f"{path} – is not JSON ({error}) – delete its folder and make the run again"
         ) from error
@@ -67,6 +68,32 @@ def read_json(path: Path) -> Any:
 def bytes_as_written(path: Path) -> bytes:
     """Return the bytes of a text with the line ends that we wrote: git can have changed them in a checkout."""
     return path.read_bytes().replace(b"\r\n", b"\n")
+
+
+def _parsed(content: bytes) -> Any:
+    """Parse JSON; raises ValueError for what Python reads besides: NaN, infinite numbers, a key twice, half a pair."""
+    parsed = json.loads(
+        content.decode(), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_once
+    )
+    json_text(parsed).encode()  # half of a surrogate pair cannot be written again
+    return parsed
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    if math.isfinite(number := float(text)):
+        return number
+    raise ValueError(f"{text} is too large a number")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands in it twice")
+    return found
 
 
 @contextmanager

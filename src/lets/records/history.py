@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from lets.errors import RecordError
 from lets.records.rows import columns, read_rows, rows_text
 
 
@@ -39,6 +40,9 @@ class HistoryRow:
 
 
 COLUMNS = columns(HistoryRow)
+LARGEST = 1e100
+"""No float32 is nearly as large; statistics over larger numbers overflow."""
+REMEDY = "delete its folder and make the run again"
 
 
 def history_text(rows: list[HistoryRow]) -> str:
@@ -48,4 +52,14 @@ def history_text(rows: list[HistoryRow]) -> str:
 
 def read_history(path: Path) -> list[HistoryRow]:
     """Read the csv back; raises RecordError naming the file and line when it is not one of ours."""
-    return read_rows(HistoryRow, path, "delete its folder and make the run again")
+    rows = read_rows(HistoryRow, path, REMEDY)
+    for number, row in enumerate(rows, start=2):
+        for name, value in vars(row).items():
+            if not (0 if isinstance(value, int) else -LARGEST) <= value <= LARGEST:
+                raise RecordError(f"{path} – line {number}: {name} is {_short(value)} – {REMEDY}")
+    return rows
+
+
+def _short(value: float) -> str:
+    text = repr(value)
+    return text if len(text) < 40 else f"{text[:40]}…"

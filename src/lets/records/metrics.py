@@ -1,20 +1,36 @@
 """The numbers of a finished run: deterministic content only, so equal runs have equal bytes."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lets.errors import RecordError
-from lets.records.history import HistoryRow
+from lets.records.history import LARGEST, HistoryRow
+
+STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+RESULTS = (
+    "test_accuracy",
+    "test_loss",
+    "train_accuracy",
+    "train_loss",
+    "generalization_gap",
+    "best_test_accuracy",
+    "best_epoch",
+    "rho",
+)
+"""what a finished run has and a diverged one lacks"""
 
 
 class Divergence(BaseModel):
     """Where a training stopped being finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
-    step: int
-    rho: float
+    step: Count
+    rho: Number | None
+    """None if it is not finite either; `norms` has it then"""
     norms: dict[str, str]
     """quantity → its value as text, since JSON knows no NaN"""
 
@@ -22,28 +38,38 @@ class Divergence(BaseModel):
 class Metrics(BaseModel):
     """metrics.json: written last, the mark of a finished run. Accuracies in percent, losses in nats."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
     run: str
     status: Literal["finished", "diverged"]
-    epochs: int
-    steps: int
-    passes: int
+    epochs: Count
+    steps: Count
+    passes: Count
     """forward-backward passes spent"""
-    perturbed_steps: int
-    test_accuracy: float | None = None
-    test_loss: float | None = None
-    train_accuracy: float | None = None
-    train_loss: float | None = None
-    generalization_gap: float | None = None
+    perturbed_steps: Count
+    test_accuracy: Number | None = None
+    test_loss: Number | None = None
+    train_accuracy: Number | None = None
+    train_loss: Number | None = None
+    generalization_gap: Number | None = None
     """test loss minus training loss (paper §4.1)"""
-    best_test_accuracy: float | None = None
-    best_epoch: int | None = None
-    rho: float | None = None
+    best_test_accuracy: Number | None = None
+    best_epoch: Count | None = None
+    rho: Number | None = None
     """radius after the last step"""
-    scores: dict[str, float] | None = None
-    """of texts: what the final weights reach in every metric of the data set, in percent"""
+    scores: dict[str, Number] | None = None
+    """what else the final weights reach, in percent: of texts every metric of the data set, of images the accuracy
+    on those held out"""
     divergence: Divergence | None = None
+
+    @model_validator(mode="after")
+    def _is_what_its_status_says(self) -> "Metrics":
+        results = [getattr(self, name) for name in RESULTS]
+        if self.status == "finished" and (None in results or self.divergence or not self.steps):
+            raise ValueError("is said to be finished, and has no steps, no results or a divergence")
+        if self.status == "diverged" and (any(one is not None for one in results) or not self.divergence):
+            raise ValueError("is said to have diverged, and has results or no divergence")
+        return self
 
     @classmethod
     def of(

@@ -6,10 +6,12 @@ import sys
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field, model_validator
 
 from lets.records.digests import image_digest
+from lets.records.metrics import STRICT, Count, Number
 
 PACKAGES = ("torch", "numpy", "torchvision", "timm", "safetensors")
 CPU_FACTS = {
@@ -26,7 +28,7 @@ CPU_FACTS = {
 class Machine(BaseModel):
     """Where a run was made. A field is None where it does not apply, is not known, or the record is older."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
     device: str | None = None
     """the name of the GPU, or `cpu`"""
@@ -64,7 +66,7 @@ class Machine(BaseModel):
 class Provenance(BaseModel):
     """Everything about a run that is no result; may differ between two equal runs."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
     run: str
     files: dict[str, str]
@@ -79,12 +81,20 @@ class Provenance(BaseModel):
     image: str | None = None
     """sha256 of the container image that the run was made in; none outside of one, and in records of old"""
     started: str
-    seconds: float
+    seconds: Annotated[Number, Field(ge=0)]
     """wall-clock time of training, over all resumptions"""
-    resumed: int
+    resumed: Count
     """how often the run was continued after an interruption"""
-    samples_per_second: float
-    peak_memory_mib: float
+    samples_per_second: Annotated[Number, Field(ge=0)]
+    peak_memory_mib: Annotated[Number, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _ends(self) -> "Provenance":
+        try:
+            datetime.fromisoformat(self.ended).timestamp()
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"started {self.started!r}, lasted {self.seconds} s: that is no time") from error
+        return self
 
     @property
     def ended(self) -> str:

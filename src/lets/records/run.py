@@ -1,20 +1,25 @@
 """A run folder, read back."""
 
+import os
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from lets.errors import RecordError
 from lets.records.files import read_json
-from lets.records.history import HistoryRow, read_history
+from lets.records.history import REMEDY, HistoryRow, read_history
 from lets.records.metrics import Metrics
 from lets.records.provenance import Provenance
+from lets.records.trace import read_trace
 from lets.spec.paths import Layout
 from lets.spec.run import RunSpec
+
+if TYPE_CHECKING:
+    from lets.records.trace import Columns
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -29,6 +34,10 @@ class Status(StrEnum):
     FINISHED = "finished"
 
 
+Stamp = tuple[int, ...] | None
+"""what the system says of a file that is there: it changes whenever the file does"""
+
+
 @dataclass(frozen=True)
 class RunRecord:
     """One folder of the run tree; files are read when asked for and kept."""
@@ -40,21 +49,27 @@ class RunRecord:
 
     @classmethod
     def at(cls, layout: Layout, run: str) -> "RunRecord":
-        """Return the record of a run id; the folder need not exist."""
-        return cls(run, layout.run(run), layout.file_names)
+        """Return the record of a run id; the folder need not exist. Files that have not changed are not read again."""
+        folder, names = layout.run(run), layout.file_names
+        return _record(run, folder, names, tuple(_stamp(folder / name) for name in names))
 
     @cached_property
     def status(self) -> Status:
-        """Finished means: every file is there. Raises RecordError when metrics.json cannot be read."""
+        """Finished means: every file is there. Raises RecordError for one that a report reads and that is damaged."""
         absent = self.absent
         if len(absent) == len(self.files):
             return Status.MISSING
-        return Status.PARTIAL if absent else Status(self.metrics.status)
+        if absent:
+            return Status.PARTIAL
+        _ = self.spec, self.provenance
+        if not self.history and not self.metrics.divergence:
+            raise RecordError(f"{self.folder / 'history.csv'} – has no epoch – {REMEDY}")
+        return Status(self.metrics.status)
 
     @property
     def absent(self) -> list[str]:
         """The files that are not there."""
-        return [name for name in self.files if not (self.folder / name).is_file()]
+        return [name for name in self.files if not os.path.isfile(self.folder / name)]
 
     @cached_property
     def spec(self) -> RunSpec:
@@ -76,6 +91,10 @@ class RunRecord:
         """One row per epoch."""
         return read_history(self.folder / "history.csv")
 
+    def trace(self) -> "Columns":
+        """Read one number per step, of shape [steps]; raises RecordError when the file is damaged."""
+        return read_trace(self.folder / "trace.safetensors")
+
     def _validated(self, model: type[Model], name: str) -> Model:
         path = self.folder / name
         try:
@@ -83,6 +102,19 @@ class RunRecord:
         except ValidationError as error:
             first = error.errors()[0]
             raise RecordError(
-                f"{path} – {'.'.join(map(str, first['loc']))}: {first['msg']} – "
-                "delete its folder and make the run again"
+                f"{path} – {'.'.join(map(str, first['loc']))}: {first['msg']} – {REMEDY}"
             ) from error
+
+
+@lru_cache(maxsize=4096)
+def _record(run: str, folder: Path, names: tuple[str, ...], stamps: tuple[Stamp, ...]) -> RunRecord:
+    """One record for as long as its files do not change: a report asks for each a hundred times."""
+    return RunRecord(run, folder, names)
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -85,6 +85,7 @@ def _origin(record: RunRecord, origins: _Shared) -> dict[str, Any]:
     except RecordError:
         return {}
     made = fact.model_dump(include={"code", "image", "data", "packages", "machine"})
+    made["machine"] = fact.machine.model_dump(exclude_unset=True)
     facts = fact.model_dump(
         include={"started", "seconds", "resumed", "samples_per_second", "peak_memory_mib"}
     )

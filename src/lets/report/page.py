@@ -12,7 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from lets.errors import RecordError
-from lets.records.files import read_json, write_text
+from lets.records.files import bytes_as_written, read_json, write_text
 from lets.report.claims_sheet import claims_sheet, scale_note
 from lets.report.evidence import evidence
 from lets.report.figures import figure_numbers
@@ -133,7 +133,7 @@ def _policy(style: str, script: str) -> str:
 def _embedded(path: Path, name: str) -> str:
     """Return a drawing as the address of an image: there, browsers run nothing that is in it and fetch nothing."""
     try:
-        content = path.read_bytes()
+        content = bytes_as_written(path)
     except OSError as error:
         raise RecordError(
             f"{path} – is not drawn yet – draw it first:  lets report --figure {name}"

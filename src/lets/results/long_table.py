@@ -17,7 +17,9 @@ _NUMBERS = {
 }
 """field of metrics.json → column"""
 
-_SCORES = {name: f"test_{name}" for name in SCORES if name != "accuracy"}
+_SCORES = {
+    name: name if name.startswith("held_out") else f"test_{name}" for name in SCORES if name != "accuracy"
+}
 """the same for what it says of texts; accuracy is told of all data sets"""
 
 

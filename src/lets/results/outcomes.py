@@ -70,7 +70,6 @@ def read_outcome(spec: RunSpec, layout: Layout) -> Outcome:
     if metrics.run != spec.id:
         return Outcome(spec, "unreadable", reason=f"metrics.json is of another run, {metrics.run}")
     if metrics.divergence:
-        return Outcome(
-            spec, "diverged", metrics, f"step {metrics.divergence.step}, rho {metrics.divergence.rho:g}"
-        )
+        step, rho = metrics.divergence.step, metrics.divergence.rho
+        return Outcome(spec, "diverged", metrics, f"step {step}" + ("" if rho is None else f", rho {rho:g}"))
     return Outcome(spec, "finished", metrics)

@@ -43,8 +43,9 @@ SCORES = {
     "f1": "F1",
     "pearson": "Pearson correlation",
     "spearman": "Spearman correlation",
+    "held_out_accuracy": "Accuracy on held-out images",
 }
-"""metrics of texts, all in percent"""
+"""metrics of texts, and of images that are held out, all in percent"""
 
 QUANTITIES |= {
     name: Quantity(title, "%", 2, "higher") for name, title in SCORES.items() if name != "accuracy"

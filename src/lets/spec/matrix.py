@@ -8,6 +8,7 @@ from typing import TypeVar
 from lets.errors import SpecError
 from lets.optim.catalogue import resolve
 from lets.optim.presets import spelled_out
+from lets.spec.candidates import which_run
 from lets.spec.matches import matches
 from lets.spec.params import Analysis, Comparison, Experiment, Params, Selection
 from lets.spec.run import RunSpec
@@ -51,11 +52,10 @@ class Matrix:
 
     def find(self, run: str) -> RunSpec:
         """Return the run of this id, or of its unambiguous beginning; raises SpecError."""
-        found = [id for id in self.runs if id.startswith(run)]
+        found = [spec for id, spec in self.runs.items() if id.startswith(run)]
         if len(found) != 1:
-            reason = f"begins {len(found)} ids" if found else "is no run of this params file"
-            raise SpecError(f"run {run!r} – {reason} – list them: lets status --runs")
-        return self.runs[found[0]]
+            raise SpecError(which_run(run, found, self.runs))
+        return found[0]
 
 
 def expand(params: Params) -> Matrix:

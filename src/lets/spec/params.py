@@ -26,8 +26,10 @@ RunMetric = Literal[
     "f1",
     "pearson",
     "spearman",
+    "held_out_accuracy",
 ]
-"""score is what the data set is usually judged by: accuracy, BLEU, Matthews' correlation, …"""
+"""score is what the data set is usually judged by: accuracy, BLEU, Matthews' correlation, …; held_out_accuracy is what
+one may choose settings by"""
 EpochMetric = Literal[
     "test_accuracy", "test_loss", "train_accuracy", "train_loss", "generalization_gap", "rho", "lr", "loss"
 ]

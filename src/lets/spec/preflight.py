@@ -4,13 +4,12 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
 import yaml
-from filelock import FileLock, Timeout
 
 import lets.models.catalogue
 from lets.commands import command
@@ -54,20 +53,6 @@ def refuse_values_beside(path: Path, config: Mapping[str, object]) -> None:
         raise SpecError(
             f"--config – values beside {path} are not read, they would leave no trace – edit a copy of it"
         )
-
-
-def forget_stale_locks() -> FileLock:
-    """Remove the lock that a killed Snakemake left in this folder; keep the returned one while working here.
-
-    The operating system gives our lock back when a process dies, however it dies: whoever gets it
-    knows that nobody else is at work.
-    """
-    Path(".snakemake").mkdir(exist_ok=True)
-    lock = FileLock(".snakemake/at-work.lock", blocking=False)
-    with suppress(Timeout):
-        lock.acquire()
-        shutil.rmtree(".snakemake/locks", ignore_errors=True)
-    return lock
 
 
 def refuse_without_gpu(params: Params) -> None:

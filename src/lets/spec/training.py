@@ -121,7 +121,13 @@ class TrainingOverride(Strict):
     ranks: Count | None = None
 
     def applied_to(self, training: TrainingSpec) -> TrainingSpec:
-        """Return `training` with every field that is given here put in its place."""
+        """Return `training` with every field that is given here put in its place.
+
+        Null is as good as not given, but where it is a value of its own.
+        """
+        fields = TrainingSpec.model_fields
         given = {name: getattr(self, name) for name in self.model_fields_set}
-        changes = {name: value for name, value in given.items() if value is not None}
+        changes = {
+            name: value for name, value in given.items() if value is not None or fields[name].default is None
+        }
         return training.model_copy(update=changes)

@@ -44,7 +44,8 @@ class RunData:
     pretrained: Mapping[str, torch.Tensor] | None = None
     """the weights to start from, but for those of the head"""
     scores: Scores | None = None
-    """of texts: what a network reaches on the test set in every metric of the data set, in percent"""
+    """what else a network reaches, in percent: of texts every metric of the data set, of images the accuracy on
+    those held out"""
 
     @classmethod
     def read(

@@ -8,7 +8,9 @@ from safetensors.torch import load_file
 
 import lets.models
 from lets.data.loader import Loader
+from lets.errors import RecordError
 from lets.spec import Layout, RunSpec
+from lets.spec.paths import WEIGHTS
 from lets.spec.training import Precision
 from lets.train.data import RunData
 from lets.train.device import placed
@@ -59,7 +61,7 @@ def evaluate_weights(
 ) -> tuple[float, float, dict[str, float] | None]:
     """Return test loss, test accuracy and scores of a finished run, computed anew from its weights and the data.
 
-    Images have no scores.
+    Of images only those that are held out have scores.
     """
     data = RunData.read(spec, layout, torch.device(device))
     model, task = restored_model(spec, layout, data), task_of(spec.dataset)
@@ -68,7 +70,11 @@ def evaluate_weights(
 
 
 def restored_model(spec: RunSpec, layout: Layout, data: RunData) -> torch.nn.Module:
-    """Return the trained model of a finished run on the device of `data`."""
+    """Return the trained model of a finished run on the device of `data`; raises RecordError for damaged weights."""
     model = lets.models.create(spec.architecture, data.classes, data.image)
-    model.load_state_dict(load_file(layout.run_file(spec.id, "weights.safetensors")))
+    path = layout.run_file(spec.id, WEIGHTS)
+    try:
+        model.load_state_dict(load_file(path))
+    except Exception as error:  # what the library raises of a damaged file is listed nowhere
+        raise RecordError(f"{path} – are no weights of {spec.architecture} ({error})") from error
     return placed(model, data.test.labels.device, spec.training.channels_last)

@@ -1,5 +1,7 @@
 """Images: arrays in memory, or pictures on disk."""
 
+from copy import copy
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,8 +15,9 @@ from lets.data.noisy_labels import read_noisy_labels
 from lets.data.processed import read_processed
 from lets.data.subset import read_subset
 from lets.spec import Layout, RunSpec, seed_for
-from lets.spec.training import held_out
+from lets.spec.training import Precision, held_out
 from lets.train.data import Place, RunData
+from lets.train.evaluation import evaluate
 
 
 def read_arrays(spec: RunSpec, layout: Layout, place: Place) -> RunData:
@@ -33,8 +36,10 @@ def read_arrays(spec: RunSpec, layout: Layout, place: Place) -> RunData:
             **common,
         )
 
+    scores = None
     if spec.training.val_batches == "held-out":
         train, validation = (batches(images[part], labels[part]) for part in _split(spec, len(labels)))
+        scores = partial(_on_held_out, validation, spec.training.precision)
     else:
         train = validation = batches(images, labels)
     return RunData(
@@ -45,6 +50,7 @@ def read_arrays(spec: RunSpec, layout: Layout, place: Place) -> RunData:
         classes=info.classes,
         image=info.image,
         digests={"arrays": arrays_sha256(dataset.arrays), **digests},
+        scores=scores,
     )
 
 
@@ -71,6 +77,13 @@ def _split(spec: RunSpec, samples: int) -> tuple[Tensor, Tensor]:
     trained = torch.ones(samples, dtype=torch.bool)
     trained[held] = False
     return trained.nonzero().flatten(), held.sort().values
+
+
+def _on_held_out(held: Batches, precision: Precision, model: torch.nn.Module) -> dict[str, float]:
+    """What settings can be chosen by without a look at the test set; every rank measures all of it."""
+    whole = copy(held)
+    whole.rank, whole.ranks = 0, 1
+    return {"held_out_accuracy": evaluate(model, whole, precision).accuracy}
 
 
 def read_pictures(spec: RunSpec, layout: Layout, place: Place, workers: int | None) -> RunData:

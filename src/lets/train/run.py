@@ -1,5 +1,6 @@
 """Train one run and leave its folder behind."""
 
+import math
 import shutil
 import sys
 import time
@@ -73,8 +74,7 @@ class _Job:
                     on_epoch(row)
                 self._save()
         except DivergenceError as error:
-            norms = {name: repr(value) for name, value in error.norms.items()}
-            self._write(Divergence(step=error.step, rho=error.rho, norms=norms))
+            self._write(_divergence(error))
             raise
         return self._write(None)
 
@@ -163,6 +163,14 @@ class _Job:
             samples_per_second=round(samples / seconds, 1),
             peak_memory_mib=round(peak_memory_mib(self.device), 1),
         ).model_dump(mode="json")
+
+
+def _divergence(error: DivergenceError) -> Divergence:
+    """What metrics.json says of it: JSON has numbers for finite values alone."""
+    norms = {name: repr(value) for name, value in error.norms.items()}
+    if math.isfinite(error.rho):
+        return Divergence(step=error.step, rho=error.rho, norms=norms)
+    return Divergence(step=error.step, rho=None, norms=norms | {"radius": repr(error.rho)})
 
 
 def _first_line(error: Exception) -> str:

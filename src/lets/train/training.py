@@ -147,7 +147,7 @@ class Training:
         )
         steps = self.steps_per_epoch * self.training.measure_every
         stop = (self.epoch.number + 1) * self.steps_per_epoch
-        if not math.isfinite(train.loss + test.loss):
+        if not math.isfinite(train.loss + test.loss + self.method.rho):
             norms = {"training loss": train.loss, "test loss": test.loss}
             raise DivergenceError(stop - 1, self.method.rho, norms)
         return HistoryRow(
@@ -178,8 +178,9 @@ class Training:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state; raises an exception of any kind if it is none of this run."""
         epoch, history = Epoch(**state["epoch"]), [HistoryRow(*values) for values in state["history"]]
-        if [row.epoch for row in history] != list(range(1, epoch.number + 1)):
-            raise ValueError(f"its history has {len(history)} epochs, {epoch.number} are done")
+        every = self.training.measure_every
+        if [row.epoch for row in history] != list(range(every, epoch.number + 1, every)):
+            raise ValueError(f"its history has {len(history)} lines, {epoch.number} epochs are done")
         if not 0 <= epoch.steps < self.steps_per_epoch or epoch.number > self.training.epochs:
             raise ValueError(f"it stopped after {epoch.number} epochs and {epoch.steps} steps")
         self.model.load_state_dict(state["model"])

@@ -3,6 +3,7 @@ import io
 import tarfile
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -25,23 +26,38 @@ class Server:
 
     content: bytes = CONTENT
     drop_after: list[int] = field(default_factory=list)
+    fails: list[int] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    endless: bool = False
+    moved_to: str = ""
     ranges: bool = True
     status: int = 0
     starts: list[int] = field(default_factory=list)
     url: str = ""
+    sent: int = 0
 
     def respond(self, handler: BaseHTTPRequestHandler) -> None:
         wanted = handler.headers["Range"]
         start = int(wanted.removeprefix("bytes=").removesuffix("-")) if self.ranges and wanted else 0
         self.starts.append(start)
-        if self.status:
-            handler.send_error(self.status)
+        status = self.fails.pop(0) if self.fails else self.status
+        if status or self.moved_to:
+            handler.send_response(status or 302)
+            for name, value in {**self.headers, "Location": self.moved_to, "Content-Length": "0"}.items():
+                handler.send_header(name, value)
+            handler.end_headers()
             return
         body = self.content[start:]
-        handler.send_response(206 if self.ranges else 200)
-        handler.send_header("Content-Length", str(len(body)))
+        handler.send_response(206 if self.ranges and wanted else 200)
+        for name, value in (
+            {} if self.endless else {"Content-Length": str(len(body))} | self.headers
+        ).items():
+            handler.send_header(name, value)
         handler.end_headers()
         handler.wfile.write(body[: self.drop_after.pop(0)] if self.drop_after else body)
+        with suppress(ConnectionError):
+            while self.endless:
+                self.sent += handler.wfile.write(bytes(1 << 16))
 
 
 @pytest.fixture
@@ -68,6 +84,14 @@ def server() -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PAUSES_S", (0.0, 0.0))
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that would have been made."""
+    pauses: list[float] = []
+    monkeypatch.setattr(module.time, "sleep", pauses.append)
+    return pauses
 
 
 def archive_of(content: bytes, url: str) -> Archive:
@@ -147,6 +171,121 @@ def test_refusing_server_is_not_asked_twice(server: Server, tmp_path: Path) -> N
     ):
         download(archive_of(CONTENT, server.url), tmp_path / "data.bin")
     assert server.starts == [0]
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+@pytest.mark.parametrize("here", [0, 1000, 300_000 - 1, 300_001])
+def test_an_endless_answer_is_left_at_the_known_size(
+    server: Server, tmp_path: Path, ranges: bool, here: int
+) -> None:
+    server.endless, server.ranges = True, ranges
+    (tmp_path / "data.bin.part").write_bytes((CONTENT + b"xx")[:here])
+    download(archive_of(CONTENT, server.url), tmp_path / "data.bin")
+    assert (tmp_path / "data.bin").read_bytes() == CONTENT
+    assert len(server.starts) == 1
+
+
+@pytest.mark.parametrize("length", ["10", "299999", "300001", "999999999", "-1", "many"])
+def test_a_wrong_content_length_writes_no_more_and_no_less(
+    server: Server, tmp_path: Path, length: str
+) -> None:
+    server.headers = {"Content-Length": length}
+    with suppress(DataError):
+        download(archive_of(CONTENT, server.url), tmp_path / "data.bin")
+    (there,) = tmp_path.iterdir()
+    assert there.read_bytes() == CONTENT[: there.stat().st_size]
+    assert there.name == ("data.bin" if there.stat().st_size == len(CONTENT) else "data.bin.part")
+
+
+@pytest.mark.parametrize("told", ["bytes 0-299999/300000", "bytes */300000", "nonsense"])
+def test_another_range_than_asked_for_is_never_appended(server: Server, tmp_path: Path, told: str) -> None:
+    server.headers = {"Content-Range": told}
+    (tmp_path / "data.bin.part").write_bytes(CONTENT[:1000])
+    with pytest.raises(
+        DataError, match=r"asked for byte 1000 on, the server sent .* at 1000 of 300000 bytes"
+    ):
+        download(archive_of(CONTENT, server.url), tmp_path / "data.bin")
+    assert (tmp_path / "data.bin.part").read_bytes() == CONTENT[:1000]
+
+
+def test_a_part_longer_than_the_servers_file_begins_anew(server: Server, tmp_path: Path) -> None:
+    server.fails = [416]
+    (tmp_path / "data.bin.part").write_bytes(bytes(1000))
+    download(archive_of(CONTENT, server.url), tmp_path / "data.bin")
+    assert (tmp_path / "data.bin").read_bytes() == CONTENT
+    assert server.starts == [1000, 0]
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_passing_failure_is_tried_again(
+    server: Server, tmp_path: Path, status: int, slept: list[float]
+) -> None:
+    server.fails = [status, status]
+    download(archive_of(CONTENT, server.url), tmp_path / "data.bin")
+    assert (tmp_path / "data.bin").read_bytes() == CONTENT
+    server.status = status
+    with pytest.raises(DataError, match=rf"the server answers {status} .*run the same command again"):
+        download(archive_of(CONTENT, server.url), tmp_path / "other.bin")
+
+
+@pytest.mark.parametrize(
+    ("after", "pause"),
+    [("7", 7), ("0", 0), ("99999", 120), ("Wed, 21 Oct 2099 07:28:00 GMT", 120), ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+     ("-5", 0), ("soon", 0), ("", 0)],
+)  # fmt: skip
+def test_retry_after_is_waited_for_within_bounds(
+    server: Server, tmp_path: Path, slept: list[float], after: str, pause: float
+) -> None:
+    server.fails, server.headers = [503], {"Retry-After": after}
+    download(archive_of(CONTENT, server.url), tmp_path / "data.bin")
+    assert slept == [pause]
+
+
+@pytest.mark.parametrize(
+    "target", ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:,x", "gopher://127.0.0.1/"]
+)
+def test_a_redirect_out_of_http_is_not_followed(server: Server, tmp_path: Path, target: str) -> None:
+    server.moved_to = target
+    with pytest.raises(DataError):
+        download(archive_of(CONTENT, server.url), tmp_path / "data.bin")
+    assert len(server.starts) == 1
+    assert [path.stat().st_size for path in tmp_path.iterdir()] == [0]
+
+
+def test_a_redirect_from_https_to_http_is_refused() -> None:
+    request = module.urllib.request.Request("https://example.org/x")
+    with pytest.raises(
+        DataError, match=r"https://example.org/x – leads to http://example.org/x, from https to http"
+    ):
+        module._SameScheme().redirect_request(request, None, 302, "", {}, "http://example.org/x")
+
+
+@pytest.mark.parametrize("page", [b"<!DOCTYPE html><p>log in", b"\n <html><body>"])
+@pytest.mark.parametrize("ranges", [True, False])
+def test_the_page_of_a_proxy_is_named(server: Server, tmp_path: Path, page: bytes, ranges: bool) -> None:
+    server.content, server.ranges = page * 20_000, ranges
+    with pytest.raises(DataError, match="a page of HTML came instead of the file"):
+        download(archive_of(CONTENT, server.url), tmp_path / "data.bin")
+    assert len(server.starts) == 1
+    assert (tmp_path / "data.bin.part").read_bytes() == b""
+
+
+def test_a_server_that_gives_a_few_bytes_at_a_time_is_given_up(server: Server, tmp_path: Path) -> None:
+    server.drop_after = [1] * 1000
+    with pytest.raises(DataError, match="connection closed early, at 2 of 300000 bytes"):
+        download(archive_of(CONTENT, server.url), tmp_path / "data.bin")
+    assert (tmp_path / "data.bin.part").read_bytes() == CONTENT[:3]
+
+
+def test_a_server_that_hardly_sends_anything_is_left(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 10**9, 400))
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(module, "CHUNK", 1000)
+    download(archive_of(CONTENT, server.url), tmp_path / "data.bin")
+    assert (tmp_path / "data.bin").read_bytes() == CONTENT
+    assert len(server.starts) == 300  # after every thousand bytes it was asked anew
 
 
 def test_unreachable_server(tmp_path: Path) -> None:

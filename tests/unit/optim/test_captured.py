@@ -212,7 +212,9 @@ def test_a_step_that_diverges_after_the_base_optimizer_is_undone_too(network, dr
     replayed = taped.tapes.replayed
     with pytest.raises(lets.DivergenceError, match=r"step 8: loss 1\.\d+, .*validation loss nan"):
         taped.step(8), taped.step(9)
-    assert taped.tapes.replayed == replayed + 2
+    assert taped.tapes.replayed == replayed + 1, (
+        "the next step is another kind: the gradient does not hold any more"
+    )
     same_rate(taped, eager)
     assert torch.equal(taped.everything(), eager.everything())
 

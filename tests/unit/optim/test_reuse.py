@@ -4,6 +4,10 @@ import pytest
 import torch
 
 import lets
+from lets.errors import StaleGradientError
+from lets.optim import method as method_module
+from lets.optim.guard import Guard
+from lets.optim.kept import Kept
 
 LEARNED = [name for name in lets.methods() if name.startswith("lets-")]
 
@@ -71,6 +75,32 @@ def change_batch(model, method, batch):
     batch[0].mul_(1.01)
 
 
+def clamp_data(model, method, batch):
+    for p in model.parameters():
+        p.data.clamp_(-0.2, 0.2)
+
+
+def scale_one_number(model, method, batch):
+    model.last.bias.data[0] *= 1 + 1e-15
+
+
+def change_batch_data(model, method, batch):
+    batch[0].data[0, 0] += 1e-3
+
+
+def swap_two_labels(model, method, batch):
+    batch[1].data.copy_(batch[1].data.roll(1))
+
+
+def change_average_data(model, method, batch):
+    model.norm.running_var.data.mul_(1.01)
+
+
+def enter_autocast(model, method, batch):
+    step = method.step
+    method.step = lambda *given: torch.autocast("cpu", dtype=torch.bfloat16)(step)(*given)
+
+
 def load_state(model, method, batch):
     method.load_state_dict(method.state_dict())
 
@@ -89,7 +119,21 @@ def freeze(model, method, batch):
 
 @pytest.mark.parametrize(
     "change",
-    [scale_weights, replace_memory, change_batch, load_state, reset_averages, leave_train_mode, freeze],
+    [
+        scale_weights,
+        replace_memory,
+        change_batch,
+        clamp_data,
+        scale_one_number,
+        change_batch_data,
+        swap_two_labels,
+        change_average_data,
+        enter_autocast,
+        load_state,
+        reset_averages,
+        leave_train_mode,
+        freeze,
+    ],
 )
 def test_a_change_forbids_reuse(change, network, draw):
     model, method = setup(network)
@@ -161,3 +205,41 @@ def test_a_step_that_fails_does_not_reuse_later(network, draw):
     with pytest.raises(ZeroDivisionError):
         method.step(lambda batch: 1 / 0, b, a)
     assert method.step(model, b, a).passes == 4
+
+
+def test_clamped_weights_give_the_numbers_of_a_method_that_never_reuses(network, draw):
+    ends = []
+    for reuse in (True, False):
+        model, method = setup(network)
+        batches = [draw(t) for t in range(6)]
+        for t in range(5):
+            batch = batches[t] if reuse else tuple(x.clone() for x in batches[t])
+            method.step(model, batch, batches[t + 1])
+            clamp_data(model, method, batch)
+        ends.append(everything(model, method))
+    assert torch.equal(ends[0][0], ends[1][0])
+    assert ends[0][1] == ends[1][1]
+
+
+class OfADevice(Kept):
+    """Answers as if everything lay on a GPU."""
+
+    def unchanged(self, weights, buffers):
+        return torch.tensor(super().unchanged(weights, buffers))
+
+
+def test_a_gpu_tells_one_step_late_and_both_steps_are_undone(network, draw, monkeypatch):
+    monkeypatch.setattr(method_module, "Kept", OfADevice)
+    model, method = setup(network)
+    method._guard = Guard(late=True)
+    batches = [draw(t) for t in range(6)]
+    for t in range(2):
+        method.step(model, batches[t], batches[t + 1])
+    clamp_data(model, method, batches[2])
+    before = everything(model, method)
+    assert method.step(model, batches[2], batches[3]).passes == 3
+    with pytest.raises(StaleGradientError, match=r"step 2 reused .* through \.data"):
+        method.step(model, batches[3], batches[4])
+    assert torch.equal(everything(model, method)[0], before[0])
+    assert method.rho == before[1]
+    assert method.step(model, batches[2], batches[3]).passes == 4

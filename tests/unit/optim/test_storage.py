@@ -1,7 +1,8 @@
-"""Weights that lie side by side in memory: for everybody else they are what they were."""
+"""Parameters keep their own storage, wherever that is: for everybody else they are what they were."""
 
 import copy
 import io
+import pickle
 
 import pytest
 import safetensors.torch
@@ -42,8 +43,10 @@ class Losses(nn.Module):
 def test_values_shapes_and_strides_stay_what_they_were():
     model = channels_last()
     twin = copy.deepcopy(model)
+    places = [p.data_ptr() for p in model.parameters()]
     lets.create("sam", model, optimizer_of(model))
-    assert len(blocks(model.parameters())) == 1
+    assert [p.data_ptr() for p in model.parameters()] == places
+    assert len(blocks(model.parameters())) == len(places)
     for p, q in zip(model.parameters(), twin.parameters(), strict=True):
         assert torch.equal(p, q)
         assert p.stride() == q.stride()
@@ -100,8 +103,82 @@ def test_saving_and_copying(network, draw):
     assert blocks(twin.parameters()).isdisjoint(blocks(model.parameters()))
 
 
-def test_loading_weights_reaches_the_vector(network, draw):
-    """`load_state_dict` copies into the parameters, and so into the block that the next step moves."""
+@pytest.mark.parametrize("name", lets.methods())
+def test_a_method_changes_nothing_about_how_a_model_is_saved_and_shared(name, network, draw, tmp_path):
+    """After it was made, and after a step: whole by safetensors, in parts at their own size, in shared memory."""
+    model = network(0)
+    file = io.BytesIO()
+    torch.save(model.last, file)
+    method = lets.create(name, model, optimizer_of(model), total_steps=3)
+    for t in range(2):
+        safetensors.torch.save_model(model, tmp_path / "model.safetensors")
+        assert set(safetensors.torch.load_file(tmp_path / "model.safetensors")) == set(model.state_dict())
+        part = io.BytesIO()
+        torch.save(model.last, part)
+        assert part.tell() == file.tell()
+        method.step(model, draw(t), draw(50 + t))
+    model.share_memory()
+    places = [p.data_ptr() for p in model.parameters()]
+    method.step(model, draw(2), draw(52))
+    assert [p.data_ptr() for p in model.parameters()] == places
+    assert all(p.is_shared() for p in model.parameters())
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+@pytest.mark.parametrize("name", lets.methods())
+def test_a_method_copied_with_its_model_goes_on_with_it(name, copied, network, draw):
+    """The original and the copy take the same steps, each with its own model; LookSAM keeps its stored part."""
+    model = network(0, batchnorm=True)
+    method = lets.create(name, model, torch.optim.Adam(model.parameters(), 0.1), total_steps=9)
+    for t in range(2):
+        method.step(model, draw(t), draw(t + 1))
+    twin, other = copied((model, method))
+    before = copy.deepcopy(model.state_dict())
+    for t in range(2, 4):
+        other.step(twin, draw(t), draw(t + 1))
+    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
+    for t in range(2, 4):
+        method.step(model, draw(t), draw(t + 1))
+    assert all(torch.equal(twin.state_dict()[k], v) for k, v in model.state_dict().items())
+    assert other.rho == method.rho
+    assert copied(lets.describe(name)) == lets.describe(name)
+    with pytest.raises(TypeError):
+        copied(lets.describe(name)).hyperparameters["rho"] = 1
+
+
+@pytest.mark.parametrize("name", ["sam", "lets-asam"])
+def test_parameters_that_were_replaced_are_noticed(name, network, draw):
+    model = network(0)
+    method = lets.create(name, model, optimizer_of(model))
+    method.step(model, draw(0), draw(1))
+    model.load_state_dict(network(1).state_dict(), assign=True)
+    before = copy.deepcopy(model.state_dict())
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"'first.weight'.*replaced.*without assign=True"):
+            method.step(model, draw(0), draw(1))
+    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
+
+
+def test_a_new_head_that_the_optimizer_knows_is_no_replacement(network, draw):
+    model = network(0)
+    optimizer = optimizer_of(model)
+    method = lets.create("sam", model, optimizer)
+    model.last = nn.utils.skip_init(nn.Linear, 6, 3, dtype=torch.float64)
+    nn.init.constant_(model.last.weight, 0.1), nn.init.zeros_(model.last.bias)
+    optimizer.add_param_group({"params": model.last.parameters()})
+    before = model.last.weight.detach().clone()
+    method.step(model, draw(0))
+    assert not torch.equal(model.last.weight, before)
+
+
+def test_a_loss_of_another_model_is_noticed(network, draw):
+    model = network(0)
+    method = lets.create("sam", model, optimizer_of(model))
+    with pytest.raises(ValueError, match="do not depend on any trainable parameter of base_optimizer"):
+        method.step(network(1), draw(0))
+
+
+def test_loading_weights_reaches_the_next_step(network, draw):
     model, twin = network(0), network(1)
     method = lets.create("sam", model, optimizer_of(model, momentum=0.0))
     model.load_state_dict(twin.state_dict())
@@ -112,7 +189,7 @@ def test_loading_weights_reaches_the_vector(network, draw):
 
 
 @pytest.mark.parametrize("name", ["asam", "looksam", "esam", "lets-sam"])
-def test_weights_that_were_moved_are_laid_out_again(name, network, draw):
+def test_weights_may_be_moved_in_between(name, network, draw):
     """Somebody gives every parameter new memory between two steps; nothing else changes."""
     ends = []
     for moved in (False, True):
@@ -123,7 +200,6 @@ def test_weights_that_were_moved_are_laid_out_again(name, network, draw):
                 for p in model.parameters():
                     p.data = p.data.clone()
             method.step(model, draw(t), draw(50 + t))
-        assert len(blocks(model.parameters())) == 1
         ends.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
     assert torch.equal(*ends)
 
@@ -145,6 +221,49 @@ def test_a_group_that_is_added_takes_part(network, draw):
     moved = torch.sqrt(sum(((seen[1][n] - start[n]) ** 2).sum() for n in start))
     assert moved.item() == pytest.approx(0.3, rel=1e-12)
     assert not torch.equal(seen[1]["last.weight"], start["last.weight"])
+
+
+@pytest.mark.parametrize("name", lets.methods())
+def test_a_group_that_is_added_takes_part_in_every_method(name, network, draw):
+    """ESAM's mask and ASAM's T grow with it; LookSAM's stored part stays that of the others."""
+    model, seen = network(0), []
+    optimizer = torch.optim.SGD(model.first.parameters(), lr=0.1)
+    method = lets.create(name, model, optimizer, total_steps=9)
+    for t in range(4):
+        if t == 1:
+            optimizer.add_param_group({"params": model.last.parameters()})
+        before = model.last.weight.detach().clone()
+        method.step(model, draw(t), draw(50 + t))
+        seen.append(torch.equal(before, model.last.weight))
+    assert seen == [True, False, False, False]
+
+
+def test_t_of_an_added_layer_is_that_of_the_others(network, draw):
+    """ASAM's climb over T^2 is in proportion to the gradient on all of them, weights and biases alike."""
+    model, seen = network(0), []
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    method = lets.create("asam", model, optimizer, rho=0.3)
+    method.step(model, draw(0))
+    model.extra = nn.utils.skip_init(nn.Linear, 3, 3, dtype=torch.float64)
+    nn.init.constant_(model.extra.weight, 0.3), nn.init.constant_(model.extra.bias, 0.2)
+    optimizer.add_param_group({"params": model.extra.parameters()})
+
+    def loss_fn(batch):
+        seen.append([p.detach().clone() for p in model.parameters()])
+        logits = model.extra(model.last(torch.tanh(model.first(batch[0]))))
+        return nn.functional.cross_entropy(logits, batch[1], reduction="none")
+
+    gradients = torch.autograd.grad(loss_fn(draw(1)).mean(), list(model.parameters()))
+    seen.clear()
+    method.step(loss_fn, draw(1))
+    names = [name for name, _ in model.named_parameters()]
+    t = [
+        p.detach().abs() + 0.01 if "weight" in n else torch.ones((), dtype=torch.float64)
+        for n, p in zip(names, model.parameters(), strict=True)
+    ]
+    norm = torch.sqrt(sum(((a * g) ** 2).sum() for a, g in zip(t, gradients, strict=True)))
+    for a, g, before, after in zip(t, gradients, *seen, strict=True):
+        torch.testing.assert_close(after - before, 0.3 * a**2 * g / norm, rtol=1e-9, atol=1e-12)
 
 
 def test_gradients_can_be_cleared_in_either_way(network, draw):
@@ -171,7 +290,7 @@ def test_memory_with_gaps_is_closed_up():
 
 
 def test_two_parameters_in_one_place_are_refused():
-    """Laid out, they would no longer be tied; one Parameter under two names stays tied."""
+    """A perturbation would be added twice; one Parameter under two names is perturbed once."""
     model = nn.utils.skip_init(nn.Linear, 3, 3, bias=False)
     model.second = nn.Parameter(model.weight.data)
     with pytest.raises(ValueError, match=r"share memory.*one Parameter"):

@@ -23,7 +23,7 @@ def test_it_comes_back_to_the_last_bit(tmp_path: Path) -> None:
         (points_text(GRID[:-1]), "points of the grid are missing"),
         (points_text([]), "points of the grid are missing"),
         ("a,b\n0,0\n", "line 1: want the columns a,b,loss"),
-        (points_text(GRID).replace("0.1,", "x,", 1), "line 2: could not convert"),
+        (points_text(GRID).replace("0.1,", "x,", 1), "line 2: .* is no number"),
     ],
 )
 def test_what_is_no_whole_grid_is_refused(tmp_path: Path, text: str, reason: str) -> None:

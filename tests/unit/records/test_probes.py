@@ -44,7 +44,7 @@ def test_it_comes_back_to_the_last_bit(tmp_path: Path) -> None:
         ("step,epoch", "epoch,step", "line 1: want the columns step,epoch,rho,"),
         ("False", "perhaps", "line 2: 'perhaps' is neither True nor False"),
         ("algorithm,exact,3.0", "algorithm,exact", "line 3: 8 values, want 9"),
-        ("13,2,0.05,derivation", "thirteen,2,0.05,derivation", "line 4: invalid literal"),
+        ("13,2,0.05,derivation", "thirteen,2,0.05,derivation", "line 4: .thirteen. is no number"),
     ],
 )
 def test_what_is_not_ours_is_refused_with_its_line(

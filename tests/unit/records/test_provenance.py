@@ -14,7 +14,7 @@ RECORD = {
     "seeds": {},
     "packages": {},
     "machine": {},
-    "started": "",
+    "started": "2026-01-01T00:00:00+00:00",
     "seconds": 1.0,
     "resumed": 0,
     "samples_per_second": 1.0,

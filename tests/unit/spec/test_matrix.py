@@ -11,6 +11,7 @@ from lets.spec import Layout, Matrix, Params, RunSpec, expand
 from lets.spec.effort import passes, steps
 from lets.spec.params import ANALYSES, Hypergradient, Landscape, Sharpness
 from lets.spec.paths import RUN_FILES
+from lets.spec.training import TrainingOverride, TrainingSpec
 
 CONTENT = yaml.safe_load((Path(__file__).parent / "params.yaml").read_text())
 
@@ -59,6 +60,20 @@ def test_training_comes_from_file_then_architecture_then_experiment() -> None:
     assert found["vit-small"].optimizer.name == "adamw"
     assert {training.epochs for training in found.values()} == {7}
     assert {training.batch_size for training in found.values()} == {128}
+
+
+def test_null_in_an_override_is_not_given_but_for_train_samples_where_it_means_all() -> None:
+    experiment = {**CONTENT["experiments"]["clean"], "architectures": ["resnet-small"]}
+    training = {**CONTENT["training"], "train_samples": 500}
+    nothing = dict.fromkeys(TrainingOverride.model_fields)
+    for given, samples in (({}, 500), (nothing, None), ({"train_samples": None}, None)):
+        found = expand(
+            params(
+                training=training, architectures={}, experiments={"clean": {**experiment, "training": given}}
+            )
+        )
+        expected = TrainingSpec.model_validate({**training, "train_samples": samples})
+        assert {run.training.model_dump_json() for run in found.runs.values()} == {expected.model_dump_json()}
 
 
 def test_an_override_of_the_experiment_beats_the_one_of_the_architecture() -> None:
@@ -171,7 +186,7 @@ def test_settings_are_what_an_analysis_is_told() -> None:
 def test_find(matrix: Matrix) -> None:
     run = next(iter(matrix.runs))
     assert matrix.find(run).id == matrix.find(run[:-4]).id == run
-    with pytest.raises(SpecError, match="begins 2 ids – list them: lets status --runs"):
+    with pytest.raises(SpecError, match="begins 2 ids – write more of the one you mean:\n  digits/"):
         matrix.find("digits/clean/resnet-small/s")
     with pytest.raises(
         SpecError, match="'nothing' – is no run of this params file – list them: lets status --runs"

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+import lets.models
 from lets.cli.data import noise, subset
 from lets.data.catalogue import DATASETS
 from lets.data.digest import arrays_sha256
@@ -309,6 +310,21 @@ def test_held_out_images_are_trained_on_by_nobody(layout, make_run):
     assert not images(one.train) & images(one.validation)
     assert images(one.measured) == images(one.train)
     assert images(one.validation) == images(other.validation)
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_what_is_held_out_is_measured_by_every_rank_as_a_whole(layout, make_run, ranks):
+    """Against a straight count of right answers; runs that hold nothing out have no such number."""
+    spec = make_run("erm", training={"val_batches": "held-out"})
+    alone = RunData.read(spec, layout, CPU)
+    model = lets.models.create("resnet-small", 10, (1, 8, 8)).eval()
+    with torch.no_grad():
+        right = sum(int((model(x).argmax(1) == y).sum()) for x, y in alone.validation.plain())
+    for rank in range(ranks):
+        data = RunData.read(spec, layout, CPU, rank, ranks)
+        assert data.scores(model) == {"held_out_accuracy": 100 * right / 128}
+        assert (data.validation.rank, data.validation.ranks) == (rank, ranks)
+    assert RunData.read(make_run("erm"), layout, CPU).scores is None
 
 
 def test_held_out_batches_come_round_again_in_a_new_order(layout, make_run):

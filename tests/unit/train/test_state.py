@@ -80,7 +80,10 @@ def flipped(content: bytes) -> bytes:
             "its sha256 differs",
         ),  # as it was written before there was a digest
         (lambda content: rewritten(content, lambda state: [state]), "is damaged (AttributeError"),
-        (lambda content: rewritten(content, lambda state: state.update(history=[])), "0 epochs, 1 are done"),
+        (
+            lambda content: rewritten(content, lambda state: state.update(history=[])),
+            "0 lines, 1 epochs are done",
+        ),
         (lambda content: rewritten(content, lambda state: state.pop("method") and None), "'method'"),
         (
             lambda content: rewritten(content, lambda state: state.update(epoch={"number": 1, "steps": 99})),

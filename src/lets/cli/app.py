@@ -1,0 +1,33 @@
+"""`lets`: the verbs."""
+
+import typer
+
+from lets.cli.analyse import analyse
+from lets.cli.audit import audit
+from lets.cli.bench import WithNames, bench
+from lets.cli.data import data
+from lets.cli.export import export
+from lets.cli.list import list_
+from lets.cli.only import only
+from lets.cli.plan import plan
+from lets.cli.project import InProject
+from lets.cli.pull import pull
+from lets.cli.report import report
+from lets.cli.status import status
+from lets.cli.track import track
+from lets.cli.train import train
+from lets.cli.why import why
+
+app = typer.Typer(
+    help="Reproduce LETS: train SAM variants, build the paper's tables and figures, audit every number.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(data, name="data")
+app.add_typer(analyse, name="analyse")
+for verb in (train, status, plan, only, why, report, audit, track, pull, export):
+    app.command(cls=InProject)(verb)
+app.command("list")(list_)
+app.command(cls=WithNames)(bench)

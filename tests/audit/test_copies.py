@@ -1,0 +1,152 @@
+"""Runs that are copies of others, and runs that honestly end the same."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from safetensors.numpy import load_file, save_file
+from tests.audit.found import reasons
+
+from lets.audit import Audit
+from lets.records import Metrics
+from lets.records.files import write_json
+from lets.records.history import HistoryRow, history_text, read_history
+
+
+def copy(project: Any, source: str, target: str, names: tuple[str, ...] = ()) -> None:
+    """Copy files of one run over another's, with ids rewritten and digests made to agree."""
+    spec, data = (
+        project.path(target, "run.json").read_bytes(),
+        project.path(target, "provenance.json").read_text(),
+    )
+    names = names or (
+        "history.csv",
+        "trace.safetensors",
+        "weights.safetensors",
+        "metrics.json",
+        "provenance.json",
+    )
+    for name in names:
+        shutil.copy(project.path(source, name), project.path(target, name))
+    project.path(target, "run.json").write_bytes(spec)
+    for name in ("metrics.json", "provenance.json"):
+        path = project.path(target, name)
+        path.write_text(path.read_text().replace(source, target))
+    provenance = json.loads(project.path(target, "provenance.json").read_text())
+    write_json(project.path(target, "provenance.json"), provenance | {"seeds": json.loads(data)["seeds"]})
+    project.reseal(target)
+    project.report()
+
+
+def copies(audit: Audit) -> dict[str, str]:
+    return {one.run: one.reason for check in audit.checks if check.name == "copies" for one in check.failures}
+
+
+def test_nothing_is_a_copy(project: Any) -> None:
+    assert copies(project.audit()) == {}
+
+
+@pytest.mark.parametrize(
+    ("method", "seed", "noise", "architecture"),
+    [
+        ("lets-sam", 0, "clean", "resnet-small"),  # another method
+        ("sam", 1, "clean", "resnet-small"),  # another method and seed
+        ("sam", 0, "symmetric-40", "resnet-small"),  # other labels
+        ("erm", 0, "clean", "wrn-small"),  # another network
+    ],
+)
+def test_a_whole_run_copied_over_another(
+    project: Any, method: str, seed: int, noise: str, architecture: str
+) -> None:
+    source, target = project.run("erm"), project.run(method, seed, noise, architecture)
+    copy(project, source, target)
+    what = "history.csv and weights.safetensors and losses"
+    assert copies(project.audit()) == {
+        source: f"has the {what} of another run: {target}",
+        target: f"has the {what} of another run: {source}",
+    }
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "history.csv", "trace.safetensors"])
+def test_one_file_copied(project: Any, name: str) -> None:
+    source, target = project.run("erm"), project.run("sam")
+    copy(project, source, target, (name,))
+    assert copies(project.audit()).keys() == {source, target}
+
+
+def test_another_radius_of_the_same_method(project: Any) -> None:
+    radii = {run.hyperparameters["rho"]: id for id, run in project.matrix.runs.items() if run.method == "sam"}
+    assert radii.keys() == {0.05, 0.5}
+    copy(project, radii[0.05], radii[0.5])
+    assert copies(project.audit()).keys() == set(radii.values())
+
+
+def test_a_radius_that_never_moved_is_that_of_the_base_method(project: Any) -> None:
+    """The same weights and losses, in more passes."""
+    source, target = project.run("sam"), project.run("lets-sam")
+    trace = load_file(project.path(source, "trace.safetensors"))
+    learned = {name: numpy.zeros_like(trace["loss"]) for name in ("gap", "hypergradient")}
+    copy(project, source, target)
+    save_file(trace | learned, project.path(target, "trace.safetensors"))
+    rows = read_history(project.path(source, "history.csv"))
+    rows = [HistoryRow(**{**vars(row), "passes": 2 * row.passes}) for row in rows]
+    project.path(target, "history.csv").write_text(history_text(rows))
+    write_json(project.path(target, "metrics.json"), Metrics.of(target, rows).model_dump(mode="json"))
+    project.reseal(target)
+    project.report()
+    assert reasons(project.audit()) == {}
+    moved = {**trace, **learned, "rho": numpy.linspace(0.05, 0.06, len(trace["rho"]))}
+    save_file(moved, project.path(target, "trace.safetensors"))
+    project.reseal(target)
+    assert copies(project.audit()).keys() == {source, target}
+
+
+DIVERGED = '{"step": 3, "rho": 0.05, "norms": {"loss": "nan"}}'
+
+
+def test_a_bad_seed_said_to_have_diverged(project: Any) -> None:
+    """Everything but metrics.json is that of a training that finished."""
+    run = project.run("sam", 1)
+    said_to_have_diverged(project, run, DIVERGED)
+    found = reasons(project.audit())["numbers"]
+    assert any("step 3 diverged, trace.safetensors has loss at step 23" in one for one in found)
+    assert any("step 3 diverged, 12 steps an epoch, its history has 2 epochs" in one for one in found)
+
+
+@pytest.mark.parametrize(
+    ("step", "norms", "reason"),
+    [
+        (15, {"loss": "0.5"}, "what was not finite it does not say"),
+        (11, {"loss": "nan"}, "trace.safetensors has loss at step 14"),
+        (17, {"loss": "nan"}, "no finite loss at a step before"),
+        (30, {"loss": "nan"}, "step 30 of 24 diverged"),
+    ],
+)
+def test_a_diverged_run_whose_step_or_norms_are_others(
+    project: Any, write_run: Any, step: int, norms: dict[str, str], reason: str
+) -> None:
+    run = project.run("erm", 1)
+    write_run(project.layout, project.matrix.runs[run], project.data("clean"), diverged=True)
+    project.report()
+    assert reasons(project.audit()) == {}
+    path = project.path(run, "metrics.json")
+    content = json.loads(path.read_text())
+    content["divergence"] |= {"step": step, "norms": norms}
+    write_json(path, content)
+    project.reseal(run)
+    project.report()
+    assert any(reason in one for one in reasons(project.audit())["numbers"])
+
+
+def said_to_have_diverged(project: Any, run: str, divergence: str) -> None:
+    path: Path = project.path(run, "metrics.json")
+    totals = {name: value for name, value in json.loads(path.read_text()).items() if name in TOTALS}
+    write_json(path, totals | {"status": "diverged", "divergence": json.loads(divergence)})
+    project.reseal(run)
+    project.report()
+
+
+TOTALS = ("run", "epochs", "steps", "passes", "perturbed_steps")

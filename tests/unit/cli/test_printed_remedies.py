@@ -63,7 +63,10 @@ def test_some_are_found() -> None:
 
 @pytest.mark.parametrize("command", [one for one in COMMANDS if one.startswith("lets ")])
 def test_commands_parse(command: str) -> None:
-    _parse(typer.main.get_command(app), shlex.split(command.replace(f"analyse {MADE_OF}", "analyse landscape"))[1:])
+    _parse(
+        typer.main.get_command(app),
+        shlex.split(command.replace(f"analyse {MADE_OF}", "analyse landscape"))[1:],
+    )
 
 
 def _parse(command: Any, arguments: list[str]) -> None:

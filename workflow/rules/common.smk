@@ -12,6 +12,7 @@ from lets.spec.preflight import (
     keep_copies_in_place,
     let_into_containers,
     plainly,
+    refuse_values_beside,
     refuse_without_gpu,
     refuse_without_image,
     refuse_without_packages,
@@ -20,8 +21,9 @@ from lets.spec.preflight import (
 )
 
 with plainly():
-    params_file = selected_file(workflow.configfiles, config)
+    params_file = selected_file(workflow.configfiles)
     params = load_params(params_file)
+    refuse_values_beside(params_file, config)
     # As shells read it; still a path, or Snakemake would remember it, and train all again that it remembers otherwise.
     quoted_file = Path(command(params_file))
     layout = Layout.of(params)

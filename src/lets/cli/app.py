@@ -8,6 +8,7 @@ from lets.cli.bench import WithNames, bench
 from lets.cli.data import data
 from lets.cli.export import export
 from lets.cli.list import list_
+from lets.cli.only import only
 from lets.cli.plan import plan
 from lets.cli.project import InProject
 from lets.cli.pull import pull
@@ -26,7 +27,7 @@ app = typer.Typer(
 )
 app.add_typer(data, name="data")
 app.add_typer(analyse, name="analyse")
-for verb in (train, status, plan, why, report, audit, track, pull, export):
+for verb in (train, status, plan, only, why, report, audit, track, pull, export):
     app.command(cls=InProject)(verb)
 app.command("list")(list_)
 app.command(cls=WithNames)(bench)

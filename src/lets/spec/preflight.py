@@ -32,18 +32,27 @@ def plainly() -> Iterator[None]:
         sys.exit(error.exit_code)
 
 
-def selected_file(files: Sequence[Path | str], config: Mapping[str, object]) -> Path:
-    """Return the one params file of a workflow; raises SpecError for several, or for values given beside it."""
+def selected_file(files: Sequence[Path | str]) -> Path:
+    """Return the one params file of a workflow; raises SpecError for several."""
     if len(files) > 1:
         raise SpecError(
             f"--configfile {' '.join(map(str, files))} – a workflow runs one params file – name a single one"
         )
     path = Path(files[0]) if files else Path("params/demo.yaml")
-    if path.exists() and dict(config) != yaml.safe_load(path.read_text()):
+    if set("{}") & set(str(path)):
+        plain = path.with_name(path.name.translate(str.maketrans("{}", "--")))
+        raise SpecError(
+            f"--configfile {path} – braces are wildcards to Snakemake – rename it:  {command('mv', path, plain)}"
+        )
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def refuse_values_beside(path: Path, config: Mapping[str, object]) -> None:
+    """Raise SpecError for values that Snakemake was given beside a params file, which has been read before."""
+    if dict(config) != yaml.safe_load(path.read_text(encoding="utf-8")):
         raise SpecError(
             f"--config – values beside {path} are not read, they would leave no trace – edit a copy of it"
         )
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def refuse_without_gpu(params: Params) -> None:

@@ -52,6 +52,13 @@ def _run() -> int:
         if os.environ.get("RANK", "0") == "0":  # of several processes, one says it
             print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:  # of a file or folder that nobody looked after: no fault of the program
+        if error.filename is None:
+            raise
+        print(
+            f"error: {error.filename} – {error.strerror} – check that path, and its rights", file=sys.stderr
+        )
+        return LetsError.exit_code
     return code
 
 

@@ -1,13 +1,16 @@
 """Bring a source's files into place: download its archive, unpack the listed members and nothing else."""
 
+import gzip
+import lzma
 import os
 import tarfile
 import tempfile
+import zlib
 from pathlib import Path
 
 from lets.data.download import download
 from lets.data.sources import Source
-from lets.data.verify import intact
+from lets.data.verify import damaged, intact
 from lets.errors import DataError
 from lets.records.files import storage_errors, write_bytes
 
@@ -21,7 +24,7 @@ def fetch_and_unpack(source: Source, root: Path) -> None:
         return
     archive = root / source.archive.file
     download(source.archive, archive)
-    with tarfile.open(archive) as members:
+    with damaged(archive, "delete it and run the same command again"), tarfile.open(archive) as members:
         for file in wanted:
             write_bytes(root / source.folder / file.name, _content(members, f"{source.folder}/{file.name}"))
 
@@ -36,8 +39,12 @@ def fetch_and_unpack_folder(source: Source, root: Path) -> None:
         try:
             with tarfile.open(archive) as members:
                 members.extractall(beside, filter="data")
-        except tarfile.TarError as error:
-            raise DataError(f"{archive} – cannot be unpacked ({error}) – delete it") from error
+        except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+            raise DataError(f"{archive} – cannot be unpacked ({type(error).__name__}) – delete it") from error
+        if not Path(beside, source.folder).is_dir():
+            raise DataError(
+                f"{archive} – holds no folder {source.folder} – compare the entry in datasets.yaml with the archive"
+            )
         os.replace(Path(beside) / source.folder, root / source.folder)
 
 

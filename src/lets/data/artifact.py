@@ -10,6 +10,7 @@ import safetensors.torch
 from torch import Tensor
 
 from lets.data.digest import arrays_sha256
+from lets.data.verify import damaged
 from lets.errors import ChecksumError, DataError
 from lets.records.files import write_bytes
 
@@ -35,15 +36,11 @@ def read_artifact(path: Path, make: str = "") -> tuple[dict[str, Any], dict[str,
     make = make or f"lets data prepare {path.parent.name}"
     if not path.is_file():
         raise DataError(f"{path} – missing – run  {make}")
-    try:
+    with damaged(path, f"delete it and run  {make}"):
         with safetensors.safe_open(path, framework="pt") as file:
             card = json.loads(file.metadata()["dataset"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 – a handle, no mapping
         expected = card["sha256"]
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ChecksumError(
-            f"{path} – not the file that was written ({error}) – delete it and run  {make}"
-        ) from error
     digest = arrays_sha256(arrays)
     if digest != expected:
         raise ChecksumError(

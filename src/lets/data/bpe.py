@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lets.data.extra import language
 from lets.data.tokens import PAD
+from lets.data.verify import damaged
 from lets.errors import DataError
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ class Bpe:
 
 def read_merges(path: Path) -> list[Merge]:
     """Read the file that subword-nmt's learn_bpe writes: a version, then one merge of two symbols a line."""
-    head, *lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
+    with damaged(path, "copy it once more, or delete it: a BPE is then learned from the training text"):
+        head, *lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
     if head.split() != ["#version:", "0.2"]:
         raise DataError(
             f"{path} – begins with {head[:40]!r}, want subword-nmt's merges: '#version: 0.2' – learn it once "

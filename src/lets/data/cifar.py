@@ -11,7 +11,7 @@ from lets.data.catalogue import describe
 from lets.data.dataset import Dataset, Split
 from lets.data.sources import Source
 from lets.data.unpickle import restricted_loads
-from lets.data.verify import read_verified
+from lets.data.verify import damaged, read_verified
 
 __all__ = ["read"]
 
@@ -22,21 +22,22 @@ def read(source: Source, root: Path, download: bool) -> Dataset:
     """Read and verify every file below root/folder; `download` first fetches what is missing or damaged."""
     if download:
         fetch_and_unpack(source, root)
-    entries = {
-        split: [
-            restricted_loads(read_verified(root / source.folder / file.name, file, source))
-            for file in source.files
-            if file.split == split
-        ]
-        for split in ("train", "test", "classes")
-    }
-    return Dataset(
-        name=source.name,
-        title=describe(source.name).title,
-        train=_split(entries["train"]),
-        test=_split(entries["test"]),
-        class_names=tuple(_either(entries["classes"][0], "label_names", "fine_label_names")),
-    )
+    with damaged(root / source.folder, "compare the entry in datasets.yaml with that of cifar10"):
+        entries = {
+            split: [
+                restricted_loads(read_verified(root / source.folder / file.name, file, source))
+                for file in source.files
+                if file.split == split
+            ]
+            for split in ("train", "test", "classes")
+        }
+        return Dataset(
+            name=source.name,
+            title=describe(source.name).title,
+            train=_split(entries["train"]),
+            test=_split(entries["test"]),
+            class_names=tuple(_either(entries["classes"][0], "label_names", "fine_label_names")),
+        )
 
 
 def _split(entries: list[dict[str, Any]]) -> Split:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lets.data.archive import fetch_and_unpack_folder
@@ -85,7 +86,7 @@ def scan(name: str, folder: Path) -> PictureIndex:
 def _classes(name: str, split: Path) -> list[str]:
     if not split.is_dir():
         raise DataError(f"{split} – missing – the folder of {name} holds train/CLASS/ and val/CLASS/")
-    with os.scandir(split) as entries:
+    with _readable(split), os.scandir(split) as entries:
         classes = sorted(entry.name for entry in entries if entry.is_dir())
     if not classes:
         raise DataError(
@@ -96,11 +97,33 @@ def _classes(name: str, split: Path) -> list[str]:
 
 
 def _pictures(folder: Path, split: str, name: str, label: int) -> Iterator[Picture]:
-    with os.scandir(folder / split / name) as entries:
+    with _readable(folder / split / name), os.scandir(folder / split / name) as entries:
         found = sorted(
-            (entry.name, entry.stat().st_size) for entry in entries if entry.name.lower().endswith(SUFFIXES)
+            (entry.name, _size(entry)) for entry in entries if entry.name.lower().endswith(SUFFIXES)
+        )
+    if not found:
+        raise DataError(
+            f"{folder / split / name} – holds no picture ({', '.join(SUFFIXES)}) – copy this class once more"
         )
     return (Picture(f"{split}/{name}/{file}", size, label) for file, size in found)
+
+
+def _size(entry: "os.DirEntry[str]") -> int:
+    """Return how long a picture is; DataError for a broken link, and for what is no file."""
+    if not entry.is_file():
+        what = "a link that leads nowhere" if entry.is_symlink() and not entry.is_dir() else "no file"
+        raise DataError(f"{entry.path} – is {what} – copy this picture once more")
+    if not entry.name.isprintable():
+        raise DataError(f"{entry.path!r} – a name that cannot be listed as text – rename this picture")
+    return entry.stat().st_size
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path} – cannot be read ({error.strerror}) – check its rights") from error
 
 
 def _some(names: list[str]) -> str:

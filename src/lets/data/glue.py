@@ -17,6 +17,7 @@ from lets.data.download import download as fetch
 from lets.data.sources import Source
 from lets.data.texts import TextDataset, Texts, arrays_of
 from lets.data.tokenizing import train_tokenizer
+from lets.data.verify import damaged
 from lets.errors import ChecksumError, DataError
 from lets.records.files import write_bytes
 
@@ -106,7 +107,7 @@ def _fetch(source: Source, root: Path) -> None:
         return
     archive = root / source.archive.file
     fetch(source.archive, archive)
-    with zipfile.ZipFile(archive) as members:
+    with damaged(archive, "delete it and run the same command again"), zipfile.ZipFile(archive) as members:
         for file in missing:
             try:
                 write_bytes(folder / file, members.read(f"{folder.name}/{file}"))
@@ -157,7 +158,7 @@ def _rows(folder: Path, file: str, source: Source) -> list[Row]:
 def _original_mrpc(folder: Path, source: Source) -> dict[str, list[Row]]:
     ids = {tuple(row[:2]) for row in _lines(folder, ORIGINAL_TEST, source)}
     rows: dict[str, list[Row]] = {"train": [], "test": []}
-    for row in _lines(folder, ORIGINAL, source)[1:]:
+    for row in [row for row in _lines(folder, ORIGINAL, source)[1:] if len(row) > 4]:
         rows["test" if tuple(row[1:3]) in ids else "train"].append([*row[3:5], row[0]])
     return rows
 

@@ -5,7 +5,6 @@ import gzip
 import hashlib
 import io
 import json
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 
 from lets.data.catalogue import describe
+from lets.data.verify import damaged
 from lets.errors import ChecksumError, DataError
 from lets.records.files import write_bytes
 
@@ -96,7 +96,7 @@ def read_index(path: Path) -> PictureIndex:
     make = f"lets data prepare {path.parent.name}"
     if not path.is_file():
         raise DataError(f"{path} – missing – run  {make}")
-    try:
+    with damaged(path, f"delete it and run  {make}"):
         head, _, body = gzip.decompress(path.read_bytes()).partition(b"\n")
         card = json.loads(head.removeprefix(b"# "))
         rows = islice(csv.reader(io.StringIO(body.decode(), newline="")), 1, None)  # below the names
@@ -108,13 +108,10 @@ def read_index(path: Path) -> PictureIndex:
             train=[picture for picture in pictures if picture.path.startswith("train/")],
             test=[picture for picture in pictures if picture.path.startswith("val/")],
         )
-    except (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError) as error:
+        expected = card["sha256"]
+    if index.sha256 != expected:
         raise ChecksumError(
-            f"{path} – not the file that was written ({error}) – delete it and run  {make}"
-        ) from error
-    if index.sha256 != card["sha256"]:
-        raise ChecksumError(
-            f"{path} – sha256 of the list is {index.sha256}, its first line says {card['sha256']} – "
+            f"{path} – sha256 of the list is {index.sha256}, its first line says {expected} – "
             f"delete it and run  {make}"
         )
     return index

@@ -32,6 +32,11 @@ def load(
             f"dataset {name!r} – {info.title} stays in its folder, there are no arrays of it – "
             f"list its pictures:  lets data prepare {name}"
         )
+    if not info.reader:
+        raise SpecError(
+            f"dataset {name!r} – its row of the catalogue names neither a reader nor folders of pictures – "
+            'add one of them, for example  reader="lets.data.cifar:read"'
+        )
     dataset: Dataset | TextDataset | Translation = resolve_name(info.reader)(
         source(name), Path(root or default_root()), download
     )

@@ -1,5 +1,6 @@
 """Noisy labels as an artifact of their own: the labels in safetensors, and a card that says what they are."""
 
+import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from lets.data.dataset import Dataset
 from lets.data.digest import arrays_sha256
 from lets.data.human_labels import check_rate, read_human_labels
 from lets.data.noise import symmetric_noise
-from lets.errors import ChecksumError, DataError, RecordError
+from lets.data.verify import damaged
+from lets.errors import ChecksumError, DataError
 from lets.records.digests import sha256_file
-from lets.records.files import read_json, write_bytes, write_json
+from lets.records.files import write_bytes, write_json
 
 __all__ = [
     "NoiseCard",
@@ -144,14 +146,11 @@ def read_noisy_labels(labels_path: Path, card_path: Path) -> tuple[Tensor, Noise
     for path in (labels_path, card_path):
         if not path.is_file():
             raise DataError(f"{path} – missing – run  {make}")
-    try:
-        entries = read_json(card_path)
+    with damaged(card_path, f"delete it and run  {make}"):
+        entries = json.loads(card_path.read_bytes())
         card = NoiseCard(**{"seed": None} | entries | {"flips_per_class": tuple(entries["flips_per_class"])})
+    with damaged(labels_path, f"delete it and run  {make}"):
         labels = safetensors.torch.load(labels_path.read_bytes())["labels"]
-    except (safetensors.SafetensorError, RecordError, KeyError, TypeError, ValueError) as error:
-        raise ChecksumError(
-            f"{labels_path} or its card – not the file that was written ({error}) – delete both and run  {make}"
-        ) from error
     digest = arrays_sha256({"labels": labels})
     if digest != card.sha256:
         raise ChecksumError(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lets.data.artifact import read_artifact, write_artifact
 from lets.data.dataset import Dataset, Split
+from lets.data.verify import damaged
 
 __all__ = ["read_processed", "write_processed"]
 
@@ -17,10 +18,11 @@ def write_processed(dataset: Dataset, path: Path) -> None:
 def read_processed(path: Path) -> Dataset:
     """Read what `write_processed` wrote; a missing file raises DataError, other bytes ChecksumError."""
     card, arrays = read_artifact(path)
-    return Dataset(
-        name=card["name"],
-        title=card["title"],
-        train=Split(arrays["train.images"], arrays["train.labels"]),
-        test=Split(arrays["test.images"], arrays["test.labels"]),
-        class_names=tuple(card["class_names"]),
-    )
+    with damaged(path, f"delete it and run  lets data prepare {path.parent.name}"):
+        return Dataset(
+            name=card["name"],
+            title=card["title"],
+            train=Split(arrays["train.images"], arrays["train.labels"]),
+            test=Split(arrays["test.images"], arrays["test.labels"]),
+            class_names=tuple(card["class_names"]),
+        )

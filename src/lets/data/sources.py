@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -61,31 +62,37 @@ class Source:
 @cache
 def sources(path: Path = SOURCES_FILE) -> dict[str, Source]:
     """Read every source of `datasets.yaml`, by data set."""
-    entries = yaml.safe_load(path.read_text())
-    return {name: _source(name, **entry) for name, entry in entries.items()}
+    try:
+        entries = dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        raise SpecError(
+            f"{path} – cannot be read ({str(error).splitlines()[0]}) – restore it:  git checkout {path}"
+        ) from error
+    return {name: _source(name, entry) for name, entry in entries.items()}
 
 
 def source(name: str) -> Source:
     """The source of one data set; an unknown name raises SpecError."""
-    return sources()[describe(name).name]
+    row = describe(name).name
+    if row not in sources():
+        raise SpecError(
+            f"dataset {row!r} – is in the catalogue, but {SOURCES_FILE.name} does not say where it comes from – "
+            f"add an entry  {row}:  to {SOURCES_FILE}, as cifar10 has one"
+        )
+    return sources()[row]
 
 
-def _source(
-    name: str,
-    archive: dict[str, object] | None = None,
-    downloads: list[dict[str, object]] | None = None,
-    files: list[dict[str, object]] | None = None,
-    human_labels: dict[str, object] | None = None,
-    **facts: str,
-) -> Source:
+def _source(name: str, entry: Any) -> Source:
     try:
+        facts = dict(entry)
+        archive, human = facts.pop("archive", None), facts.pop("human_labels", None)
         return Source(
             name,
-            archive=Archive(**archive) if archive else None,  # type: ignore[arg-type]
-            downloads=tuple(Archive(**one) for one in downloads or ()),  # type: ignore[arg-type]
-            files=tuple(File(**file) for file in files or ()),  # type: ignore[arg-type]
-            human_labels=Archive(**human_labels) if human_labels else None,  # type: ignore[arg-type]
+            archive=Archive(**archive) if archive else None,
+            downloads=tuple(Archive(**one) for one in facts.pop("downloads", None) or ()),
+            files=tuple(File(**one) for one in facts.pop("files", None) or ()),
+            human_labels=Archive(**human) if human else None,
             **facts,
         )
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise SpecError(f"datasets.yaml, {name} – {error} – compare with the entry of cifar10") from error

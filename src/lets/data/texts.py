@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lets.data.artifact import read_artifact, write_artifact
+from lets.data.verify import damaged
 
 __all__ = ["TextDataset", "Texts", "arrays_of"]
 
@@ -97,16 +98,17 @@ class TextDataset:
     def read(cls, path: Path) -> "TextDataset":
         """Read what `write` wrote; a missing file raises DataError, other bytes ChecksumError."""
         card, arrays = read_artifact(path)
-        return cls(
-            name=card["name"],
-            title=card["title"],
-            splits={
-                split: Texts.of({name: arrays[f"{split}.{name}"] for name in ("text", "ends", "labels")})
-                for split in card["splits"]
-            },
-            class_names=tuple(card["class_names"]),
-            tokenizer=arrays["tokenizer"].numpy().tobytes().decode(),
-        )
+        with damaged(path, f"delete it and run  lets data prepare {path.parent.name}"):
+            return cls(
+                name=card["name"],
+                title=card["title"],
+                splits={
+                    split: Texts.of({name: arrays[f"{split}.{name}"] for name in ("text", "ends", "labels")})
+                    for split in card["splits"]
+                },
+                class_names=tuple(card["class_names"]),
+                tokenizer=arrays["tokenizer"].numpy().tobytes().decode(),
+            )
 
 
 def arrays_of(splits: Mapping[str, Texts]) -> Mapping[str, Tensor]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lets.data.extra import language
 from lets.data.tokens import Tokens
+from lets.data.verify import damaged
 from lets.errors import ChecksumError
 
 if TYPE_CHECKING:
@@ -59,13 +60,17 @@ def pretrained_tokenizer(folder: Path) -> str:
     is another one.
     """
     vocabulary, merges = folder / "vocab.json", folder / "merges.txt"
-    known = json.loads(vocabulary.read_text(encoding="utf-8"))
+    again = "delete it and bring the file of microsoft/deberta-base"
+    with damaged(vocabulary, again):
+        known = dict(json.loads(vocabulary.read_text(encoding="utf-8")))
     if len(known) != PRETRAINED_VOCABULARY or [known.get(token) for token in SPECIAL] != [0, 1, 2, 3]:
         raise ChecksumError(
             f"{vocabulary} – {len(known)} tokens, should be {PRETRAINED_VOCABULARY} that begin with "
             f"{' '.join(SPECIAL)} – bring the file of microsoft/deberta-base"
         )
-    tokenizer = _tokenizer(language("tokenizers").models.BPE.from_file(str(vocabulary), str(merges)))
+    library = language("tokenizers")
+    with damaged(merges, again):
+        tokenizer = _tokenizer(library.models.BPE.from_file(str(vocabulary), str(merges)))
     tokenizer.add_special_tokens(list(SPECIAL))
     return _framed(tokenizer)
 

@@ -13,6 +13,7 @@ from lets.data.catalogue import describe
 from lets.data.corpus import Corpus, fetch_missing, read_corpus
 from lets.data.sources import Source
 from lets.data.tokens import Tokens
+from lets.data.verify import damaged
 from lets.errors import DataError
 
 __all__ = ["LONGEST", "LONGEST_TRAINED", "Pairs", "Translation", "encode", "read"]
@@ -86,18 +87,19 @@ class Translation:
         def tokens(split: str, side: str) -> Tokens:
             return Tokens(arrays[f"{split}.{side}.ids"], arrays[f"{split}.{side}.ends"])
 
-        return cls(
-            card["name"],
-            card["title"],
-            splits={
-                split: Pairs(tokens(split, "source"), tokens(split, "target"))
-                for split in ("train", "valid", "test")
-            },
-            references={split: _lines(arrays[f"{split}.references"]) for split in ("valid", "test")},
-            bpe=Bpe(card["bpe"]),
-            missing=tuple(card["missing"]),
-            dropped=card["dropped"],
-        )
+        with damaged(path, f"delete it and run  lets data prepare {path.parent.name}"):
+            return cls(
+                card["name"],
+                card["title"],
+                splits={
+                    split: Pairs(tokens(split, "source"), tokens(split, "target"))
+                    for split in ("train", "valid", "test")
+                },
+                references={split: _lines(arrays[f"{split}.references"]) for split in ("valid", "test")},
+                bpe=Bpe(card["bpe"]),
+                missing=tuple(card["missing"]),
+                dropped=card["dropped"],
+            )
 
 
 def read(source: Source, root: Path, download: bool = False, partial: bool = False) -> Translation:

@@ -1,12 +1,28 @@
 """Read a file only if it has the bytes it should have."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lets.data.sources import File, Source
-from lets.errors import ChecksumError, DataError
+from lets.errors import ChecksumError, DataError, LetsError
 
-__all__ = ["intact", "read_verified"]
+__all__ = ["damaged", "intact", "read_verified"]
+
+
+@contextmanager
+def damaged(path: Path, remedy: str) -> Iterator[None]:
+    """Turn what a parser raises over a file that is not whole into a ChecksumError: it may raise anything."""
+    try:
+        yield
+    except LetsError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:120]
+        raise ChecksumError(
+            f"{path} – damaged, or not the file that was written ({reason}) – {remedy}"
+        ) from error
 
 
 def intact(path: Path, file: File) -> bool:
@@ -21,7 +37,12 @@ def read_verified(path: Path, file: File, source: Source) -> bytes:
         raise DataError(
             f"{path} – missing, so {source.name} cannot be read – {prepare}  or set LETS_DATA to its root"
         )
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{path} – cannot be read ({error.strerror}) – check its rights, or {prepare}"
+        ) from error
     digest = _md5(content)
     if digest != file.md5 or len(content) != file.bytes:
         raise ChecksumError(

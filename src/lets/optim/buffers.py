@@ -17,7 +17,10 @@ from .weights import copied
 
 
 class Buffers:
-    """The buffers of `modules` as they are now: which tensors they are, and what numbers these hold."""
+    """The buffers of `modules` as they are now: which tensors they are, and what numbers these hold.
+
+    To be made and restored under `torch.no_grad()`.
+    """
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
         live = [m._buffers for m in modules]
@@ -26,7 +29,6 @@ class Buffers:
         self.tensors = _those_changeable(then for _, then in self._of)
         self.values = copied(self.tensors)
 
-    @torch.no_grad()
     def restore(self) -> None:
         """Put the same tensors back, and into them the same numbers."""
         for live, then in self._of:

@@ -131,6 +131,7 @@ class Captured:
         self._storage = method._weights.storage
         self._fine = torch.ones((), dtype=torch.bool, device=method._weights.device)
 
+    @torch.no_grad()
     def step(self, batch: Any, val_batch: Any = None) -> Stats:
         """What `method.step(loss_fn, batch, val_batch)` does.
 
@@ -240,8 +241,7 @@ class Captured:
         here = self._circumstances(inputs.batch)
         m._kept = reused.placed(inputs.gradient, inputs.batch, here) if reused else None
         undo = _Undo(m._weights, m._modules, self._state)
-        with torch.enable_grad():
-            stats = m._take(self._loss_fn, inputs.batch, inputs.val_batch, m._radius.value(), undo)
+        stats = m._take(self._loss_fn, inputs.batch, inputs.val_batch, m._radius.value(), undo)
         seen = m._guard.seen()
         numbers = torch.stack([x.detach().double() for x in (*seen.values(), *_tensors(vars(stats)))])
         self._fine.logical_and_(numbers[: len(seen)].isfinite().all())

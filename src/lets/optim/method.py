@@ -93,9 +93,9 @@ class Method:
         self._look_at_the_model()
         rho = self._radius.value()
         with (
+            torch.no_grad(),  # but for the passes and the base optimizer
             autocast.left(self._weights.device) as self._passes.regions,
             self._undone_on_error(rho) as before,
-            torch.enable_grad(),
         ):
             return self._take(loss_fn, batch, val_batch, rho, before)
 
@@ -244,7 +244,8 @@ class Method:
         self._inspect(rho, descent_norm=gradient.norm())
         before.include(self._base_optimizer)
         self._weights.hand_over(gradient)
-        self._base_optimizer.step()
+        with torch.enable_grad():
+            self._base_optimizer.step()
 
     def _learn(
         self,

@@ -1,6 +1,7 @@
 """Forward and backward passes: from the user's per-sample losses to the gradient of their mean."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import reduce
 from itertools import compress
@@ -71,7 +72,7 @@ class Passes:
         losses: list[Tensor] = []
         means: list[Tensor] = []
         vectors: list[Vector] = []
-        for part, mean in self._parts(loss_fn, batch):
+        for part, mean in self._parts(loss_fn, batch, torch.enable_grad):
             losses.append(part.detach())
             means.append(mean.detach())
             found = self._vector(_differentiate([mean], storage, wanted), storage)
@@ -86,7 +87,7 @@ class Passes:
     @torch.no_grad()
     def losses(self, loss_fn: LossFunction, batch: Any) -> Tensor:
         """Per-sample losses [n], forward only."""
-        return torch.cat([part for part, _ in self._parts(loss_fn, batch)])
+        return torch.cat([part for part, _ in self._parts(loss_fn, batch, torch.no_grad)])
 
     def curvature(
         self, loss_fn: LossFunction, batch: Any, along: Vector, wanted: Present
@@ -95,24 +96,30 @@ class Passes:
         means: list[Tensor] = []
         products: list[Vector] = []
         with sdpa_kernel(SDPBackend.MATH):  # attention's fused kernels can be differentiated only once
-            for _, mean in self._parts(loss_fn, batch):
+            for _, mean in self._parts(loss_fn, batch, torch.enable_grad):
                 means.append(mean.detach())
                 gradient = _differentiate([mean], along.storage, wanted, create_graph=True)
                 product = _derivative_along(gradient, along, wanted)
                 products.append(self._vector(product, along.storage))
         return reduce(add, means), reduce(add, products)
 
-    def _parts(self, loss_fn: LossFunction, batch: Any) -> Iterator[tuple[Tensor, Tensor]]:
-        """The losses [k] of each part, and what it adds to the mean over the batch."""
+    def _parts(
+        self, loss_fn: LossFunction, batch: Any, mode: Callable[[], AbstractContextManager[None]]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """The losses [k] of each part, and what it adds to the mean over the batch; `mode`: with a graph or not."""
         n = batches.size(batch)
         for part, count in batches.chunks(batch, n, self._micro_batches):
-            with autocast.entered(self.regions):
-                losses = _checked(loss_fn(part), count)
-            if losses.dim():
-                yield losses, torch.dot(losses, torch.full_like(losses, 1 / n, requires_grad=False))
-            else:
-                self._refuse_scalar(count)
-                yield losses.expand(count), losses
+            with mode():
+                with autocast.entered(self.regions):
+                    losses = _checked(loss_fn(part), count)
+                mean = self._mean(losses, count, n)
+            yield losses.expand(count), mean
+
+    def _mean(self, losses: Tensor, count: int, n: int) -> Tensor:
+        if losses.dim():
+            return torch.dot(losses, torch.full_like(losses, 1 / n, requires_grad=False))
+        self._refuse_scalar(count)
+        return losses
 
     def _refuse_scalar(self, count: int) -> None:
         if self._one_by_one or self._micro_batches > 1:

@@ -20,7 +20,8 @@ from .vectors import Vector
 class Weights:
     """The parameters that `optimizer` updates, in the order of its groups; `model` tells their names.
 
-    Frozen ones of whole numbers or 8 bits, which nothing moves, are left out.
+    Frozen ones of whole numbers or 8 bits, which nothing moves, are left out. Everything but `look` is to be called
+    under `torch.no_grad()`.
     """
 
     def __init__(self, optimizer: Optimizer, model: nn.Module) -> None:
@@ -59,7 +60,6 @@ class Weights:
         """Which parameters are not frozen."""
         return tuple([p.requires_grad for p in self.parameters])
 
-    @torch.no_grad()
     def theta(self) -> Vector:
         """The weights as a vector: a copy."""
         return Vector(self.storage.gather(self.parameters), self.trainable(), self.storage)
@@ -68,7 +68,6 @@ class Weights:
         """A copy of every parameter, for `restore`."""
         return copied(self.parameters)
 
-    @torch.no_grad()
     def restore(self, values: list[Tensor]) -> None:
         """Put a copy back, bit for bit."""
         torch._foreach_copy_(self.parameters, values)
@@ -76,8 +75,7 @@ class Weights:
     @contextmanager
     def moved(self, theta: list[Tensor], by: Vector) -> Iterator[None]:
         """At `theta`, where the weights are, plus `by`; the way back goes by the copy, because subtracting drifts."""
-        with torch.no_grad():
-            torch._foreach_add_(self.parameters, self.storage.views(by.blocks))
+        torch._foreach_add_(self.parameters, self.storage.views(by.blocks))
         with self.kept(theta):
             yield
 
@@ -89,7 +87,6 @@ class Weights:
         finally:
             self.restore(theta)
 
-    @torch.no_grad()
     def hand_over(self, gradient: Vector) -> None:
         """Make a copy of `gradient` what the base optimizer finds; what lay in `.grad` before is ignored."""
         self.clear_gradients()
@@ -108,9 +105,8 @@ class Weights:
         return self.storage, [(p._version, p.data_ptr(), p.requires_grad) for p in self.parameters]
 
 
-@torch.no_grad()
 def copied(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """A copy of each."""
+    """A copy of each, under `torch.no_grad()`."""
     return _clones(tensors) if tensors else []
 
 

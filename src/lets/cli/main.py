@@ -59,6 +59,8 @@ def _run() -> int:
             f"error: {error.filename} – {error.strerror} – check that path, and its rights", file=sys.stderr
         )
         return LetsError.exit_code
+    finally:
+        project.leave()
     return code
 
 

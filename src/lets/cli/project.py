@@ -1,6 +1,7 @@
 """The project that a command is about: found from any folder below its root, where all commands then work."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,12 @@ def enter() -> None:
 
 
 def leave() -> None:
-    """Go back to where the user is, for a process that is to read the same command line once more."""
+    """Go back to where the user is, and know of no project: as before `enter`."""
+    global _typed_in
     if _typed_in:
-        os.chdir(_typed_in)
+        with suppress(FileNotFoundError):
+            os.chdir(_typed_in)
+    _typed_in = None
 
 
 def as_typed(path: Path) -> Path:

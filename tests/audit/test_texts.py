@@ -1,7 +1,8 @@
 """A run on texts: its scores are computed again, its data is held against its digest."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from tests.audit.found import reasons, verdicts
 
+from lets.data.catalogue import DATASETS
 from lets.data.texts import TextDataset, Texts
 from lets.data.tokenizing import train_tokenizer
 from lets.train import train_run
@@ -31,8 +33,16 @@ tables:
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small() -> Iterator[None]:
+    """CoLA as large as what is made of it here: the audit knows how many steps an epoch of it has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(DATASETS, "cola", replace(DATASETS["cola"], train_size=32, test_size=8))
+        yield
+
+
 @pytest.fixture(scope="module")
-def master(make_project: Callable[..., Path]) -> Path:
+def master(small: None, make_project: Callable[..., Path]) -> Path:
     def fill(project: Any) -> None:
         rows = (("they read books",), ("books they reads",), ("she sleeps well",), ("sleep she well",)) * 8
         labels = torch.tensor([1, 0, 1, 0] * 8)

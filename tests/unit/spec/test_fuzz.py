@@ -14,7 +14,7 @@ from tests.unit.spec.pasting import places, put
 from lets.errors import SpecError
 from lets.spec import expand, load_params
 
-SEEDS = [Path(__file__).parent / "params.yaml", *Path("params/language.yaml")]
+SEEDS = [Path(__file__).parent / "params.yaml", Path(__file__).parents[3] / "params/language.yaml"]
 TEXTS = [path.read_bytes() for path in SEEDS]
 CONTENTS = [yaml.safe_load(text) for text in TEXTS]
 EXAMPLES = int(os.environ.get("LETS_FUZZ", "15"))

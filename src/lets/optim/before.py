@@ -55,8 +55,12 @@ class _OptimizerState:
         for key, state in optimizer.state.items():
             self._state[key], tensors = _opened(state)
             self._tensors += tensors
-        self._values = copied(self._tensors)
         self._groups = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
+        # The learning rate may be a tensor that a scheduler fills; any other is the optimizer's own.
+        self._tensors += [
+            v for group in self._groups for k, v in group.items() if k != "lr" and isinstance(v, Tensor)
+        ]
+        self._values = copied(self._tensors)
 
     def end(self) -> None:
         """Of the settings keep those that the optimizer changed itself: a scheduler may change the others."""

@@ -40,6 +40,7 @@ class Learned(Radius):
         first = 0.0 if self._exponential else rho
         self._variable = torch.full((), first, dtype=torch.float64, device=device)
         self._optimizer = Adam(device) if rho_optimizer == "adam" else Descend()
+        self._first_lr = rho_lr
         self._lr = torch.full((), rho_lr, dtype=torch.float64, device=device)
         self._decay, self._include_lr, self._base = rho_decay, include_lr, base_optimizer
         self.clamped = torch.zeros((), dtype=torch.int64, device=device)
@@ -92,7 +93,7 @@ class Learned(Radius):
         Adam's steps are rho_lr long or shorter; those of plain descent are as long as `hypergradient`, the size of
         g_rho, makes them.
         """
-        rho, rate = self._start, float(self._lr)
+        rho, rate = self._start, self._first_lr
         if isinstance(self._optimizer, Adam):
             return rate * updates / (1.0 if self._exponential else rho)
         eta = largest_rate(self._base) if self._include_lr else 1.0

@@ -131,14 +131,15 @@ class Net(nn.Module):
 
 
 class Rebinding(torch.optim.Optimizer):
-    """Momentum whose state and parameters are new tensors after every step."""
+    """Momentum whose state and parameters are new tensors after a step; it counts in its groups, as Prodigy does."""
 
     def __init__(self, parameters: object, lr: float = 0.1) -> None:
-        super().__init__(parameters, {"lr": lr, "steps": 0})
+        super().__init__(parameters, {"lr": lr, "steps": 0, "total": torch.zeros(())})
 
     def step(self) -> None:  # type: ignore[override]
         for group in self.param_groups:
             group["steps"] += 1
+            group["total"].add_(1)
             for p in group["params"]:
                 if p.grad is not None:
                     history = self.state[p].setdefault("history", [torch.zeros_like(p)])

@@ -26,7 +26,7 @@ def _texts(case: Case) -> Iterator[Path]:
         yield from layout.tables(name)
     for name in case.params.figures:
         yield from (path for path in layout.figures(name) if path.suffix != ".png")
-    yield from (layout.page, layout.claims, layout.claims_csv, layout.summary, layout.long_table)
+    yield from (layout.claims, layout.claims_csv, layout.summary, layout.long_table)
     yield from (layout.quoted, layout.paper_claims)  # published.csv came with such lines
 
 

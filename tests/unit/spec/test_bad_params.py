@@ -120,7 +120,7 @@ CASES = {
     ),
     "unknown data set": (
         "    datasets: [digits]\n    architectures: [resnet-small, vit", "    datasets: [digit]\n    architectures: [resnet-small, vit",
-        15, "experiments.clean.datasets[0] is 'digit' – no such data set; did you mean digits? – choose from: digits",
+        15, "experiments.clean.datasets[0] is 'digit' – no such data set; did you mean digits? – write  digits",
     ),
     "unknown noise": (
         "    methods: [erm, sam, lets-sam]", "    methods: [erm, sam, lets-sam]\n    noise: [symmetric-140]", 18,

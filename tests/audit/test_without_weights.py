@@ -97,5 +97,7 @@ def test_what_is_computed_from_weights_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "params.yaml"
     figure = "figures:\n  f: {kind: landscape, title: Landscape, experiments: [main]}\n"
     file.write_text(PARAMS + figure)
-    with pytest.raises(SpecError, match=r"landscape, which is computed from weights – write  keep_weights: true"):
+    with pytest.raises(
+        SpecError, match=r"landscape, which is computed from weights – write  keep_weights: true"
+    ):
         load_params(file)

@@ -13,6 +13,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from lets.audit.case import Case
+from lets.audit.expected import learning_rates
 from lets.data.digest import arrays_sha256
 from lets.data.processed import read_processed
 from lets.records import Metrics
@@ -22,6 +23,7 @@ from lets.records.history import HistoryRow, history_text
 from lets.records.provenance import Machine, Provenance, cpu_name, packages
 from lets.records.trace import LEARNED
 from lets.spec import Layout, Matrix, Params, RunSpec, expand, load_params
+from lets.spec.effort import steps
 
 from .measure import Action, interleave
 from .project import DEMO, copy_project, demo_with, digits, seconds, write_params
@@ -32,7 +34,7 @@ HOW = """\
 begins a process of its own; *re-hash* is the audit's own function on all run folders, inside one process."""
 METHODS = ["erm", "sam", "lets-sam", "asam", "lets-asam"]
 ARCHITECTURES = ["resnet-small", "wrn-small", "pyramidnet-small", "vit-small"]
-EPOCHS, STEPS = 200, 391  # of CIFAR-10 in the paper
+EPOCHS = 200  # of CIFAR-10 in the paper
 WARM_UP = 1
 STATUS, REHASH = "lets status", "re-hash of every run folder"
 COMMANDS = {
@@ -96,21 +98,26 @@ def prepare(folder: Path, seeds: int) -> tuple[Params, Matrix]:
 
 
 def write_run(run: RunSpec, layout: Layout, data: dict[str, str]) -> None:
-    """Write a finished run; its numbers are made up, but agree with each other as the audit wants it."""
-    draw = np.random.default_rng(run.seeds()["order"])
-    losses = draw.uniform(size=EPOCHS * STEPS)
+    """Write a finished run: made-up numbers that agree with spec, method and each other, as the audit wants it."""
+    draw, per_epoch = np.random.default_rng(run.seeds()["order"]), steps(run) // EPOCHS
+    losses = draw.uniform(size=EPOCHS * per_epoch)
     losses[1:] = np.random.default_rng(list(run.id.encode())).uniform(size=len(losses) - 1)
+    learns, rho = run.method.startswith("lets-"), run.hyperparameters.get("rho", 0.0)
+    perturbed = 0 if run.method == "erm" else per_epoch
+    passes, rates = per_epoch + perturbed * (3 if learns else 1), learning_rates(run, per_epoch)
     history = [
-        HistoryRow(n, STEPS, 2 * STEPS, STEPS, 0.1, 0.05, float(mean), 1 / n, 90.0, 1 / n, 90.0)
-        for n, mean in enumerate(losses.reshape(EPOCHS, STEPS).mean(axis=1), start=1)
+        HistoryRow(
+            n, per_epoch, passes, perturbed, rates(n * per_epoch - 1), rho, float(mean), 1.0, 90.0, 1.0, 90.0
+        )
+        for n, mean in enumerate(losses.reshape(EPOCHS, per_epoch).mean(axis=1), start=1)
     ]
     folder = layout.run(run.id)
     write_json(folder / "run.json", run.model_dump(mode="json"))
     write_text(folder / "history.csv", history_text(history))
-    trace = {"loss": losses, "rho": np.full_like(losses, 0.05)}
-    learned = dict.fromkeys(LEARNED, losses - 1) if run.method.startswith("lets-") else {}
+    trace = {"loss": losses, "rho": np.full_like(losses, rho)}
+    learned = dict.fromkeys(LEARNED, np.zeros_like(losses)) if learns else {}
     save_file(trace | learned, folder / "trace.safetensors")
-    (folder / "weights.safetensors").write_text(run.id)
+    save_file({"weights": losses[1:2]}, folder / "weights.safetensors")
     write_json(folder / "metrics.json", Metrics.of(run.id, history).model_dump(mode="json"))
     provenance = Provenance(
         run=run.id,

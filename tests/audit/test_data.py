@@ -306,7 +306,7 @@ def test_pictures_that_are_not_here(pictures: Case) -> None:
     )
     LAYOUT.index("imagenette").write_bytes(b"x")
     (reason,) = reasons(check_data(pictures))
-    assert "index.csv.gz – not the file that was written" in reason
+    assert "index.csv.gz – damaged, or not the file that was written" in reason
     LAYOUT.index("imagenette").unlink()
     (finding,) = check_data(pictures).unchecked
     assert finding.command == "lets data prepare imagenette"

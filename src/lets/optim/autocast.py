@@ -1,7 +1,7 @@
 """Autocast around a step: it is for the forward, and its cache of cast weights is for weights that stay."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import torch
 
@@ -9,7 +9,7 @@ Region = tuple[str, torch.dtype, bool]
 """type of device, precision, whether cast weights are cached"""
 
 
-def state(device: torch.device) -> list[Region]:
+def regions_now(device: torch.device) -> list[Region]:
     """The regions that are entered now, of the CPU and of `device`."""
     kinds = dict.fromkeys(("cpu", device.type))
     return [
@@ -19,28 +19,28 @@ def state(device: torch.device) -> list[Region]:
     ]
 
 
-@contextmanager
-def left(device: torch.device) -> Iterator[list[Region]]:
-    """Outside of all regions; yields them. No weight that was cast inside is found in the cache afterwards."""
-    regions = state(device)
-    with ExitStack() as stack:
-        for kind, _, _ in regions:
-            stack.enter_context(torch.autocast(kind, enabled=False))
-        try:
-            yield regions
-        finally:
-            torch.clear_autocast_cache()
+def left(regions: Sequence[Region]) -> AbstractContextManager[None]:
+    """Outside of all `regions`."""
+    return _entered([(kind, None, True) for kind, _, _ in regions]) if regions else _NOTHING
 
 
-@contextmanager
-def entered(regions: list[Region]) -> Iterator[None]:
+def entered(regions: Sequence[Region]) -> AbstractContextManager[None]:
     """Inside of `regions` again, with an empty cache: the weights may have moved since it was filled.
 
     Also without a region, because torch empties the cache at the end of the outermost one only, even if that one is
     switched off.
     """
+    torch.clear_autocast_cache()
+    return _entered(regions) if regions else _NOTHING
+
+
+@contextmanager
+def _entered(regions: Sequence[tuple[str, torch.dtype | None, bool]]) -> Iterator[None]:
+    """A precision of None: outside of the regions of that device."""
     with ExitStack() as stack:
         for kind, dtype, cached in regions:
-            stack.enter_context(torch.autocast(kind, dtype, cache_enabled=cached))
-        torch.clear_autocast_cache()
+            stack.enter_context(torch.autocast(kind, dtype, dtype is not None, cached))
         yield
+
+
+_NOTHING: AbstractContextManager[None] = nullcontext()

@@ -17,10 +17,15 @@ class Before:
     """Copies that take weights, buffers, base optimizer and the parts of a method back to where a step began."""
 
     def __init__(self, weights: Weights, modules: Iterable[nn.Module], parts: Iterable[Part]) -> None:
-        self.parameters, self.weights = weights.parameters, weights.copy()
+        self._theta = weights.theta()
         self.buffers = Buffers(modules)
         self._parts = [(part, part.state_dict()) for part in parts]
         self._optimizer: _OptimizerState | None = None
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """The weights where the step began, in the order of the parameters."""
+        return self._theta.storage.views(self._theta.blocks)
 
     def include(self, optimizer: Optimizer) -> None:
         """Keep the state of the base optimizer too, which is about to step."""
@@ -34,10 +39,11 @@ class Before:
     @torch.no_grad()
     def undo(self) -> None:
         """Put everything back, bit for bit, wherever the tensors lie now."""
-        for parameter, values in zip(self.parameters, self.weights, strict=True):
+        parameters, weights = self._theta.storage.parameters, self.weights
+        for parameter, values in zip(parameters, weights, strict=True):
             if parameter.shape != values.shape:
                 parameter.data = values.clone()
-        torch._foreach_copy_(self.parameters, self.weights)
+        torch._foreach_copy_(parameters, weights)
         self.buffers.restore()
         for part, state in self._parts:
             part.load_state_dict(state)

@@ -1,17 +1,18 @@
 """Buffers of modules belong to the pass at theta_t: every other pass leaves them alone, bit for bit.
 
 BatchNorm's running averages and their counter, those of InstanceNorm, the vectors of spectral norm, observers, and
-whatever else a forward changes or replaces. The other passes use batch statistics, too; what they do to buffers is
-undone after them.
+whatever else a forward changes or replaces. The other passes use batch statistics, too: torch's own BatchNorm is
+told not to track them, and what other modules do to their buffers is undone after the pass.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from operator import is_
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from .weights import copied
 
@@ -24,7 +25,7 @@ class Buffers:
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
         live = [m._buffers for m in modules]
-        self._of = [(buffers, dict(buffers.items())) for buffers in live if buffers]
+        self._of = [(buffers, dict(buffers)) for buffers in live if buffers]
         self._without = [buffers for buffers in live if not buffers]
         self.tensors = _those_changeable(then for _, then in self._of)
         self.values = copied(self.tensors)
@@ -56,6 +57,32 @@ class Buffers:
         other = copy(self)
         other.values = values
         return other
+
+
+@contextmanager
+def untouched(modules: Sequence[nn.Module]) -> Iterator[None]:
+    """A pass in here leaves the buffers of `modules` as they are."""
+    tracking = [m for m in modules if _only_tracks(m)]
+    others = Buffers(set(modules).difference(tracking))
+    for module in tracking:
+        module.__dict__["track_running_stats"] = False  # Module.__setattr__ takes ten times as long
+    try:
+        yield
+    finally:
+        for module in tracking:
+            module.__dict__["track_running_stats"] = True
+        others.restore()
+
+
+def _only_tracks(module: nn.Module) -> bool:
+    """Whether the module changes its buffers nowhere but where torch's BatchNorm tracks statistics."""
+    return (
+        isinstance(module, _BatchNorm)
+        and type(module).forward is _BatchNorm.forward
+        and module.training
+        and module.track_running_stats
+        and not (module._forward_hooks or module._forward_pre_hooks)
+    )
 
 
 def changeable(modules: Iterable[nn.Module]) -> list[Tensor]:

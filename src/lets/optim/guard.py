@@ -5,7 +5,7 @@ step are copied to the host in the background and read when the next step has be
 weights have moved on, so what undoes the step is kept until its verdict is in.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .errors import DivergenceError, StaleGradientError
 
-STALE = "stale gradient"
+STALE = "stale_gradient"
 
 
 class Readings:
@@ -49,11 +49,10 @@ class Guard:
 
     def inspect(self, step: int, rho: Tensor, **quantities: Tensor) -> None:
         """Look at numbers that must be finite."""
-        names = [name.replace("_", " ") for name in quantities]
         if self._late:
-            self._seen |= zip(names, quantities.values(), strict=True)
+            self._seen |= quantities
         else:
-            _raise_if_diverged(step, float(rho), names, [float(x) for x in quantities.values()])
+            _raise_if_diverged(step, rho, quantities, [float(x) for x in quantities.values()])
 
     def inspect_reuse(self, unchanged: Tensor) -> None:
         """Look at a bool scalar of the device that says whether a gradient could be reused."""
@@ -89,10 +88,10 @@ class Guard:
         self._seen, self._pending = {}, None
 
 
-def _raise_if_diverged(step: int, rho: float, names: list[str], values: list[float]) -> None:
+def _raise_if_diverged(step: int, rho: float | Tensor, names: Iterable[str], values: list[float]) -> None:
     if all(map(isfinite, values)):
         return
     told = dict(zip(names, values, strict=True))
     if not isfinite(told.pop(STALE, 0.0)):
         raise StaleGradientError(step)
-    raise DivergenceError(step, rho, told)
+    raise DivergenceError(step, float(rho), {name.replace("_", " "): value for name, value in told.items()})

@@ -5,7 +5,7 @@ descent gradient, give it to the base optimizer; then let the radius learn.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_map_only
 from . import autocast, batches
 from .ascent import Ascent
 from .before import Before
-from .buffers import Buffers
+from .buffers import Buffers, untouched
 from .catalogue import MethodInfo, Value
 from .data_parallel import DataParallel
 from .descent import Descent
@@ -92,9 +92,10 @@ class Method:
         self._refuse_bad_input(batch, val_batch)
         self._look_at_the_model()
         rho = self._radius.value()
+        self._passes.regions = autocast.regions_now(self._weights.device)
         with (
             torch.no_grad(),  # but for the passes and the base optimizer
-            autocast.left(self._weights.device) as self._passes.regions,
+            autocast.left(self._passes.regions),
             self._undone_on_error(rho) as before,
         ):
             return self._take(loss_fn, batch, val_batch, rho, before)
@@ -193,10 +194,10 @@ class Method:
             return Stats(clean.loss, rho, False, passes)
 
         # climb along the ascent direction by the radius,
-        theta, buffers = self._weights.copy(), Buffers(self._modules)
+        theta = self._weights.copy()
         direction = self._ascent.at(self._weights)
         eps_hat = direction(clean.ascent)
-        with self._weights.moved(theta, eps_hat * rho), self._kept_buffers(buffers):
+        with self._weights.moved(theta, eps_hat * rho), self._same_buffers():
             # take the gradient there,
             samples = self._descent.subset(batch, clean.losses, partial(self._scored, loss_fn, batch, rho))
             there = self._gradient(loss_fn, samples, self._weights.trainable())
@@ -210,10 +211,10 @@ class Method:
 
         # then let the radius learn.
         perturbation = Perturbation(direction, eps_hat, rho, clean.vector, there.vector)
-        curvature = partial(self._exact_curvature, loss_fn, samples, theta, buffers, perturbation)
+        curvature = partial(self._exact_curvature, loss_fn, samples, theta, perturbation)
         response = self._upper_level.response(perturbation, curvature)
         self._descend(gradient, rho, before)
-        gap, g_rho = self._learn(loss_fn, batch, val_batch, response, rho, buffers)
+        gap, g_rho = self._learn(loss_fn, batch, val_batch, response, rho)
         return Stats(clean.loss, rho, True, passes + 3 + self._upper_level.exact, gap, g_rho)
 
     def _gradient_at_theta(
@@ -254,15 +255,14 @@ class Method:
         val_batch: Any,
         response: Callable[[Vector], Vector],
         rho: Tensor,
-        buffers: Buffers,
     ) -> tuple[Tensor, Tensor]:
         """Steps 8-14 of Algorithm 1 at theta_{t+1}: the gap and the hyper-gradient."""
         assert self._upper_level is not None
         theta = self._weights.copy()
-        with self._weights.kept(theta), self._kept_buffers(buffers):
+        with self._weights.kept(theta), self._same_buffers():
             train = self._gradient(loss_fn, batch, self._weights.trainable())
         g_b = response(train.vector)
-        validation = self._validation_gradient(loss_fn, val_batch, theta, buffers)
+        validation = self._validation_gradient(loss_fn, val_batch, theta)
         g_a = self._upper_level.gradient(train, validation)
         gap, g_rho = generalization_gap(train, validation), hypergradient(g_a, g_b)
         if self._ranks:  # g_b is linear in what is a rank's own: eps_hat, and the curvature if it is exact
@@ -271,16 +271,18 @@ class Method:
         self._learned.learn(g_rho)
         return gap, g_rho
 
-    def _validation_gradient(
-        self, loss_fn: LossFunction, val_batch: Any, theta: list[Tensor], buffers: Buffers
-    ) -> Gradient:
+    def _validation_gradient(self, loss_fn: LossFunction, val_batch: Any, theta: list[Tensor]) -> Gradient:
         """The last pass of a step, kept for the next one unless it moves weights or all passes move buffers."""
-        with self._weights.kept(theta), self._kept_buffers(buffers):
-            content = Content.of(theta, buffers.values, val_batch) if self._first_pass_only else None
+        if not self._first_pass_only:
+            with self._weights.kept(theta):
+                return self._gradient(loss_fn, val_batch, self._weights.trainable())
+        buffers = Buffers(self._modules)
+        with self._weights.kept(theta), buffers.kept():
+            content = Content.of(theta, buffers.values, val_batch)
             versions = self._weights.versions()
             validation = self._gradient(loss_fn, val_batch, self._weights.trainable())
             after, moved = Buffers(self._modules), self._weights.versions() != versions
-        if content and not moved:
+        if not moved:
             circumstances = self._circumstances(loss_fn, val_batch, buffers.tensors)
             self._kept = Kept(validation, after, val_batch, circumstances, content)
         return validation
@@ -311,12 +313,11 @@ class Method:
         loss_fn: LossFunction,
         samples: Any,
         theta: list[Tensor],
-        buffers: Buffers,
         at: Perturbation,
         v: Vector,
     ) -> Vector:
         """Hess L(theta_t + rho eps_hat) v, called at theta_{t+1}: go back to `theta`, differentiate twice, return."""
-        with self._weights.kept(self._weights.copy()), self._kept_buffers(buffers):
+        with self._weights.kept(self._weights.copy()), self._same_buffers():
             self._weights.restore(theta)
             with self._weights.moved(theta, at.eps_hat * at.rho):
                 loss, product = self._passes.curvature(loss_fn, samples, v, self._weights.trainable())
@@ -343,15 +344,12 @@ class Method:
             raise
         finally:
             self._weights.clear_gradients()
+            torch.clear_autocast_cache()  # of weights that were cast in a pass
         before.end()
         self._guard.end_step(steps, rho, undo)
 
-    @contextmanager
-    def _kept_buffers(self, buffers: Buffers) -> Iterator[None]:
-        with ExitStack() as stack:
-            if self._first_pass_only:
-                stack.enter_context(buffers.kept())
-            yield
+    def _same_buffers(self) -> AbstractContextManager[None]:
+        return untouched(self._modules) if self._first_pass_only else nullcontext()
 
     def _look_at_the_model(self) -> None:
         """Whatever may have changed since the last step: modules, their modes, which tensors are parameters."""

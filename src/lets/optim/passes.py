@@ -113,7 +113,7 @@ class Passes:
                 with autocast.entered(self.regions):
                     losses = _checked(loss_fn(part), count)
                 mean = self._mean(losses, count, n)
-            yield losses.expand(count), mean
+            yield losses if losses.dim() else losses.expand(count), mean
 
     def _mean(self, losses: Tensor, count: int, n: int) -> Tensor:
         if losses.dim():

@@ -11,6 +11,7 @@ from operator import is_
 
 import torch
 from torch import Tensor
+from torch._C._nn import flatten_dense_tensors
 
 STRETCH = 2**14
 """numbers summed in one go on a CPU; a GPU sums in a tree, so a block of any length"""
@@ -24,7 +25,7 @@ class Storage:
 
     def __init__(self, parameters: Sequence[Tensor]) -> None:
         self.parameters = list(parameters)
-        self._forms = _forms(parameters)
+        self._forms = list(map(_form, parameters))
         self.all: Present = (True,) * len(self.parameters)
         kinds = list(dict.fromkeys((p.device, p.dtype) for p in self.parameters))
         block_of = [kinds.index((p.device, p.dtype)) for p in self.parameters]
@@ -43,14 +44,14 @@ class Storage:
         return (
             len(parameters) == len(self.parameters)
             and all(map(is_, parameters, self.parameters))
-            and _forms(parameters) == self._forms
+            and list(map(_form, parameters)) == self._forms
         )
 
     def gather(self, tensors: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
         """New blocks with a copy of `tensors`, one like each parameter; None is zero."""
         there = [x for x in tensors if x is not None]
         if self._plain and len(there) == len(tensors):
-            return (torch.cat([x.flatten() for x in there]),)
+            return (flatten_dense_tensors(there),)
         return self.joined([place.flat(x) for place, x in zip(self._places, tensors, strict=True)])
 
     def joined(self, segments: list[Tensor]) -> tuple[Tensor, ...]:
@@ -69,8 +70,8 @@ class Storage:
         return [blocks[place.block].as_strided(place.shape, place.stride, place.start) for place in places]
 
 
-def _forms(parameters: Sequence[Tensor]) -> list[object]:
-    return [(p.shape, p.stride(), p.dtype, p.device) for p in parameters]
+def _form(parameter: Tensor) -> object:
+    return parameter.shape, parameter.stride(), parameter.dtype, parameter.device
 
 
 @dataclass

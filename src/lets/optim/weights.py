@@ -7,6 +7,7 @@ parameter other memory at any time.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import is_
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,7 @@ class Weights:
         self._optimizer, self._model = optimizer, model
         self._of_model: list[Tensor] = []
         self.storage = Storage([])
+        self._spare: tuple[tuple[Tensor, ...], list[Tensor]] | None = None
         self.look(list(model.modules()))
 
     def look(self, modules: Sequence[nn.Module]) -> None:
@@ -41,6 +43,7 @@ class Weights:
             refuse_replaced(self._everything, self._of_model, of_model, self._model)
             self._of_model = of_model
         parameters = [p for p in self._everything if p.requires_grad or _has_fractions(p)]
+        self._trainable = tuple([p.requires_grad for p in parameters])
         if not self.storage.fits(parameters):
             refuse_parameters(parameters, self._model)
             self.storage = Storage(parameters)
@@ -57,8 +60,8 @@ class Weights:
         return self.parameters[0].device
 
     def trainable(self) -> Present:
-        """Which parameters are not frozen."""
-        return tuple([p.requires_grad for p in self.parameters])
+        """Which parameters were not frozen when `look` was called."""
+        return self._trainable
 
     def theta(self) -> Vector:
         """The weights as a vector: a copy."""
@@ -74,10 +77,17 @@ class Weights:
 
     @contextmanager
     def moved(self, theta: list[Tensor], by: Vector) -> Iterator[None]:
-        """At `theta`, where the weights are, plus `by`; the way back goes by the copy, because subtracting drifts."""
-        torch._foreach_add_(self.parameters, self.storage.views(by.blocks))
-        with self.kept(theta):
+        """At `theta`, where the weights are, plus `by`; the way back goes by the copy, because subtracting drifts.
+
+        The memory of `by` is used for the next gradient that is handed over.
+        """
+        views = self.storage.views(by.blocks)
+        torch._foreach_add_(self.parameters, views)
+        try:
             yield
+        finally:
+            self.restore(theta)
+        self._spare = by.blocks, views
 
     @contextmanager
     def kept(self, theta: list[Tensor]) -> Iterator[None]:
@@ -89,16 +99,23 @@ class Weights:
 
     def hand_over(self, gradient: Vector) -> None:
         """Make a copy of `gradient` what the base optimizer finds; what lay in `.grad` before is ignored."""
-        self.clear_gradients()
-        views = self.storage.views([block.clone() for block in gradient.blocks])
+        blocks, views = self._spare or self._room_for(gradient)
+        if len(self._everything) > len(self.parameters):
+            self.clear_gradients()
+        for block, values in zip(blocks, gradient.blocks, strict=True):
+            block.copy_(values)
         for parameter, view, here in zip(self.parameters, views, gradient.present, strict=True):
-            if here:
-                parameter.grad = view
+            parameter.grad = view if here else None
+
+    def _room_for(self, gradient: Vector) -> tuple[tuple[Tensor, ...], list[Tensor]]:
+        blocks = tuple([torch.empty_like(block) for block in gradient.blocks])
+        return blocks, self.storage.views(blocks)
 
     def clear_gradients(self) -> None:
         """Leave no gradient behind: a second step of the base optimizer does nothing."""
         for parameter in self._everything:
             parameter.grad = None
+        self._spare = None
 
     def versions(self) -> tuple[Storage, list[tuple[int, int, bool]]]:
         """Changes if the weights do, but for writes through `.data`; if they lie elsewhere, or are frozen."""
@@ -122,4 +139,4 @@ def _has_fractions(parameter: Tensor) -> bool:
 
 
 def _same(a: Sequence[Tensor], b: Sequence[Tensor]) -> bool:
-    return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
+    return len(a) == len(b) and all(map(is_, a, b))

@@ -92,3 +92,32 @@ def test_without_running_averages_nothing_is_switched(draw):
     method = lets.create("sam", model, torch.optim.SGD(model.parameters(), lr=0.1))
     method.step(lambda b: nn.functional.cross_entropy(model(b[0]), b[1], reduction="none"), draw(0))
     assert not model[0].track_running_stats
+
+
+def _counts(module, _inputs, _output):
+    module.running_mean.data.add_(1)
+
+
+class _Counting(nn.BatchNorm1d):
+    def forward(self, x):
+        self.running_var.add_(1)
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("kind", ["hook", "subclass"])
+@pytest.mark.parametrize("name", ["sam", "lets-sam"])
+def test_what_a_hook_or_a_subclass_adds_belongs_to_the_first_pass_too(name, kind, network, draw):
+    model, plain = network(0, batchnorm=True), network(0, batchnorm=True)
+    for one in (model, plain):
+        if kind == "hook":
+            one.norm.register_forward_hook(_counts)
+        else:
+            one.norm.__class__ = _Counting
+    method = lets.create(name, model, torch.optim.SGD(model.parameters(), lr=0.1), total_steps=3)
+    for turn in (0, 1):
+        torch.nn.utils.vector_to_parameters(
+            torch.nn.utils.parameters_to_vector(model.parameters()), plain.parameters()
+        )
+        plain(draw(turn))
+        method.step(model, draw(turn), draw(2))
+        assert same(buffers(model), buffers(plain))

@@ -210,3 +210,27 @@ def test_the_way_back_is_exact(name, network, draw):
     for t in range(3):
         method.step(model, draw(t), draw(50 + t))
     assert all(torch.equal(start[n], p) for n, p in model.named_parameters())
+
+
+class _Remembering(torch.optim.SGD):
+    """Keeps the gradients it was given, as some optimizers do, and a copy of them."""
+
+    def step(self, closure=None):
+        found = [p.grad for group in self.param_groups for p in group["params"]]
+        self.state["seen"] = [*self.state.get("seen", []), (found, [g.clone() for g in found])]
+        return super().step(closure)
+
+
+@pytest.mark.parametrize("name", ["erm", "sam", "gsam", "lets-sam"])
+def test_a_gradient_that_was_handed_over_never_changes(name, network, draw):
+    model = network(0)
+    optimizer = _Remembering(model.parameters(), lr=0.1)
+    method = lets.create(name, model, optimizer, total_steps=3)
+    for turn in range(3):
+        method.step(model, draw(turn), draw(turn + 3))
+    assert len(optimizer.state["seen"]) == 3
+    assert all(
+        torch.equal(a, b)
+        for kept, copies in optimizer.state["seen"]
+        for a, b in zip(kept, copies, strict=True)
+    )

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from lets.optim.passes import Passes
-from lets.optim.storage import Storage
-from lets.optim.vectors import Vector
+from lets.optim.vectors import Storage, Vector
 from lets.spec import Layout, RunSpec
 from lets.train.data import RunData
 from lets.train.evaluation import restored_model

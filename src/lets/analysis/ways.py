@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from lets.optim import Method
-from lets.optim.buffers import Buffers
 from lets.optim.hypergradient import Curvature, Perturbation, UpperLevel, hypergradient
 from lets.optim.passes import Gradient
+from lets.optim.snapshot import Buffers
 from lets.optim.vectors import Vector
 from lets.records.probes import Way
 

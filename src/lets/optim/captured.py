@@ -10,31 +10,68 @@ A graph repeats the same kernels on the same addresses and runs no Python. What 
 - A step that diverges is undone on the device, and so are those that were queued before the host heard of it.
 
 The tests replay steps without a GPU, from recorded lists of operations: `tests/unit/optim/test_captured.py`. What
-only a GPU can run is `cuda_graphs.py`.
+only a GPU can run is `CudaGraphs`, which has not been run yet.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import is_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map_only
 
-from .before import Before
-from .buffers import changeable
-from .cuda_graphs import CudaGraphs
 from .errors import DivergenceError
-from .kept import Kept, variables
 from .passes import LossFunction
+from .reuse import Kept, variables
+from .snapshot import Before, changeable
 from .stats import Stats
-from .storage import Storage
-from .vectors import Vector
+from .vectors import Storage, Vector
 from .weights import Weights
 
 if TYPE_CHECKING:
     from .method import Method
+
+
+T = TypeVar("T")
+
+
+class CudaGraphs:
+    """Graphs of `device`, recorded on a stream of their own.
+
+    They share the memory in which they compute, so what one leaves there is to be read before another is
+    launched. ValueError without a GPU.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        if device.type != "cuda":
+            raise ValueError(
+                f"the model is on {device}, and CUDA graphs need a GPU; take steps with method.step(loss_fn, batch)"
+            )
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._pool = torch.cuda.graph_pool_handle()
+
+    def warm_up(self, function: Callable[[], T]) -> T:
+        """Call `function` on the side stream, where libraries choose kernels and get their memory."""
+        waiting = torch.cuda.current_stream(self._stream.device)
+        self._stream.wait_stream(waiting)
+        with torch.cuda.stream(self._stream):
+            made = function()
+        waiting.wait_stream(self._stream)
+        return made
+
+    def record(self, function: Callable[[], T]) -> tuple[T, Callable[[], None]]:
+        """Call `function` without computing anything: what it returned, and how to launch what it would have.
+
+        At every launch the tensors it returned get their numbers.
+        """
+        graph = torch.cuda.CUDAGraph()
+        # thread_local: a data loader may pin memory in a thread of its own meanwhile
+        with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
+            made = function()
+        return made, graph.replay
+
 
 States = dict[str, dict[str, Any]]
 """of the parts of a method, by the parts' names"""

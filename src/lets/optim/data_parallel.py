@@ -14,8 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from .passes import Gradient
-from .storage import Present
-from .vectors import Vector
+from .vectors import Present, Vector
 from .weights import Weights
 
 if TYPE_CHECKING:

@@ -8,17 +8,16 @@ from warnings import warn
 from torch import nn
 from torch.optim import Optimizer
 
-from .adaptive_ascent import Adaptive as AdaptiveAscent
+from .ascent import Adaptive as AdaptiveAscent
 from .ascent import Ascent, Masked
 from .catalogue import MethodInfo, describe, resolve
 from .data_parallel import Mode, join
 from .descent import Descent, Reuse, SharpSubset, SurrogateGap
 from .errors import RadiusWarning
 from .hypergradient import UpperLevel
-from .learned_radius import Learned
 from .method import Method
 from .policy import Adaptive, Always, Bernoulli, Every, Never, Policy
-from .radius import LearningRateCoupled, Radius
+from .radius import Learned, LearningRateCoupled, Radius
 from .refusals import refuse_model, refuse_rate
 from .weights import Weights
 

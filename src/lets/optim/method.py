@@ -17,23 +17,20 @@ from torch.utils._pytree import tree_map_only
 
 from . import autocast, batches
 from .ascent import Ascent
-from .before import Before
-from .buffers import Buffers, untouched
 from .catalogue import MethodInfo, Value
 from .data_parallel import DataParallel
 from .descent import Descent
 from .guard import Guard
 from .hypergradient import Perturbation, UpperLevel, generalization_gap, hypergradient
-from .kept import Content, Kept, circumstances
-from .learned_radius import Learned
 from .part import Part
 from .passes import Gradient, LossFunction, Passes
 from .policy import Policy
-from .radius import Radius
+from .radius import Learned, Radius
 from .refusals import refuse_idle, refuse_waiting
+from .reuse import Content, Kept, circumstances
+from .snapshot import Before, Buffers, untouched
 from .stats import Stats
-from .storage import Present
-from .vectors import Vector
+from .vectors import Present, Vector
 from .weights import Weights
 
 if TYPE_CHECKING:
@@ -105,8 +102,7 @@ class Method:
 
         ValueError for a method, a base optimizer or a device with which that is not possible.
         """
-        from .captured import Captured
-        from .cuda_graphs import CudaGraphs
+        from .captured import Captured, CudaGraphs
 
         return Captured(self, loss_fn, CudaGraphs(self._weights.device))
 

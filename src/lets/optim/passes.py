@@ -15,8 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from . import autocast, batches
 from .autocast import Region
 from .refusals import refuse_reentrant, refuse_sparse
-from .storage import Present, Storage
-from .vectors import Vector
+from .vectors import Present, Storage, Vector
 
 if TYPE_CHECKING:
     from .data_parallel import DataParallel

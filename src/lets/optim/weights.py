@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from .refusals import refuse_parameters, refuse_replaced, refuse_shared_memory
-from .storage import Present, Storage
-from .vectors import Vector
+from .vectors import Present, Storage, Vector
 
 
 class Weights:

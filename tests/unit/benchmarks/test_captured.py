@@ -9,14 +9,13 @@ from tests.unit.optim.tape import Tapes
 
 from lets.errors import SpecError
 from lets.optim import captured as module
-from lets.optim import cuda_graphs
 
 GIVEN = Conditions(rounds=2, quick=True)
 
 
 @pytest.fixture(autouse=True)
 def taped(monkeypatch):
-    monkeypatch.setattr(cuda_graphs, "CudaGraphs", lambda device: Tapes())
+    monkeypatch.setattr(module, "CudaGraphs", lambda device: Tapes())
 
 
 def problem():

@@ -13,8 +13,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 import lets
 from lets.optim import captured, guard
-from lets.optim.captured import Captured
-from lets.optim.cuda_graphs import CudaGraphs
+from lets.optim.captured import Captured, CudaGraphs
 from lets.optim.guard import Guard
 
 REFUSED = [name for name in lets.methods() if {"ae", "esam"} & set(name.removeprefix("lets-").split("-"))]

@@ -7,7 +7,7 @@ import lets
 from lets.errors import StaleGradientError
 from lets.optim import method as method_module
 from lets.optim.guard import Guard
-from lets.optim.kept import Kept
+from lets.optim.reuse import Kept
 
 LEARNED = [name for name in lets.methods() if name.startswith("lets-")]
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import lets
-from lets.optim.storage import Storage
+from lets.optim.vectors import Storage
 
 
 def optimizer_of(model, **options):

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from lets.optim.storage import Storage
-from lets.optim.vectors import Vector, joined, reciprocal
+from lets.optim.vectors import Storage, Vector, joined, reciprocal
 
 PARAMETERS = [torch.zeros(2), torch.zeros(()), torch.zeros(1), torch.zeros(3)]
 STORAGE = Storage(PARAMETERS)

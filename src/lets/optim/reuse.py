@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from . import batches
 from .autocast import Region
-from .buffers import Buffers
 from .passes import Gradient, LossFunction
+from .snapshot import Buffers
 from .weights import Weights, copied
 
 

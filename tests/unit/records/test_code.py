@@ -64,8 +64,8 @@ NUMBERS = {
     "a network": (r"^class PaddedShortcut\(nn.Module\):(.|\n)*?def forward", r"\g<0>_other"),
     "the class that is called": (r"return AdaptiveAscent\(model", "return Masked(model"),
     "where a name comes from": (
-        r"^from \.ascent import Ascent$",
-        "from .descent import Descent as Ascent",
+        r"^from \.radius import Learned, Radius$",
+        "from .radius import Radius, Radius as Learned",
     ),
     "an attribute of one of ours": (
         r"METHODS\[self.spec.method\].hyperparameters",

@@ -22,7 +22,11 @@ from lets.records.files import write_json, write_text
 from lets.records.history import HistoryRow, history_text
 from lets.records.provenance import Machine, Provenance, cpu_name, packages
 from lets.records.trace import LEARNED
-from lets.spec import Layout, Matrix, Params, RunSpec, expand, load_params
+from lets.spec import Layout, RunSpec
+from lets.spec.matrix import Matrix
+from lets.project.params import Params
+from lets.project.expand import expand
+from lets.project.load import load_params
 from lets.spec.effort import steps
 
 from .measure import Action, interleave

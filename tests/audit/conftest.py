@@ -15,7 +15,8 @@ import pytest
 from safetensors.numpy import save
 
 import lets.data
-from lets.audit import Audit, Draw, perform
+from lets.audit.audit import Audit, perform
+from lets.audit.draw import Draw
 from lets.data.digest import arrays_sha256
 from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
 from lets.data.processed import write_processed
@@ -34,7 +35,9 @@ from lets.report import (
     write_summary,
     write_table,
 )
-from lets.spec import Layout, RunSpec, effort, expand, load_params, seed_for
+from lets.spec import Layout, RunSpec, effort, seed_for
+from lets.project.expand import expand
+from lets.project.load import load_params
 from lets.spec.paths import RUN_FILES
 
 PARAMS = Path(__file__).parent / "params.yaml"

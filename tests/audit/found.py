@@ -1,6 +1,6 @@
 """What an audit found, to be compared with what was damaged."""
 
-from lets.audit import Audit
+from lets.audit.audit import Audit
 
 
 def reasons(audit: Audit) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from tests.audit.found import reasons
 
-from lets.audit import Audit
+from lets.audit.audit import Audit
 from lets.records import Metrics
 from lets.records.files import write_json
 from lets.records.history import HistoryRow, history_text, read_history

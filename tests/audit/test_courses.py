@@ -15,7 +15,9 @@ from lets.audit.case import Case
 from lets.audit.courses import check_losses, check_passes, check_radii, check_schedules
 from lets.audit.findings import Check
 from lets.records.history import HistoryRow, history_text, read_history
-from lets.spec import Layout, expand, load_params
+from lets.spec import Layout
+from lets.project.expand import expand
+from lets.project.load import load_params
 from lets.train import train_run
 
 REAL = """

@@ -24,7 +24,9 @@ from lets.data.noisy_labels import make_human_labels, read_noisy_labels, write_n
 from lets.data.processed import write_processed
 from lets.data.sources import Archive
 from lets.data.subset import read_subset, write_subset
-from lets.spec import Layout, expand, load_params, seed_for
+from lets.spec import Layout, seed_for
+from lets.project.expand import expand
+from lets.project.load import load_params
 
 PARAMS = """\
 profile: test

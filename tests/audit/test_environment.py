@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lets.audit import Audit
+from lets.audit.audit import Audit
 from lets.records.files import write_json
 
 LOCK = """\

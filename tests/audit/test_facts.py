@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from lets.audit import audit_text, dated_receipt, receipt
+from lets.audit.text import audit_text
+from lets.audit.dated import dated_receipt
+from lets.audit.receipt import receipt
 from lets.audit.facts import facts
 from lets.spec import Layout
 

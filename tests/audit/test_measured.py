@@ -9,7 +9,9 @@ import pytest
 from lets.audit.case import Case
 from lets.audit.numbers import check_numbers
 from lets.records.history import HistoryRow, history_text, read_history
-from lets.spec import Layout, RunSpec, expand, load_params
+from lets.spec import Layout, RunSpec
+from lets.project.expand import expand
+from lets.project.load import load_params
 
 PARAMS = """\
 profile: test

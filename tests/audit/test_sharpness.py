@@ -12,8 +12,8 @@ import lets.data
 from lets.analysis import measure_sharpness
 from lets.data.processed import write_processed
 from lets.records.files import write_text
-from lets.records.sharpness import Measure, measures_text, read_measures
-from lets.spec.params import Sharpness
+from lets.analyses.sharpness import Measure, measures_text, read_measures
+from lets.analyses.sharpness import Sharpness
 from lets.train import train_run
 
 SETTINGS = "samples: 64, m: 32, radii: [0.05, 0.2], eigenvalues: 2, probes: 3"

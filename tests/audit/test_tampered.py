@@ -13,7 +13,8 @@ import pytest
 import yaml
 from safetensors.numpy import load_file, save_file
 
-from lets.audit import Audit, audit_text
+from lets.audit.audit import Audit
+from lets.audit.text import audit_text
 
 Edit = Callable[[Path, str, str], None]
 MAKE = "snakemake --cores all --configfile params/test.yaml"
@@ -514,7 +515,8 @@ def test_everything_at_once_is_one_command_that_a_shell_can_run(project: Any) ->
 
 
 def test_the_default_params_need_no_configfile(project: Any) -> None:
-    from lets.audit import Draw, perform
+    from lets.audit.draw import Draw
+    from lets.audit.audit import perform
 
     shutil.rmtree(project.layout.run(project.run("sam", 0)))
     assert perform(project.file, project.file, Draw()).next == "snakemake --cores all"

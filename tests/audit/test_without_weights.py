@@ -11,7 +11,8 @@ from tests.audit.found import reasons, verdicts
 from lets.errors import SpecError
 from lets.records import RunRecord, Status
 from lets.records.digests import sha256_file
-from lets.spec import Layout, load_params
+from lets.spec import Layout
+from lets.project.load import load_params
 from lets.train import train_run
 
 PARAMS = """

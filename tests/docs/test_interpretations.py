@@ -11,8 +11,12 @@ from pydantic import TypeAdapter
 from tests.docs.pages import ROOT, commands, links, parses, rows, shown
 
 from lets.optim import PRESETS
-from lets.spec import expand, load_params
-from lets.spec.params import AnyTable, Baselines, Figure, Pareto, Starts
+from lets.project.expand import expand
+from lets.project.load import load_params
+from lets.project.params import AnyTable, Figure
+from lets.tables.baselines import Baselines
+from lets.figures.pareto import Pareto
+from lets.tables.starts import Starts
 
 PAGE = (ROOT / "docs/interpretations.md").read_text()
 FILES = ("interpretations", "interpretations-cifar", "interpretations-short")

@@ -6,7 +6,8 @@ import pytest
 from tests.docs.pages import ROOT, commands, links, parses
 
 from lets.data.catalogue import DATASETS
-from lets.spec import expand, load_params
+from lets.project.expand import expand
+from lets.project.load import load_params
 from lets.spec.training import TrainingSpec
 
 PAGE = (ROOT / "docs/language.md").read_text()

@@ -12,11 +12,15 @@ from lets.records import Divergence, Metrics
 from lets.records.digests import sha256_file
 from lets.records.files import json_text, write_text
 from lets.records.history import HistoryRow, history_text
-from lets.records.probes import Probe, probes_of, probes_text
+from lets.analyses.hypergradient import Probe, probes_of, probes_text
 from lets.records.provenance import Provenance
-from lets.records.sharpness import EIGENVALUE, M_SHARPNESS, TRACE, Measure, measures_text
-from lets.spec import Layout, Matrix, Params, RunSpec, expand, load_params
-from lets.spec.params import Sharpness
+from lets.analyses.sharpness import EIGENVALUE, M_SHARPNESS, TRACE, Measure, measures_text
+from lets.spec import Layout, RunSpec
+from lets.spec.matrix import Matrix
+from lets.project.params import Params
+from lets.project.expand import expand
+from lets.project.load import load_params
+from lets.analyses.sharpness import Sharpness
 
 PARAMS = Path(__file__).parents[2] / "params"
 PUBLISHED = PARAMS / "published.csv"

@@ -11,7 +11,9 @@ import time
 
 import pytest
 
-from lets.spec import Layout, expand, load_params
+from lets.spec import Layout
+from lets.project.expand import expand
+from lets.project.load import load_params
 
 
 def jobs(output: str) -> dict[str, int]:
@@ -135,7 +137,7 @@ def test_the_whole_paper_is_listed_in_seconds(project):
 
 
 def test_the_paper_refuses_to_start_without_a_gpu(project):
-    from lets.spec.preflight import gpu_here
+    from lets.project.preflight import gpu_here
 
     if gpu_here():
         pytest.skip("this machine has a GPU, so the paper would start")

@@ -20,7 +20,7 @@ rule analysis:
         mem_mb=lambda wildcards: params.asks(matrix.runs[wildcards.run]).memory_mb,
     params:
         file=quoted_file,
-        settings=lambda wildcards: matrix.analyses(params, ANALYSES[wildcards.kind])[
+        settings=lambda wildcards: project.analyses(ANALYSES[wildcards.kind])[
             wildcards.run
         ].settings,
     shell:

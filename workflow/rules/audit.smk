@@ -23,7 +23,7 @@ rule audit:
         [
             layout.analysis(kind, run)
             for kind in ANALYSES
-            for run in matrix.analyses(params, ANALYSES[kind])
+            for run in project.analyses(ANALYSES[kind])
         ],
     output:
         layout.audit,

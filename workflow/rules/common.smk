@@ -3,12 +3,10 @@
 from pathlib import Path
 
 from lets.commands import command
-from lets.spec import Layout, expand, load_params
-from lets.spec.at_work import forget_stale_locks
-from lets.spec.claims import claim_sources as sources_of_claims, read_claims
-from lets.spec.gpus import gpu_slots
-from lets.spec.params import ANALYSES
-from lets.spec.preflight import (
+from lets.claims.file import claim_sources as sources_of_claims, read_claims
+from lets.project import Project
+from lets.project.params import ANALYSES
+from lets.project.preflight import (
     keep_copies_in_place,
     let_into_containers,
     plainly,
@@ -19,18 +17,17 @@ from lets.spec.preflight import (
     refuse_without_weights,
     selected_file,
 )
+from lets.spec.at_work import forget_stale_locks
+from lets.spec.gpus import gpu_slots
 
 with plainly():
     params_file = selected_file(workflow.configfiles)
-    params = load_params(params_file)
+    project = Project.load(params_file)
+    params, matrix, layout = project.params, project.matrix, project.layout
     refuse_values_beside(params_file, config)
     # As shells read it; still a path, or Snakemake would remember it, and train all again that it remembers otherwise.
     quoted_file = Path(command(params_file))
-    layout = Layout.of(params)
-    matrix = expand(params)
-    claim_sources = sources_of_claims(
-        read_claims(layout.paper_claims), params, matrix, layout
-    )
+    claim_sources = sources_of_claims(read_claims(layout.paper_claims), project)
     keep_copies_in_place(layout, workflow.storage_settings)
     refuse_without_image(layout, workflow.deployment_settings.deployment_method)
     let_into_containers(workflow.deployment_settings.deployment_method)

@@ -3,8 +3,7 @@
 
 rule table:
     input:
-        lambda wildcards: layout.sources(matrix, params.tables[wildcards.table]),
-        lambda wildcards: layout.analyses(matrix, params.tables[wildcards.table]),
+        lambda wildcards: params.tables[wildcards.table].files(matrix, layout),
         local(layout.published),
         local(layout.quoted),
     output:
@@ -28,8 +27,7 @@ rule table:
 
 rule figure:
     input:
-        lambda wildcards: layout.sources(matrix, params.figures[wildcards.figure]),
-        lambda wildcards: layout.analyses(matrix, params.figures[wildcards.figure]),
+        lambda wildcards: params.figures[wildcards.figure].files(matrix, layout),
     output:
         layout.figure("{figure}", "csv"),
         report(

@@ -2,10 +2,10 @@
 
 from typing import Any, TypeVar
 
+from lets.analyses.analysis import Analysis
 from lets.audit.case import Case
 from lets.audit.findings import Finding, wrong_file
 from lets.records import Status
-from lets.spec.params import Analysis
 
 Kind = TypeVar("Kind", bound=Analysis)
 
@@ -19,7 +19,7 @@ def analyses(case: Case, kind: type[Kind]) -> dict[str, Kind]:
 
 def asked(case: Case, kind: type[Kind]) -> dict[str, Kind]:
     """Return the analyses that the params ask for, as far as their runs are finished."""
-    wanted = sorted(case.matrix.analyses(case.params, kind).items())
+    wanted = sorted(case.project.analyses(kind).items())
     return {run: item for run, item in wanted if case.states[run] is Status.FINISHED}
 
 
@@ -27,7 +27,7 @@ def computed_again(case: Case, run: str, item: Analysis, **instead: Any) -> str:
     """Return the csv of an analysis, computed where the params say, with other settings `instead`."""
     import torch
 
-    from lets.analysis import COMPUTE
+    from lets.analyses.compute import COMPUTE
     from lets.train.device import compute_deterministically
 
     compute_deterministically(torch.get_num_threads())

@@ -14,7 +14,7 @@ from lets.audit.findings import Check, Finding, command
 from lets.audit.layers import Layer, examine
 from lets.audit.verdicts import Judged, Judgement, Verdict, is_absent, judge
 from lets.commands import command as shell
-from lets.spec import Layout, expand, load_params
+from lets.project import Project
 
 
 @dataclass(frozen=True)
@@ -109,12 +109,13 @@ def perform(params_file: Path, default: Path, draw: Draw | None = None) -> Audit
 
     `default` is the params file that the workflow takes by itself.
     """
-    params = load_params(params_file)
+    project = Project.load(params_file)
+    params = project.params
     named = [] if params_file == default else [params_file]
     make = shell("snakemake", "--cores", "all", *(["--configfile", *named] if named else []))
     again = shell("lets", "audit", *(["--params", *named] if named else []))
     draw = draw or Draw(params.audit_weights)
-    case = Case(params, expand(params), Layout.of(params), make, draw, again)
+    case = Case(project, make, draw, again)
     layers = examine(case)
     failures = [*chain.from_iterable(layer.failures for layer in layers)]
     judgement = judge(case, failures, [*chain.from_iterable(layer.checks for layer in layers)])

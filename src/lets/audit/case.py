@@ -1,4 +1,4 @@
-"""What is audited: a params file, its matrix, the tree of runs."""
+"""What is audited: a project, and how much of it is computed again."""
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,11 +9,13 @@ from pathlib import Path
 from lets.audit.draw import NOTHING, Draw
 from lets.audit.printed import Printed, printed
 from lets.errors import RecordError
+from lets.project import Params, Project
 from lets.records import RunRecord, Status
 from lets.records.code import code_digest
 from lets.records.digests import sha256_bytes, sha256_file
 from lets.records.files import bytes_as_written
-from lets.spec import Layout, Matrix, Params
+from lets.spec import Layout
+from lets.spec.matrix import Matrix
 
 
 @dataclass(frozen=True)
@@ -23,17 +25,30 @@ class Case:
     `make` is the command that makes what is missing, `again` the one that audits this profile, both for messages.
     """
 
-    params: Params
-    matrix: Matrix
-    layout: Layout
+    project: Project
     make: str
     draw: Draw = NOTHING
     again: str = "lets audit"
 
+    @property
+    def params(self) -> Params:
+        """The params file."""
+        return self.project.params
+
+    @property
+    def matrix(self) -> Matrix:
+        """The runs that it asks for."""
+        return self.project.matrix
+
+    @property
+    def layout(self) -> Layout:
+        """Where they lie."""
+        return self.project.layout
+
     @cached_property
     def records(self) -> dict[str, RunRecord]:
         """The record of every run, whether it is there or not."""
-        return {run: RunRecord.at(self.layout, run) for run in self.matrix.runs}
+        return {run: outcome.record for run, outcome in self.project.runs.items()}
 
     @cached_property
     def states(self) -> dict[str, Status | RecordError]:
@@ -83,7 +98,7 @@ class Case:
     @cached_property
     def printed(self) -> tuple[Printed, ...]:
         """Every place where a number is printed."""
-        return tuple(printed(self.params, self.matrix))
+        return tuple(printed(self.project))
 
     def cells_of(self, run: str) -> tuple[str, ...]:
         """Return the names of the places that rest on a run."""

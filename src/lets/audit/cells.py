@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
@@ -9,17 +10,16 @@ from lets.audit.case import Case
 from lets.audit.differences import Difference, differences
 from lets.audit.drawings import drawn_by, matplotlib_here, same_picture
 from lets.audit.findings import Check, Finding, wrong_file
-from lets.audit.places import Places, figure_places, table_places
+from lets.audit.printed import Printed
+from lets.claims.document import claims_texts
 from lets.errors import LetsError
+from lets.figures.figure import draw_files
+from lets.page.page import accepted_pages
+from lets.page.summaries import runs_text, summary_text
 from lets.records import Status
 from lets.records.files import bytes_as_written
-from lets.report.claims import claims_texts
-from lets.report.figures import figure_files
-from lets.report.page import accepted_pages
-from lets.report.runs import runs_text
-from lets.report.tables import render_table
-from lets.report.variants import summary_text
-from lets.spec.params import AnyTable, Figure
+from lets.tables.files import LINES
+from lets.tables.table import Line
 
 MARKS = re.compile(r"\*\*|</?ins>|\\(textbf|underline)|[{}]")
 """of the best of a column and of a group, in Markdown and LaTeX"""
@@ -27,13 +27,42 @@ Suspects = dict[str, tuple[str, ...]]
 """runs that another check blames → what to delete so that they are made again"""
 
 
+@dataclass(frozen=True)
+class Places:
+    """The printed places of one table or figure."""
+
+    item: str
+    printed: tuple[Printed, ...]
+
+    @classmethod
+    def of(cls, case: Case, item: str) -> "Places":
+        """Return those of an item."""
+        return cls(item, tuple(place for place in case.printed if place.item == item))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all places."""
+        return tuple(place.name for place in self.printed)
+
+    @property
+    def runs(self) -> set[str]:
+        """Every run the item rests on."""
+        return {run for place in self.printed for run in place.runs}
+
+    def at(self, difference: Difference, lines: Sequence[Line]) -> tuple[str, ...]:
+        """Return the place that a difference touches: one name, or none for a title or a note."""
+        addresses = lines[difference.line - 1][1] if difference.line <= len(lines) else ()
+        address = addresses[difference.field] if difference.field < len(addresses) else ""
+        return (f"{self.item}: {address}",) if address else ()
+
+
 def check_cells(case: Case, suspects: Suspects) -> Check:
     """Compare what is printed with what the runs give; what rests on a suspect is made again with it."""
     found: list[Finding] = []
-    for name, table in case.params.tables.items():
-        found += _guarded(case, name, _table(case, name, table, suspects))
-    for name, figure in case.params.figures.items():
-        found += _guarded(case, name, _figure(case, name, figure, suspects))
+    for name in case.params.tables:
+        found += _guarded(case, name, _table(case, name, suspects))
+    for name in case.params.figures:
+        found += _guarded(case, name, _figure(case, name, suspects))
     for path, derive in _summaries(case).items():
         found += _guarded(case, str(path), _summary(case, path, derive, suspects))
     failures = [one for one in found if not one.unchecked]
@@ -78,25 +107,25 @@ def _guarded(case: Case, name: str, findings: Iterator[Finding]) -> list[Finding
         return [Finding(name, f"cannot be derived: {error}", cells, make=case.make, unchecked=absent)]
 
 
-def _table(case: Case, name: str, table: AnyTable, suspects: Suspects) -> Iterator[Finding]:
-    derived = render_table(name, table, case.params, case.matrix, case.layout)
-    places = table_places(name, table, case)
-    for suffix, text in derived.items():
-        yield from _file(case, case.layout.table(name, suffix), text, places, suspects)
+def _table(case: Case, name: str, suspects: Suspects) -> Iterator[Finding]:
+    table, places = case.project.table(name), Places.of(case, name)
+    for suffix, lines in LINES.items():
+        yield from _file(case, case.layout.table(name, suffix), [*lines(table)], places, suspects)
 
 
-def _figure(case: Case, name: str, figure: Figure, suspects: Suspects) -> Iterator[Finding]:
-    derived = figure_files(name, figure, case.matrix, case.layout)
-    places = figure_places(name, figure, case)
-    numbers = [*_file(case, case.layout.figure(name, "csv"), derived["csv"].decode(), places, suspects)]
-    yield from numbers
+def _figure(case: Case, name: str, suspects: Suspects) -> Iterator[Finding]:
+    figure, numbers, places = case.params.figures[name], case.project.numbers(name), Places.of(case, name)
+    lines = [*numbers.csv().lines()]
+    wrong = [*_file(case, case.layout.figure(name, "csv"), lines, places, suspects)]
+    yield from wrong
     # A picture of other numbers is wrong where they are; one of the right numbers could be wrong anywhere.
-    cells = next((finding.cells for finding in numbers), places.all)
+    cells = next((finding.cells for finding in wrong), places.names)
+    drawn = draw_files(name, figure, numbers)
     for suffix in ("svg", "png"):
         path = case.layout.figure(name, suffix)
         if not path.is_file():
-            yield Finding(str(path), "not drawn yet", places.all, make=case.make)
-        elif not _drawn_elsewhere(case, name) and not same_picture(suffix, _read(path), derived[suffix]):
+            yield Finding(str(path), "not drawn yet", places.names, make=case.make)
+        elif not _drawn_elsewhere(case, name) and not same_picture(suffix, _read(path), drawn[suffix]):
             reason = f"is not what matplotlib {matplotlib_here()} draws from the run records"
             yield _wrong(case, path, reason, cells, places.runs, suspects)
 
@@ -107,13 +136,13 @@ def _read(path: Path) -> bytes:
 
 def _summaries(case: Case) -> dict[Path, Callable[[], Sequence[str]]]:
     """What each of them may be."""
-    claims = cache(partial(claims_texts, case.params, case.matrix, case.layout))
+    claims = cache(partial(claims_texts, case.project))
     return {
-        case.layout.page: lambda: accepted_pages(case.params, case.matrix, case.layout),
+        case.layout.page: lambda: accepted_pages(case.project),
         case.layout.claims: lambda: (claims()[case.layout.claims],),
         case.layout.claims_csv: lambda: (claims()[case.layout.claims_csv],),
-        case.layout.summary: lambda: (summary_text(case.matrix, case.layout),),
-        case.layout.long_table: lambda: (runs_text(case.matrix, case.layout),),
+        case.layout.summary: lambda: (summary_text(case.project),),
+        case.layout.long_table: lambda: (runs_text(case.project),),
     }
 
 
@@ -125,20 +154,21 @@ def _summary(
         yield _wrong(case, path, "is not what the run records give", (), set(case.matrix.runs), suspects)
 
 
-def _file(case: Case, path: Path, derived: str, places: Places, suspects: Suspects) -> Iterator[Finding]:
+def _file(
+    case: Case, path: Path, lines: Sequence[Line], places: Places, suspects: Suspects
+) -> Iterator[Finding]:
     if not path.is_file():
-        yield Finding(str(path), "not made yet", places.all, make=case.make)
+        yield Finding(str(path), "not made yet", places.names, make=case.make)
         return
-    printed = bytes_as_written(path)
+    printed, derived = bytes_as_written(path), "".join(f"{text}\n" for text, _ in lines)
     if printed == derived.encode():
         return
-    first, *more = differences(printed.decode(errors="replace"), derived, path.suffix)
-    cells = dict.fromkeys(cell for one in (first, *more) for cell in places.of(one, path.suffix, derived))
-    reason = f"{first}" + (f", and {len(more)} more lines differ" if more else "")
-    known = [
-        cell for one in (first, *more) if not _marked(one) for cell in places.of(one, path.suffix, derived)
-    ]
-    yield _wrong(case, path, reason, tuple(cells), places.runs, suspects, certain=_known(case, known))
+    found = [*differences(printed.decode(errors="replace"), derived, path.suffix)]
+    cells = {one: places.at(one, lines) for one in found}
+    reason = f"{found[0]}" + (f", and {len(found) - 1} more lines differ" if len(found) > 1 else "")
+    known = [cell for one in found if not _marked(one) for cell in cells[one]]
+    named = tuple(dict.fromkeys(cell for one in found for cell in cells[one]))
+    yield _wrong(case, path, reason, named, places.runs, suspects, certain=_known(case, known))
 
 
 def _marked(one: Difference) -> bool:

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
+from lets.analyses.hypergradient import TRUE, Hypergradient, Probe, probes_of, read_probes
 from lets.audit.analyses import analyses, wrong
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding
 from lets.errors import RecordError
-from lets.records.probes import TRUE, Probe, probes_of, read_probes
 from lets.spec import RunSpec
-from lets.spec.params import Hypergradient
 
 if TYPE_CHECKING:
     from lets.records.trace import Columns

@@ -3,13 +3,12 @@
 import math
 from collections.abc import Iterator
 
+from lets.analyses.landscape import Landscape, Point, read_points
 from lets.audit.analyses import analyses, computed_again, wrong
 from lets.audit.case import Case
 from lets.audit.findings import Check
 from lets.errors import DataError, LetsError
-from lets.records.landscape import Point, read_points
 from lets.records.rows import parse_rows
-from lets.spec.params import Landscape
 
 LOSS = 1e-4
 """Relative; the machine that computed a landscape is not recorded, and another one rounds otherwise."""

@@ -3,13 +3,12 @@
 import math
 from collections.abc import Iterator
 
+from lets.analyses.sharpness import EIGENVALUE, M_SHARPNESS, TRACE, Measure, Sharpness, read_measures
 from lets.audit.analyses import analyses, computed_again, wrong
 from lets.audit.case import Case
 from lets.audit.findings import Check
 from lets.errors import DataError, LetsError
 from lets.records.rows import parse_rows
-from lets.records.sharpness import EIGENVALUE, M_SHARPNESS, TRACE, Measure, read_measures
-from lets.spec.params import Sharpness
 
 VALUE = 1e-3
 """Relative; another machine rounds otherwise: some 1e-5, of differences of losses and of sums over many signs."""

@@ -4,13 +4,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
+from lets.analyses.analysis import Analysis
+from lets.analyses.hypergradient import Hypergradient
+from lets.analyses.landscape import Landscape
+from lets.analyses.sharpness import Sharpness
 from lets.audit.analyses import asked, wrong
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding, damaged, stray
 from lets.commands import command
 from lets.errors import RecordError
 from lets.records import RunRecord, Status
-from lets.spec.params import Analysis, Hypergradient, Landscape, Sharpness
 from lets.spec.paths import RUN_FILES
 
 ANALYSES: tuple[type[Analysis], ...] = (Landscape, Sharpness, Hypergradient)

@@ -6,11 +6,11 @@ from enum import StrEnum
 
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding
-from lets.audit.printed import Printed, number_read
+from lets.audit.printed import Printed
+from lets.claims.file import read_claims, shown_by
 from lets.errors import LetsError
+from lets.project.params import ANALYSES
 from lets.records import Status
-from lets.spec.claims import read_claims
-from lets.spec.params import ANALYSES
 
 CHECKS = {
     "final": "weights",
@@ -154,8 +154,6 @@ def _best(case: Case, reads: Collection[str], evidence: Evidence) -> Verdict:
 def _claimed(case: Case) -> frozenset[str]:
     """What the claims of the paper are about; of a file that cannot be read, more than anybody can compute again."""
     try:
-        return frozenset(
-            number_read(claim.metric) for claim in read_claims(case.layout.paper_claims).values()
-        )
+        return frozenset(shown_by(claim) for claim in read_claims(case.layout.paper_claims).values())
     except LetsError:
         return frozenset({"claims"})

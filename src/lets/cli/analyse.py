@@ -35,33 +35,31 @@ def sharpness(run: RunId, params: ParamsFile = DEMO, device: Device = "", thread
 def _analyse(kind: str, run: str, params: Path, device: str, threads: int) -> None:
     """Compute with the settings of the table or figure that shows the run."""
     from lets.errors import SpecError
-    from lets.spec import Layout, expand, load_params
-    from lets.spec.params import ANALYSES
+    from lets.project import Project
+    from lets.project.params import ANALYSES
     from lets.train.startup import leave_out_the_compiler, without_garbage_collection
 
-    content = load_params(params)
-    matrix = expand(content)
-    spec = matrix.find(run)
-    item = matrix.analyses(content, ANALYSES[kind]).get(spec.id)
+    project = Project.load(params)
+    spec, layout = project.matrix.find(run), project.layout
+    item = project.analyses(ANALYSES[kind]).get(spec.id)
     if item is None:
         where = "`figures:`" if kind == "landscape" else "`tables:` or `figures:`"
         raise SpecError(f"run {spec.id!r} – no {kind} of {params} shows it – add it to one of {where}")
 
-    wanted = device or content.device
+    wanted = device or project.params.device
     if wanted == "cuda":
         from lets.cli.gpu_locks import take_gpus
 
         take_gpus(1)
 
     with without_garbage_collection():
-        from lets.analysis import COMPUTE
+        from lets.analyses.compute import COMPUTE
         from lets.records.files import write_text
         from lets.train.device import choose_device, compute_deterministically
 
     leave_out_the_compiler()
     place = choose_device(wanted)
     compute_deterministically(threads)
-    layout = Layout.of(content)
     path = layout.analysis(kind, spec.id)
     write_text(path, COMPUTE[kind](spec, layout, device=str(place), **item.settings))
     print(f"analysis: {path}")

@@ -11,7 +11,7 @@ from lets.cli.options import DEMO, ParamsFile
 from lets.commands import command
 
 if TYPE_CHECKING:
-    from lets.spec import Layout, Params
+    from lets.project import Project
 
 
 def audit(
@@ -48,21 +48,21 @@ def audit(
     """
     from lets import audit as audits
     from lets.errors import SpecError
+    from lets.project import Project
     from lets.records.files import write_text
-    from lets.spec import Layout, load_params
 
     if run and not deep:
         options = [] if params == DEMO else ["--params", params]
         remedy = command("lets", "audit", *options, "--deep", "--run", run[0])
         raise SpecError(f"--run {run[0]} – names a run to train again – write  {remedy}")
-    content = load_params(params)
-    layout = Layout.of(content)
-    count = content.audit_weights if weights is None else weights
+    project = Project.load(params)
+    layout = project.layout
+    count = project.params.audit_weights if weights is None else weights
     draw = audits.Draw(sys.maxsize if all_ else count, salt, deep, tuple(run or ()))
     result = audits.perform(params, DEMO, draw)
     folder = audits.write_receipt(result, layout)
     if result.complete:
-        _write_page(content, layout)
+        _write_page(project)
     else:
         kept = f", and {layout.audit.parent} is as it was" if layout.audit.is_file() else ""
         print(f"not everything is here: this audit is in {folder}{kept}", file=sys.stderr)
@@ -73,12 +73,11 @@ def audit(
         raise result.error
 
 
-def _write_page(params: "Params", layout: "Layout") -> None:
+def _write_page(project: "Project") -> None:
     """Put the verdicts into the page; what keeps it from being made is among the findings."""
     from lets.errors import LetsError
+    from lets.page.page import write_page
     from lets.records.files import read_json
-    from lets.report import write_page
-    from lets.spec import expand
 
     with suppress(LetsError):
-        write_page(params, expand(params), layout, read_json(layout.audit))
+        write_page(project, read_json(project.layout.audit))

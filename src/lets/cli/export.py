@@ -16,11 +16,10 @@ def export(
     ] = False,
 ) -> None:
     """Write workflow, run records and reports as a Workflow Run RO-Crate, a zip with machine-readable provenance."""
-    from lets.report.crate import write_crate
-    from lets.spec import Layout, expand, load_params
+    from lets.page.crate import write_crate
+    from lets.project import Project
 
-    content = load_params(params)
-    matrix, layout = expand(content), Layout.of(content)
-    target = to or layout.crate
-    count = write_crate(target, params, matrix, layout, weights)
-    print(f"{target}: {count} of {len(matrix.runs)} runs, {target.stat().st_size / 2**20:.1f} MiB")
+    project = Project.load(params)
+    target = to or project.layout.crate
+    count = write_crate(target, params, project, weights)
+    print(f"{target}: {count} of {len(project.matrix.runs)} runs, {target.stat().st_size / 2**20:.1f} MiB")

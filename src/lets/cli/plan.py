@@ -12,8 +12,10 @@ from lets.cli.options import DEMO
 from lets.cli.plan_text import Found, plan_text
 
 if TYPE_CHECKING:
-    from lets.results.cost import Networks
-    from lets.spec import Matrix, Params, RunSpec
+    from lets.project.params import Params
+    from lets.records.cost import Networks
+    from lets.spec import RunSpec
+    from lets.spec.matrix import Matrix
 
 
 def plan(
@@ -42,9 +44,9 @@ def plan(
 
 
 def _write_schema() -> None:
+    from lets.project.schema import schema_text
     from lets.records.files import write_text
     from lets.spec.paths import SCHEMA
-    from lets.spec.schema import schema_text
 
     write_text(SCHEMA, schema_text())
     print(SCHEMA)
@@ -61,21 +63,19 @@ def _chosen(file: Path | None, params: Path | None) -> Path:
 def _plan(path: Path, tflops: float | None) -> Found:
     """Everything that is told, as JSON knows it; what is printed is made of it."""
     from lets.errors import SpecError
-    from lets.results import read_outcome
-    from lets.results.cost import measured_speeds
-    from lets.results.demand import add_up, all_jobs, demand_of
-    from lets.spec import Layout, expand, load_params
+    from lets.project import Project
+    from lets.project.workload import add_up, all_jobs, demand_of
+    from lets.records.cost import measured_speeds
     from lets.spec.effort import state_bytes, steps
 
     if tflops is not None and not tflops > 0:
         raise SpecError(f"--tflops {tflops:g} – no GPU is that slow – write  --tflops 20")
-    params = load_params(path)
-    matrix, layout = expand(params), Layout.of(params)
+    project = Project.load(path)
+    params, matrix = project.params, project.matrix
     networks = _networks(matrix)
-    outcomes = {id: read_outcome(run, layout) for id, run in matrix.runs.items()}
-    measured = measured_speeds(outcomes.values(), layout, networks)
+    measured = measured_speeds(project.runs.values(), networks)
     speed = (lambda run: tflops * 1e12) if tflops else measured.of
-    jobs = all_jobs(params, outcomes, matrix, layout, networks, speed)
+    jobs = all_jobs(project, networks, speed)
     runs = matrix.runs.values()
     states = [state_bytes(run, networks[run.architecture, run.dataset]) for run in runs]
     return {

@@ -10,7 +10,7 @@ import typer
 from lets.cli.options import DEMO, ParamsFile
 
 if TYPE_CHECKING:
-    from lets.spec import Layout, RunSpec
+    from lets.records.outcomes import Outcome
 
 Item = TypeVar("Item")
 
@@ -30,26 +30,30 @@ def report(
 
     Prints the files written; runs that are not there are named on stderr, and wherever they are missed.
     """
-    from lets.report import write_claims, write_figure, write_page, write_runs, write_summary, write_table
-    from lets.spec import Layout, expand, load_params
+    from lets.claims.document import write_claims
+    from lets.figures.figure import write_figure
+    from lets.page.page import write_page
+    from lets.page.summaries import write_runs, write_summary
+    from lets.project import Project
+    from lets.tables.files import write_table
 
-    content = load_params(params)
-    matrix, layout = expand(content), Layout.of(content)
+    project = Project.load(params)
+    content, layout = project.params, project.layout
     everything = not (table or figure or page or summary or claims)
     tables = _chosen("table", content.tables, list(content.tables) if everything else table or [])
     figures = _chosen("figure", content.figures, list(content.figures) if everything else figure or [])
-    for name, item in tables.items():
-        _print(write_table(name, item, content, matrix, layout))
-    for name, drawing in figures.items():
-        _print(write_figure(name, drawing, content, matrix, layout))
+    for name in tables:
+        _print(write_table(project.table(name), layout))
+    for name in figures:
+        _print(write_figure(name, project))
     if claims or everything:
-        _print(write_claims(content, matrix, layout))
+        _print(write_claims(project))
     if page or everything:
-        _print([write_page(content, matrix, layout)])
+        _print([write_page(project)])
     if summary or everything:
-        _print([write_summary(matrix, layout), write_runs(matrix, layout)])
-    shown = [run for item in (*tables.values(), *figures.values()) for run in matrix.select(item)]
-    _name_absent(list(matrix.runs.values()) if page or summary or claims or everything else shown, layout)
+        _print([write_summary(project), write_runs(project)])
+    shown = [run for item in (*tables.values(), *figures.values()) for run in project.shown(item)]
+    _name_absent(project.runs.values() if page or summary or claims or everything else shown)
 
 
 def _chosen(kind: str, items: Mapping[str, Item], names: Sequence[str]) -> Mapping[str, Item]:
@@ -67,9 +71,8 @@ def _print(paths: Iterable[Path]) -> None:
         print(path, flush=True)
 
 
-def _name_absent(runs: "Iterable[RunSpec]", layout: "Layout") -> None:
-    from lets.report.notes import absent_notes
-    from lets.results import read_outcome
+def _name_absent(runs: "Iterable[Outcome]") -> None:
+    from lets.tables.notes import absent_notes
 
-    for note in absent_notes(read_outcome(run, layout) for run in runs):
+    for note in absent_notes(runs):
         print(note, file=sys.stderr)

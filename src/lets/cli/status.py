@@ -7,7 +7,8 @@ import typer
 from lets.cli.options import DEMO, ParamsFile
 
 if TYPE_CHECKING:
-    from lets.spec import Layout, Matrix, RunSpec
+    from lets.records.outcomes import Outcome
+    from lets.spec import Layout, Matrix
 
 
 def status(
@@ -18,25 +19,24 @@ def status(
 
     `!1` counts diverged runs, `+1` runs that have begun.
     """
+    from lets.project import Project
     from lets.records.progress import progress
-    from lets.spec import Layout, expand, load_params
 
-    content = load_params(params)
-    matrix, layout = expand(content), Layout.of(content)
-    states = {run: _state(spec, layout) for run, spec in matrix.runs.items()}
+    project = Project.load(params)
+    matrix, layout = project.matrix, project.layout
+    states = {id: _state(run, layout) for id, run in project.runs.items()}
     if runs:
         print("\n".join(f"{state:<11} {run}" for run, state in states.items()))
     else:
         for experiment in matrix.experiments:
             _print_grid(experiment, matrix, states)
-    print(f"{content.profile}: {progress(matrix, layout)}{_others(list(states.values()))}")
+    print(f"{project.params.profile}: {progress(matrix, layout)}{_others(list(states.values()))}")
 
 
-def _state(run: "RunSpec", layout: "Layout") -> str:
-    from lets.results.outcomes import TO_DO, read_outcome
+def _state(run: "Outcome", layout: "Layout") -> str:
+    from lets.records.outcomes import TO_DO
 
-    state = read_outcome(run, layout).state
-    return "begun" if state in TO_DO and layout.state(run.id).is_file() else state
+    return "begun" if run.state in TO_DO and layout.state(run.id).is_file() else run.state
 
 
 def _others(states: list[str]) -> str:
@@ -45,7 +45,7 @@ def _others(states: list[str]) -> str:
 
 
 def _print_grid(experiment: str, matrix: "Matrix", states: dict[str, str]) -> None:
-    from lets.report.labels import value_title
+    from lets.spec.labels import value_title
 
     runs = [matrix.runs[run] for run in matrix.experiments[experiment]]
     columns = list(dict.fromkeys(run.architecture for run in runs))

@@ -9,14 +9,14 @@ from lets.commands import command
 def track(params: ParamsFile = DEMO) -> None:
     """Record data, runs, analyses and reports of a finished matrix in DVC, and Snakemake's memory of them."""
     from lets.cli.engines import dvc, refuse_other_params
+    from lets.project import Project
     from lets.records.memory import keep_memory
-    from lets.spec import Layout, expand, load_params
 
-    content = load_params(params)
-    matrix, layout = expand(content), Layout.of(content)
+    project = Project.load(params)
+    layout = project.layout
     refuse_other_params(params)
     keep_memory(layout, _remembered(params))
-    dvc("add", "--quiet", *layout.data_folders(matrix), layout.memory)
+    dvc("add", "--quiet", *layout.data_folders(project.matrix), layout.memory)
     dvc("commit", "--force", "dvc.yaml")
     print("recorded; to share it:  git add dvc.lock data results reports; git commit; dvc push")
 

@@ -34,13 +34,13 @@ def train(
     """
     from lets.cli import interruption, torchrun
     from lets.errors import DivergenceError
+    from lets.project import Project
     from lets.records.progress import progress
-    from lets.spec import Layout, expand, load_params
     from lets.train.startup import without_garbage_collection
 
-    chosen = load_params(params)
-    matrix, layout = expand(chosen), Layout.of(chosen)
-    spec, place = matrix.find(run), device or chosen.device
+    project = Project.load(params)
+    matrix, layout = project.matrix, project.layout
+    spec, place = matrix.find(run), device or project.params.device
     interruption.at(spec.id)
     if not torchrun.here():
         if place == "cuda":

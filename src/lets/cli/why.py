@@ -12,8 +12,9 @@ from lets.cli.options import DEMO, ParamsFile
 from lets.commands import command
 
 if TYPE_CHECKING:
-    from lets.results import Outcome
-    from lets.spec import Layout, Matrix, Params
+    from lets.project import Project
+    from lets.records.outcomes import Outcome
+    from lets.spec import Layout
 
 
 def why(
@@ -22,22 +23,21 @@ def why(
 ) -> None:
     """Say why a run will or will not be trained, by Snakemake and by DVC, what needs it, and where it lies."""
     from lets.cli.project import as_typed
-    from lets.results import read_outcome
-    from lets.spec import Layout, expand, load_params
+    from lets.project import Project
 
-    content = load_params(params)
-    matrix, layout = expand(content), Layout.of(content)
+    project = Project.load(params)
+    matrix, layout = project.matrix, project.layout
     folder = as_typed(Path(run))
     wanted = str(folder.relative_to(layout.runs)) if folder.is_relative_to(layout.runs) else run.rstrip("/")
     spec = matrix.find(wanted)
-    outcome = read_outcome(spec, layout)
+    outcome = project.outcome(spec)
     experiments = [name for name, ids in matrix.experiments.items() if spec.id in ids]
     print(spec.id)
     print(f"  state        {outcome.state}: {_decision(outcome, layout)}")
     print(f"  snakemake    {_snakemake(spec.id, params, layout)}")
     print(f"  dvc          {_dvc(spec.id, params, layout)}")
     print(f"  asked by     {', '.join(experiments)}")
-    print(f"  needed by    {', '.join(_items(spec.id, content, matrix)) or 'no table or figure'}")
+    print(f"  needed by    {', '.join(_items(spec.id, project)) or 'no table or figure'}")
     print(f"  settings     {', '.join(f'{key}={value}' for key, value in spec.hyperparameters.items())}")
     print(f"  folder       {layout.run(spec.id)}")
     print(f"  log          {layout.log('train', spec.id)}")
@@ -98,8 +98,7 @@ def _last_line(text: str) -> str:
     return (text.strip().splitlines() or ["it said nothing"])[-1]
 
 
-def _items(run: str, params: "Params", matrix: "Matrix") -> list[str]:
+def _items(run: str, project: "Project") -> list[str]:
     """Tables and figures that show a run; a landscape shows the first seed only."""
-    from lets.audit.printed import printed
-
-    return list(dict.fromkeys(place.item for place in printed(params, matrix) if run in place.runs))
+    items = project.params.items.items()
+    return [name for name, item in items if any(one.id == run for one in item.behind(project.matrix))]

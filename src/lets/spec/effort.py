@@ -5,7 +5,6 @@ from typing import Protocol
 
 import lets.data.catalogue
 from lets.optim.catalogue import describe
-from lets.spec.params import Analysis, Hypergradient, Landscape, Sharpness
 from lets.spec.run import RunSpec
 from lets.spec.training import Sgd, held_out
 
@@ -71,21 +70,17 @@ def training_flops(run: RunSpec, network: Network) -> int:
     return round(epochs * network.flops * (per_step * trained_on(run) + measured))
 
 
-def analysis_flops(item: Analysis, run: RunSpec, network: Network) -> int:
-    """Return the operations of one analysis of a run."""
-    match item:
-        case Landscape():
-            return item.points**2 * item.samples * network.flops
-        case Hypergradient():
-            probes = math.ceil(steps(run) / item.every)
-            return training_flops(run, network) + (
-                probes * PROBE * PASS * run.training.batch_size * network.flops
-            )
-        case Sharpness():
-            products = 10 + 6 * item.eigenvalues + item.probes  # Lanczos with its residuals, and the trace
-            climbs = 1 + PASS + len(item.radii)
-            return (products * PRODUCT + climbs) * item.samples * network.flops
-    raise AssertionError(item.kind)
+def hypergradient_flops(run: RunSpec, network: Network, every: int) -> int:
+    """Return the operations of a second training with a probe of the hyper-gradient `every` so many steps."""
+    probes = math.ceil(steps(run) / every)
+    return training_flops(run, network) + probes * PROBE * PASS * run.training.batch_size * network.flops
+
+
+def sharpness_flops(network: Network, samples: int, eigenvalues: int, probes: int, radii: int) -> int:
+    """Return the operations of Lanczos with its residuals, of the trace, and of an ascent to every radius."""
+    products = 10 + 6 * eigenvalues + probes
+    climbs = 1 + PASS + radii
+    return (products * PRODUCT + climbs) * samples * network.flops
 
 
 def setting(run: RunSpec) -> tuple[object, ...]:

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lets.data.catalogue
-from lets.spec.params import Analysis
 
 if TYPE_CHECKING:
+    from lets.project.params import Params
     from lets.spec.matrix import Matrix
-    from lets.spec.params import Params, Selection
     from lets.spec.run import RunSpec
 
 WEIGHTS = "weights.safetensors"
@@ -150,16 +149,6 @@ class Layout:
     def data_folders(self, matrix: "Matrix") -> list[Path]:
         """The folders of data that the runs of a matrix are trained on (tracked by DVC, shared by profiles)."""
         return sorted({self.prepared(run.dataset).parent for run in matrix.runs.values()})
-
-    def sources(self, matrix: "Matrix", item: "Selection") -> list[Path]:
-        """The runs that a table or figure is made from: all of their files, for it leaves a run out that lacks one."""
-        return [path for run in matrix.select(item) for path in self.run_files(run.id)]
-
-    def analyses(self, matrix: "Matrix", item: "Selection") -> list[Path]:
-        """The analyses that a table or figure shows; most kinds show none."""
-        if not isinstance(item, Analysis):
-            return []
-        return [self.analysis(item.kind, run.id) for run in matrix.analysed(item)]
 
     @property
     def image(self) -> Path:

@@ -7,9 +7,10 @@ import pytest
 import lets.cli.analyse
 from lets.analysis import COMPUTE, measure_sharpness
 from lets.errors import SpecError
-from lets.records.sharpness import read_measures
-from lets.spec import expand, load_params
-from lets.spec.params import ANALYSES
+from lets.analyses.sharpness import read_measures
+from lets.project.expand import expand
+from lets.project.load import load_params
+from lets.project.params import ANALYSES
 from lets.train import train_run
 
 PARAMS = """

@@ -5,7 +5,7 @@ import csv
 import pytest
 import torch
 
-from lets.analysis.landscape import _directions, loss_landscape
+from lets.analyses.compute.landscape import _directions, loss_landscape
 from lets.data.processed import read_processed
 from lets.records.digests import sha256_file
 from lets.spec import seed_for

@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 
 import lets.analysis.objective
 import lets.models
-from lets.analysis.objective import Objective
+from lets.analyses.compute.objective import Objective
 
 
 def network() -> nn.Module:

@@ -11,13 +11,13 @@ from torch.nn.functional import cross_entropy
 import lets.analysis.objective
 import lets.models
 from lets.analysis import measure_sharpness
-from lets.analysis.objective import Objective
-from lets.analysis.sharpness import _hessian, m_sharpness
+from lets.analyses.compute.objective import Objective
+from lets.analyses.compute.sharpness import _hessian, m_sharpness
 from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
 from lets.data.processed import read_processed
 from lets.records.digests import sha256_file
 from lets.records.rows import parse_rows
-from lets.records.sharpness import Measure
+from lets.analyses.sharpness import Measure
 from lets.spec import seed_for
 from lets.train import train_run
 
@@ -158,7 +158,7 @@ def test_the_flat_product_is_the_hessian_of_a_small_net_whole() -> None:
     """Top eigenvalues and trace of a whole Hessian, by LAPACK."""
     from tests.unit.analysis.test_objective import network, objective, whole
 
-    from lets.analysis.hessian import largest_eigenvalues, trace_samples
+    from lets.analyses.compute.hessian import largest_eigenvalues, trace_samples
 
     problem = objective(network())
     loss, at = whole(problem)

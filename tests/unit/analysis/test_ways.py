@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import lets
-from lets.analysis.ways import AllWays
+from lets.analyses.compute.hypergradient import AllWays
 
 DIAGONAL, DERIVED = ("algorithm", "diagonal"), ("derivation", "diagonal")
 LATER, DIFFERENCE, TRUE = ("algorithm", "exact"), ("derivation", "finite-difference"), ("derivation", "exact")

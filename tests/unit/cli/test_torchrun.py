@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from lets.records import RunRecord, Status
-from lets.spec import Layout, expand, load_params
+from lets.spec import Layout
+from lets.project.expand import expand
+from lets.project.load import load_params
 
 RUN = "digits/clean/resnet-small/sam/"
 

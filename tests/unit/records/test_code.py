@@ -15,7 +15,9 @@ from lets.models import catalogue as models
 from lets.optim import catalogue as optim
 from lets.records import code
 from lets.records.reach import Source
-from lets.spec import RunSpec, expand, load_params
+from lets.spec import RunSpec
+from lets.project.expand import expand
+from lets.project.load import load_params
 
 PROJECT = Path(lets.__path__[0]).parents[1]
 IN_GIT = ("cifar-small", "cifar-memorise")

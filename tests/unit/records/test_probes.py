@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lets.errors import RecordError
-from lets.records.probes import Probe, probes_of, probes_text, read_probes
+from lets.analyses.hypergradient import Probe, probes_of, probes_text, read_probes
 
 FOUND = {
     ("algorithm", "diagonal"): (-0.5, 0.25),

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from lets.records.progress import Progress, duration, progress
-from lets.spec import Layout, Matrix, expand, load_params
+from lets.spec import Layout
+from lets.spec.matrix import Matrix
+from lets.project.expand import expand
+from lets.project.load import load_params
 
 MATRIX = expand(load_params(Path(__file__).parents[2] / "audit" / "params.yaml"))
 

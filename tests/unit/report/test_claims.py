@@ -13,7 +13,7 @@ from tests.golden.factory import Project
 from tests.unit.report.test_latex import compiled
 
 from lets.report import claims_texts, render_page, render_table, write_claims
-from lets.results.against_paper import beside_paper
+from lets.tables.against_paper import beside_paper
 
 CLAIM = {
     "section": "§4.1",

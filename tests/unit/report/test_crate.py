@@ -11,7 +11,7 @@ from tests.golden.factory import Project
 
 from lets.errors import RecordError
 from lets.records.files import write_text
-from lets.report.crate import write_crate
+from lets.page.crate import write_crate
 
 
 @pytest.fixture

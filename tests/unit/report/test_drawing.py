@@ -18,10 +18,10 @@ from tests.golden.factory import Project, epoch_row
 from lets.optim.catalogue import METHODS
 from lets.report import write_figure
 from lets.report.figures import _draw, figure_numbers
-from lets.report.plots.canvas import theme
-from lets.report.plots.cost import front, side_by_side
-from lets.report.series import Point
-from lets.report.styles import style_of
+from lets.figures.canvas import theme
+from lets.figures.cost import front, side_by_side
+from lets.figures.series import Point
+from lets.figures.canvas import style_of
 from lets.results import Summary
 
 KINDS = ["sensitivity", "curves", "bars", "cost", "landscape", "hypergradient", "sharpness"]
@@ -264,7 +264,7 @@ def test_a_loss_that_falls_is_drawn_on_a_linear_axis(figures: Project) -> None:
 def test_a_long_legend_takes_more_lines_not_more_width(tmp_path: Path) -> None:
     from matplotlib.figure import Figure
 
-    from lets.report.plots.canvas import legend_above
+    from lets.figures.canvas import legend_above
 
     drawing = Figure(figsize=(3.5, 2))
     axes = drawing.subplots()
@@ -280,7 +280,7 @@ def test_a_long_legend_takes_more_lines_not_more_width(tmp_path: Path) -> None:
 def test_a_long_line_below_is_broken(figures: Project) -> None:
     from matplotlib.figure import Figure
 
-    from lets.report.plots.canvas import line_below
+    from lets.figures.canvas import line_below
 
     drawing = Figure(figsize=(3.5, 2))
     with theme("x"):

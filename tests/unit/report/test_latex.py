@@ -10,8 +10,8 @@ from tests.golden.factory import Project
 from tests.unit.report.conftest import figures_in
 
 from lets.report import render_table
-from lets.report.latex import escape, latex
-from lets.report.sheet import Block, Entry, Sheet
+from lets.tables.latex import escape, latex
+from lets.tables.table import Block, Entry, Sheet
 
 REPORTS = sorted((Path(__file__).parents[3] / "reports").glob("*/tables"))
 ONE = {"experiments": ["clean"], "where": {"architecture": ["resnet-small"]}}

@@ -15,9 +15,9 @@ from tests.golden.factory import Project, epoch_row
 from lets.errors import RecordError
 from lets.records.files import write_json
 from lets.report import render_page, write_figure, write_page
-from lets.report.evidence import evidence
-from lets.report.page import accepted_pages
-from lets.report.verdicts import with_verdicts
+from lets.page.evidence import evidence
+from lets.page.page import accepted_pages
+from lets.page.page import with_verdicts
 from lets.results import read_outcome
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}

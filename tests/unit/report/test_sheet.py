@@ -6,8 +6,9 @@ import pytest
 from tests.golden.factory import Project
 
 from lets.report import render_table
-from lets.report.sheet import Sheet, lay_out
-from lets.results import pivot
+from lets.tables.table import Sheet
+from lets.tables.pivot import lay_out
+from lets.tables import pivot
 
 CLEAN = {
     "datasets": ["digits"],

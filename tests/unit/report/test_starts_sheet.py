@@ -9,7 +9,7 @@ from tests.golden.factory import TRAINING, Project, epoch_row
 
 from lets.report import render_page, render_table, write_figure
 from lets.report.figures import caption, figure_numbers
-from lets.report.starts_sheet import _factor
+from lets.tables.starts import _factor
 
 GRID = {"datasets": ["digits"], "architectures": ["resnet-small"], "vary": {"rho": [0.1, 1.0]}}
 EVERYTHING = ["letter", "adam", "fixed", "longer"]

@@ -7,7 +7,7 @@ import scipy.stats
 from tests.golden.factory import TRAINING, Project
 
 from lets.errors import SpecError
-from lets.results.baselines import Against, baselines
+from lets.tables.baselines import Against, baselines
 from lets.spec.effort import passes
 
 STARTS = [0.05, 0.5]

@@ -11,9 +11,9 @@ from tests.golden.factory import Project
 
 from lets.errors import SpecError
 from lets.results import read_outcome
-from lets.results.claims import Judged, Ruling, judge
-from lets.results.measures import measured
-from lets.spec.claims import read_claims
+from lets.claims.judgement import Judged, Ruling, judge
+from lets.claims.judgement import measured
+from lets.claims.file import read_claims
 
 NOISES = ["clean", "symmetric-20", "symmetric-40"]
 STAND_INS = {"digits": "cifar10", "resnet-small": "resnet18", "wrn-small": "wrn28-10"}

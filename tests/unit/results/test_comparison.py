@@ -6,7 +6,7 @@ import pytest
 from tests.golden.factory import Project
 
 from lets.errors import SpecError
-from lets.results.comparison import Compared, Pair, compare
+from lets.tables.comparison import Compared, Pair, compare
 
 CLEAN = {
     "datasets": ["digits"],

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from tests.golden.factory import TRAINING, Project, epoch_row
 
 from lets.results import read_outcome
-from lets.results.cost import Speeds, cost_of, measured_speeds
+from lets.records.cost import Speeds, cost_of, measured_speeds
 from lets.spec import RunSpec
 
 NETWORKS = {

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from lets.results.equivalence import equivalence
-from lets.results.paired import Paired
+from lets.stats.paired import equivalence
+from lets.stats.paired import Paired
 
 
 def paired(*differences: float) -> Paired:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from lets.results.holm import holm
-from lets.results.paired import Paired
+from lets.stats.paired import holm
+from lets.stats.paired import Paired
 
 
 def test_worked_example() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from lets.results.improvement import improvement
+from lets.stats.ranking import improvement
 
 
 def test_worked_example() -> None:

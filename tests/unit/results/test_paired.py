@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from lets.results.paired import EXACT, Paired, least_permutation_p
+from lets.stats.paired import EXACT, Paired, least_permutation_p
 
 
 def of(*differences: float) -> Paired:

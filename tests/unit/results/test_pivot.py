@@ -2,7 +2,8 @@ import pytest
 from tests.golden.factory import Project
 
 from lets.errors import SpecError
-from lets.results import Grid, pivot
+from lets.results import Grid
+from lets.tables import pivot
 
 
 def grid(project: Project, name: str) -> Grid:

@@ -6,7 +6,7 @@ import pytest
 from tests.golden.factory import Project
 
 from lets.errors import SpecError
-from lets.results.ranking import Ranked, rank
+from lets.tables.ranking import Ranked, rank
 
 METHODS = ["sam", "erm", "lets-sam"]
 CLEAN = {

@@ -10,7 +10,7 @@ from statsmodels.stats.weightstats import DescrStatsW
 from tests.golden.factory import Project, epoch_row
 
 from lets.errors import SpecError
-from lets.results.starts import Course, Courses, courses, start_matters
+from lets.tables.starts import Course, Courses, courses, start_matters
 
 STARTS = [0.01, 0.1, 1.0]
 GRID = {

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from lets.errors import SpecError
-from lets.spec import Matrix, expand, load_params
+from lets.spec.matrix import Matrix
+from lets.project.expand import expand
+from lets.project.load import load_params
 
 DEMO = Path(__file__).parents[3] / "params" / "demo.yaml"
 

@@ -7,10 +7,12 @@ from tests.golden.factory import FACTS, Project
 
 from lets.errors import SpecError
 from lets.optim.catalogue import METHODS
-from lets.results.measures import MEASURES
-from lets.spec import Layout, expand, load_params
-from lets.spec.claims import Best, claim_sources, read_claims, runs_of
-from lets.spec.quoted import read_quoted
+from lets.claims.judgement import MEASURES
+from lets.spec import Layout
+from lets.project.expand import expand
+from lets.project.load import load_params
+from lets.claims.file import Best, claim_sources, read_claims, runs_of
+from lets.tables.published import read_quoted
 
 CLAIMS, QUOTED = Path("params/claims.yaml"), Path("params/quoted.yaml")
 

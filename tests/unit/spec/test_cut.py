@@ -6,8 +6,10 @@ import pytest
 
 from lets.cli.only import only
 from lets.errors import SpecError
-from lets.spec import Params, expand, load_params
-from lets.spec.cut import cut
+from lets.project.params import Params
+from lets.project.expand import expand
+from lets.project.load import load_params
+from lets.project.cut import cut
 from lets.spec.paths import Layout
 
 FILES = {name: Path(f"params/{name}.yaml") for name in ("demo", "paper")}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from lets.analysis.hessian import largest_eigenvalues
+from lets.analyses.compute.hessian import largest_eigenvalues
 from lets.spec import Layout, RunSpec
 from lets.spec.effort import (
     HISTORY_LINE,
@@ -20,7 +20,9 @@ from lets.spec.effort import (
     trained_on,
     training_flops,
 )
-from lets.spec.params import Hypergradient, Landscape, Sharpness
+from lets.analyses.hypergradient import Hypergradient
+from lets.analyses.landscape import Landscape
+from lets.analyses.sharpness import Sharpness
 from lets.spec.training import Adam, Schedule, Sgd, TrainingSpec, held_out
 
 NETWORK = SimpleNamespace(parameters=1000, flops=10)

@@ -7,9 +7,15 @@ import pytest
 import yaml
 
 from lets.errors import SpecError
-from lets.spec import Layout, Matrix, Params, RunSpec, expand
+from lets.spec import Layout, RunSpec
+from lets.spec.matrix import Matrix
+from lets.project.params import Params
+from lets.project.expand import expand
 from lets.spec.effort import passes, steps
-from lets.spec.params import ANALYSES, Hypergradient, Landscape, Sharpness
+from lets.project.params import ANALYSES
+from lets.analyses.hypergradient import Hypergradient
+from lets.analyses.landscape import Landscape
+from lets.analyses.sharpness import Sharpness
 from lets.spec.paths import RUN_FILES
 from lets.spec.training import TrainingOverride, TrainingSpec
 

@@ -9,14 +9,12 @@ from types import SimpleNamespace
 import pytest
 
 from lets.errors import DataError, SpecError
-from lets.spec import Layout, Matrix, Params, expand
+from lets.spec import Layout
+from lets.spec.matrix import Matrix
+from lets.project.params import Params
+from lets.project.expand import expand
 from lets.spec.paths import digest_file
-from lets.spec.preflight import (
-    let_into_containers,
-    refuse_without_image,
-    refuse_without_packages,
-    refuse_without_weights,
-)
+from lets.project.preflight import let_into_containers, refuse_without_image, refuse_without_packages, refuse_without_weights
 
 IN_CONTAINERS = [SimpleNamespace(name="APPTAINER")]
 """as Snakemake tells the deployment that --use-singularity asks for"""

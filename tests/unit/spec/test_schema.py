@@ -8,9 +8,10 @@ import jsonschema
 import pytest
 import yaml
 
-from lets.spec import expand, load_params
+from lets.project.expand import expand
+from lets.project.load import load_params
 from lets.spec.paths import SCHEMA
-from lets.spec.schema import schema_text
+from lets.project.schema import schema_text
 
 FACTS = ("datasets.yaml", "claims.yaml", "quoted.yaml")
 FILES = [path for path in sorted(Path("params").glob("*.yaml")) if path.name not in FACTS]

@@ -2,7 +2,9 @@
 
 import pytest
 
-from lets.spec import RunSpec, expand, load_params, seed_for
+from lets.spec import RunSpec, seed_for
+from lets.project.expand import expand
+from lets.project.load import load_params
 
 RUNS = list(expand(load_params("params/demo.yaml")).runs.values())
 

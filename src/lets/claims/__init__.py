@@ -1,0 +1,1 @@
+"""The claims of the paper, tested on the runs of a project."""

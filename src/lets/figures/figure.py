@@ -1,0 +1,80 @@
+"""The base of all figures: numbers first, as csv, then the drawing of exactly those numbers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lets.records.files import write_bytes
+from lets.records.outcomes import Outcome
+from lets.spec.labels import address
+from lets.spec.selection import Selection
+from lets.tables.notes import absent_counts
+from lets.tables.table import Csv
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+
+    from lets.project import Project
+
+
+class Numbers(Protocol):
+    """What a figure draws, and every run it was asked to be drawn from."""
+
+    @property
+    def runs(self) -> Sequence[Outcome]:
+        """Those runs."""
+
+    def csv(self) -> Csv:
+        """Return exactly the numbers drawn."""
+
+
+class Figure(Selection):
+    """A selection of runs that can be drawn."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The fields of a run that say where in the figure it is."""
+        return ("method", *(getattr(self, key) for key in self.axes))
+
+    def numbers(self, project: "Project") -> Any:
+        """Read the `Numbers` that it draws; raises SpecError if a point would mix variants."""
+        raise NotImplementedError
+
+    def caption(self, numbers: Any) -> str:
+        """Return the line below: what the spread is, and over how many seeds."""
+        raise NotImplementedError
+
+    def draw(self, numbers: Any) -> "matplotlib.figure.Figure":
+        """Return the drawing, without its caption."""
+        raise NotImplementedError
+
+    def places(self, project: "Project") -> dict[str, tuple[str, ...]]:
+        """Return the address of every line, bar or point, and the runs behind it."""
+        names, found = self.names, dict[str, tuple[str, ...]]()
+        for run in self.behind(project.matrix):
+            where = address(names, [run.variant.get(name) for name in names])
+            found[where] = (*found.get(where, ()), run.id)
+        return found
+
+
+def full_caption(figure: Figure, numbers: Numbers) -> str:
+    """Return the line below a figure, with what is missing."""
+    return "; ".join(part for part in (figure.caption(numbers), absent_counts(numbers.runs)) if part)
+
+
+def draw_files(name: str, figure: Figure, numbers: Numbers) -> dict[str, bytes]:
+    """Return suffix → file for svg, png and csv; of one matplotlib, a function of the numbers alone."""
+    from lets.figures.canvas import line_below, saved, theme
+
+    with theme(name):
+        drawing = figure.draw(numbers)
+        line_below(drawing, full_caption(figure, numbers))
+        return {**saved(drawing), "csv": numbers.csv().text().encode()}
+
+
+def write_figure(name: str, project: "Project") -> list[Path]:
+    """Draw a figure, write csv, svg and png, and return the paths."""
+    figure = project.params.figures[name]
+    for suffix, content in draw_files(name, figure, project.numbers(name)).items():
+        write_bytes(project.layout.figure(name, suffix), content)
+    return project.layout.figures(name)

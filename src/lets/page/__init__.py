@@ -1,0 +1,1 @@
+"""The HTML page, and what else repeats the numbers of all runs."""

@@ -1,0 +1,202 @@
+"""The report as one HTML file that needs nothing else: tables, figures, what ran, how to check it."""
+
+import hashlib
+import json
+from base64 import b64encode
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from lets.claims.document import claims_table, scale_note
+from lets.claims.file import read_claims
+from lets.claims.judgement import judge
+from lets.errors import RecordError
+from lets.page.evidence import evidence
+from lets.project import Project
+from lets.records.cost import Cost, cost_of
+from lets.records.files import bytes_as_written, read_json, write_text
+from lets.records.outcomes import Outcome, in_order
+from lets.spec.labels import value_title
+from lets.tables.notes import absent, absent_notes, count
+from lets.tables.table import Table
+
+
+@dataclass(frozen=True)
+class _Status:
+    """The run grid: done and asked for, by method and by what it was trained on."""
+
+    columns: list[str]
+    rows: list[tuple[str, list[tuple[str, str, list[str]]]]]
+    """method, and per column the count, its state in a word and the runs counted"""
+
+
+def render_page(project: Project) -> str:
+    """Return the page, unaudited; the drawn figures (svg) must exist, the rest comes from the run records."""
+    params, outcomes = project.params, list(project.runs.values())
+    places = {outcome.id: place for place, outcome in enumerate(outcomes)}
+    judged = judge(read_claims(project.layout.paper_claims), project)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("lets", "page"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.j2").render(
+        profile=params.profile,
+        finished=sum(outcome.state == "finished" for outcome in outcomes),
+        total=len(outcomes),
+        states=[f"{count(runs)} {state}" for state, runs in absent(outcomes).items()],
+        style=(style := _own("page.css")),
+        script=(script := _own("page.js")),
+        policy=_policy(style, script),
+        claims=claims_table(judged, params),
+        scaled=scale_note(judged, params),
+        tables=_tables(project),
+        figures=_figures(project),
+        status=_status(outcomes),
+        absent=absent_notes(outcomes),
+        cost=_cost_line(cost := cost_of(outcomes)),
+        packages=", ".join(cost.packages),
+        behind=lambda ids: _behind(ids, places),
+        evidence=embedded({"params": f"params/{params.profile}.yaml", **evidence(outcomes)}),
+        unaudited=UNAUDITED,
+    )
+
+
+def write_page(project: Project, audit: dict[str, Any] | None = None) -> Path:
+    """Write the page and return its path; `audit` is the content of audit.json, if it is of these records."""
+    page, path = render_page(project), project.layout.page
+    write_text(path, with_verdicts(page, audit) if audit else page)
+    return path
+
+
+def accepted_pages(project: Project) -> tuple[str, ...]:
+    """Return what the page may be: unaudited, or with the verdicts of the receipt that lies there, if it is one."""
+    page = render_page(project)
+    with suppress(RecordError, KeyError, TypeError):
+        return page, with_verdicts(page, read_json(project.layout.audit))
+    return (page,)
+
+
+def _behind(ids: Sequence[str], places: dict[str, int]) -> Markup:
+    """The attribute that says which runs are behind a number, by their place among all."""
+    return Markup(f' data-runs="{" ".join(str(places[id]) for id in ids)}"' if ids else "")
+
+
+def _tables(project: Project) -> list[tuple[Table, str]]:
+    tables = [project.table(name) for name in project.params.tables]
+    return [(table, _cost_line(cost_of(table.runs))) for table in tables]
+
+
+def _figures(project: Project) -> list[dict[str, Any]]:
+    figures = []
+    for name, figure in project.params.figures.items():
+        runs = project.numbers(name).runs
+        figures.append(
+            {
+                "name": name,
+                "title": figure.title,
+                "drawing": _embedded(project.layout.figure(name, "svg"), name),
+                "notes": absent_notes(runs),
+                "runs": list(dict.fromkeys(run.id for run in runs)),
+            }
+        )
+    return figures
+
+
+def _own(name: str) -> Markup:
+    """Return a file of ours, to be put into the page as it is."""
+    return Markup(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+
+
+def _policy(style: str, script: str) -> str:
+    """Return what a browser may do for this page: use our style and our script, show pictures that are in it."""
+    ours = {
+        name: b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for name, text in (("style", style), ("script", script))
+    }
+    sources = "; ".join(f"{name}-src 'sha256-{digest}'" for name, digest in ours.items())
+    return f"default-src 'none'; {sources}; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+def _embedded(path: Path, name: str) -> str:
+    """Return a drawing as the address of an image: there, browsers run nothing that is in it and fetch nothing."""
+    try:
+        content = bytes_as_written(path)
+    except OSError as error:
+        raise RecordError(
+            f"{path} – is not drawn yet – draw it first:  lets report --figure {name}"
+        ) from error
+    return f"data:image/svg+xml;base64,{b64encode(content).decode()}"
+
+
+def _status(outcomes: list[Outcome]) -> _Status:
+    fields = ("dataset", "noise", "architecture")
+    cells: dict[tuple[Any, ...], list[Outcome]] = {}
+    for outcome in outcomes:
+        cells.setdefault((outcome.spec.method, *map(outcome.field, fields)), []).append(outcome)
+    columns = in_order(key[1:] for key in cells)
+    titles = [
+        " · ".join(value_title(f, v) for f, v in zip(fields, column, strict=True)) for column in columns
+    ]
+    rows = []
+    for method in dict.fromkeys(key[0] for key in cells):
+        found = [cells.get((method, *column), []) for column in columns]
+        rows.append((value_title("method", method), [_progress(runs) for runs in found]))
+    return _Status(titles, rows)
+
+
+def _progress(runs: list[Outcome]) -> tuple[str, str, list[str]]:
+    if not runs:
+        return "", "unasked", []
+    ended = sum(run.state == "finished" for run in runs)
+    state = "done" if ended == len(runs) else "some" if ended else "none"
+    return f"{ended}/{len(runs)}", state, [run.id for run in runs]
+
+
+def _cost_line(cost: Cost) -> str:
+    if not cost.runs:
+        return "nothing trained yet"
+    runs = f"{cost.runs} run{'' if cost.runs == 1 else 's'}"
+    memory = f"at most {cost.peak_memory_mib:.0f} MiB"
+    places = [
+        *cost.devices,
+        *(f"{count} in image {image[:8]}" for image, count in sorted(cost.images.items())),
+    ]
+    return f"{runs}, {_duration(cost.seconds)} of training in all, {memory} each, on {', '.join(places)}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+_LINE = '<script type="application/json" id="audit-data">{}</script>'
+
+
+UNAUDITED = Markup(_LINE.format("null"))
+"""as `lets report` leaves it: nobody has audited this page since it was made"""
+
+
+def embedded(content: Any) -> Markup:
+    """Return JSON that may stand in a script element: nothing in it can end the element."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("<", "\\u003c"))
+
+
+def with_verdicts(page: str, audit: dict[str, Any]) -> str:
+    """Return an unaudited page with the verdicts of an audit (the content of audit.json) in it."""
+    told = {name: audit[name] for name in ("passed", "next", "items", "cells")}
+    told["failures"] = [
+        {"run": one["run"], "reason": one["reason"], "command": one["command"]}
+        for one in audit["failures"]
+        if one["run"]
+    ]
+    return page.replace(UNAUDITED, _LINE.format(embedded(told)), 1)

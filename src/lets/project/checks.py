@@ -1,0 +1,247 @@
+"""What types alone cannot see: unknown names, hyper-parameters of other methods, duplicates, grids without end."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from math import prod
+
+import lets.data.catalogue
+import lets.models.catalogue
+from lets.analyses.analysis import asked_differently
+from lets.optim.catalogue import METHODS, resolve
+from lets.optim.presets import PRESETS
+from lets.project.expand import expand
+from lets.project.params import Experiment, Hyperparameters, Params
+from lets.spec.conflicts import conflicts
+from lets.spec.labels import RUN_FIELDS
+from lets.spec.matrix import Matrix
+from lets.spec.messages import Location, Problem, line, or_near, readings, renamed, repeated, short
+from lets.spec.noise import Noise
+from lets.spec.run import RunSpec
+from lets.spec.selection import Selection, nearest_field, unselectable
+
+AXES = ("datasets", "noise", "architectures", "methods", "seeds")
+
+
+KNOWN: dict[str, Callable[[str], object]] = {
+    "datasets": lets.data.catalogue.describe,
+    "architectures": lets.models.catalogue.describe,
+    "noise": Noise.parse,
+}
+
+
+MOST_RUNS = 10_000
+"""of a file: what is expanded, checked and planned in seconds; the paper's has 780"""
+
+
+def problems(params: Params) -> Iterator[Problem]:
+    """Yield every problem of a params file: its place, and *value – why – a line to paste*."""
+    yield from repeated(("seeds",), params.seeds)
+    for key in ("architectures", "resources"):
+        for name in getattr(params, key):
+            yield from _name((key, name), name, lets.models.catalogue.describe)
+    for method, values in params.methods.items():
+        yield from _method(("methods", method), method, {}, values)
+    if too_many := list(_too_many(params)):
+        yield from too_many
+        return
+    for name, experiment in params.experiments.items():
+        yield from _experiment(("experiments", name), experiment, params)
+    yield from references(params)
+    known = [*lets.data.catalogue.names(), *lets.models.catalogue.names()]
+    for name, original in params.stand_ins.items():
+        reason = "neither a data set nor an architecture"
+        if name not in known:
+            yield ("stand_ins", name), f"{name!r} – {reason} – {renamed(name, known)}"
+        if original not in known:
+            place = ("stand_ins", name)
+            yield place, f"{original!r} – {reason} – {or_near(original, known, place)}"
+
+
+def contradictions(params: Params) -> Iterator[Problem]:
+    """Yield what only the expanded matrix shows; for params without other problems."""
+    impossible = list(_impossible(params))
+    yield from impossible
+    if not impossible:
+        matrix = expand(params)
+        yield from _conflicts(params, matrix)
+        yield from showable(params, matrix)
+
+
+def _too_many(params: Params) -> Iterator[Problem]:
+    """Count the runs before they are made."""
+    runs = 0
+    for name, one in params.experiments.items():
+        axes = (one.datasets, one.noise, one.architectures, one.methods, one.seeds or params.seeds)
+        sizes = [len(axis) for axis in (*axes, *one.vary.values())]  # type: ignore[arg-type]
+        runs += prod(sizes)
+        if runs > MOST_RUNS:
+            reason = f"{runs:,} runs up to here, and a params file has at most {MOST_RUNS:,}"
+            yield ("experiments", name), f"too large – {reason} – make several files of it"
+            return
+
+
+def _impossible(params: Params) -> Iterator[Problem]:
+    """Axes of a grid that contradict each other."""
+    for name, experiment in params.experiments.items():
+        try:
+            expand(params.model_copy(update={"experiments": {name: experiment}}))
+        except ValueError as error:
+            yield ("experiments", name), f"impossible – {error} – change one of the values"
+
+
+def _conflicts(params: Params, matrix: Matrix) -> Iterator[Problem]:
+    """Yield each conflict of an experiment once, however many of its runs have it."""
+    found: dict[Problem, None] = {}
+    for name, ids in matrix.experiments.items():
+        for id in ids:
+            run = matrix.runs[id]
+            for at, text in conflicts(run):
+                found.setdefault((_origin(at, text, name, run, params), text))
+    yield from found
+
+
+def _origin(at: Location, text: str, name: str, run: RunSpec, params: Params) -> Location:
+    """The place of a conflict in the file: its experiment, but what is to be deleted goes from where it stands."""
+    own, below = params.experiments[name].training, params.architectures.get(run.architecture)
+    key = str(at[-1])
+    if not text.endswith("delete it") or key in own.model_fields_set:
+        return ("experiments", name, *at)
+    if below and key in below.model_fields_set:
+        return ("architectures", run.architecture, key)
+    return at
+
+
+def _experiment(at: Location, experiment: Experiment, params: Params) -> Iterator[Problem]:
+    for axis in AXES:
+        yield from repeated((*at, axis), getattr(experiment, axis) or [])
+    for axis, describe in KNOWN.items():
+        for index, name in enumerate(getattr(experiment, axis)):
+            yield from _name((*at, axis, index), name, describe)
+    for index, method in enumerate(experiment.methods):
+        if method not in METHODS:
+            yield from _method((*at, "methods", index), method, {}, {})
+    for method, values in experiment.hyperparameters.items():
+        yield from _method((*at, "hyperparameters", method), method, params.methods.get(method, {}), values)
+        if method in METHODS and method not in experiment.methods:
+            yield (
+                (*at, "hyperparameters", method),
+                f"{method!r} – this experiment does not run it – delete it",
+            )
+    for name, axis_values in experiment.vary.items():
+        yield from repeated((*at, "vary", name), axis_values)
+        yield from _varied((*at, "vary", name), name, experiment, params)
+
+
+def _name(at: Location, name: str, describe: Callable[[str], object]) -> Iterator[Problem]:
+    try:
+        describe(name)
+    except ValueError as error:
+        _, reason, remedy = str(error).split(" – ", 2)
+        if remedy.startswith("choose from: "):
+            known = remedy.removeprefix("choose from: ").split(", ")
+            remedy = renamed(name, known) if isinstance(at[-1], str) else or_near(name, known, at)
+        yield at, f"{short(name)} – {reason} – {remedy}"
+
+
+def _method(at: Location, method: str, below: Hyperparameters, values: Hyperparameters) -> Iterator[Problem]:
+    """Check the values a method is given on top of `below`; a problem stands at the value that causes it."""
+    if method not in METHODS:
+        remedy = renamed(method, [*METHODS]) if isinstance(at[-1], str) else or_near(method, [*METHODS], at)
+        yield at, f"{short(method)} – there is no such method – {remedy}"
+        return
+    if not (reason := _refused(method, below | values)) and "seed" not in values:
+        return
+    given = below | values
+    blamed = [((*at, name), text) for name in values if (text := _value((*at, name), method, name, given))]
+    yield from blamed or [_together(at, method, below, values, str(reason))]
+
+
+def _value(at: Location, method: str, name: str, given: Hyperparameters) -> str | None:
+    """Say what is wrong with one of the values that a method is given, whatever the others are."""
+    value, known = given[name], METHODS[method].hyperparameters
+    if name == "seed":
+        return (
+            f"{value!r} – a method's own seed follows from the run's – delete it: runs differ by their  seeds"
+        )
+    if not (reason := _refused(method, {name: value})):
+        return None
+    if name not in known and name != "preset":
+        taken = [one for one in known if one not in given and not _refused(method, {one: value})]
+        return f"{short(value)} – {reason} – {renamed(name, taken)}"
+    usual = [known[name].default, *known[name].choices] if name in known else [*PRESETS]
+    near = get_close_matches(str(value)[:60], map(str, usual), n=1)
+    for other in (*readings(value), *near, *usual):
+        if other is not None and not _refused(method, {**given, name: other}):
+            return f"{short(value)} – {reason} – write  {line(at, other)}"
+    return f"{short(value)} – {reason} – delete it"
+
+
+def _together(
+    at: Location, method: str, below: Hyperparameters, values: Hyperparameters, reason: str
+) -> Problem:
+    """Say that values contradict each other, at the last one without which they do not."""
+    for name in reversed(values):
+        if not _refused(method, below | {key: value for key, value in values.items() if key != name}):
+            return (*at, name), f"{short(values[name])} – {reason} – delete it"
+    return at, f"{short(values)} – {reason} – delete one of them"
+
+
+def _varied(at: Location, name: str, experiment: Experiment, params: Params) -> Iterator[Problem]:
+    """Check one axis of the grid, at its first bad value: every method must take every value."""
+    for index, value in enumerate(experiment.vary[name]):
+        for method in experiment.methods:
+            below = params.methods.get(method, {}) | experiment.hyperparameters.get(method, {})
+            if method not in METHODS or _refused(method, below):
+                continue
+            taken = name in METHODS[method].hyperparameters or name == "preset"
+            place = (*at, index) if taken and name != "seed" else at
+            if text := _value(place, method, name, below | {name: value}):
+                yield place, text
+                return
+
+
+def _refused(method: str, values: Mapping[str, object]) -> str | None:
+    try:
+        resolve(method, values)
+    except (ValueError, TypeError) as error:
+        return re.sub(r"\S{80,}", lambda word: short(word[0]), str(error))
+    return None
+
+
+def references(params: Params) -> Iterator[Problem]:
+    """Yield every experiment and field that a table or figure names and that there is not."""
+    fields = [
+        *RUN_FIELDS,
+        *sorted({name for info in METHODS.values() for name in info.hyperparameters} - {"seed"}),
+    ]
+    for at, item in _items(params):
+        for index, name in enumerate(item.experiments):
+            if name not in params.experiments:
+                place: Location = (*at, "experiments", index)
+                remedy = or_near(name, list(params.experiments), place)
+                yield place, f"{name!r} – no such experiment – {remedy}"
+        yield from repeated((*at, "experiments"), item.experiments)
+        for place, field in item.named_fields():
+            if field not in fields:
+                yield (
+                    (*at, *place),
+                    f"{short(field)} – no field of a run – {nearest_field(field, fields, place)}",
+                )
+    for name in params.tables.keys() & params.figures.keys():
+        yield ("figures", name), f"{name!r} – a table has this name already – rename it  {name}-figure"
+
+
+def showable(params: Params, matrix: Matrix) -> Iterator[Problem]:
+    """Yield what tables and figures cannot show of the runs that there are."""
+    for at, item in _items(params):
+        yield from list(unselectable(at, item, matrix)) or item.problems(at, params, matrix)
+    yield from asked_differently(_items(params), params, matrix)
+
+
+def _items(params: Params) -> Iterator[tuple[tuple[str, str], Selection]]:
+    """Every table and figure, and where it stands."""
+    for name, table in params.tables.items():
+        yield ("tables", name), table
+    for name, figure in params.figures.items():
+        yield ("figures", name), figure

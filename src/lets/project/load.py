@@ -1,0 +1,14 @@
+"""Read a params file; say exactly what is wrong with one that cannot be read."""
+
+from pathlib import Path
+
+from lets.project.checks import contradictions, problems
+from lets.project.params import Params
+from lets.spec.reading import read_yaml
+
+
+def load_params(path: str | Path) -> Params:
+    """Return the validated params of a YAML file; raises SpecError that names file, line and remedy."""
+    return read_yaml(
+        Path(path), Params, lambda params: list(problems(params)) or list(contradictions(params))
+    )

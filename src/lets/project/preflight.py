@@ -1,0 +1,149 @@
+"""What a workflow can know before its first job starts: better a sentence now than a failure in an hour."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import yaml
+
+import lets.models.catalogue
+from lets.commands import command
+from lets.data.extra import missing_packages
+from lets.data.repository import whole_folder
+from lets.data.root import default_root
+from lets.errors import LetsError, SpecError
+from lets.project.params import Params
+from lets.spec.matrix import Matrix
+from lets.spec.paths import Layout, digest_file
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """End the process with the message of an error alone; Snakemake would wrap it, or with --quiet swallow it."""
+    try:
+        yield
+    except LetsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def selected_file(files: Sequence[Path | str]) -> Path:
+    """Return the one params file of a workflow; raises SpecError for several."""
+    if len(files) > 1:
+        raise SpecError(
+            f"--configfile {' '.join(map(str, files))} – a workflow runs one params file – name a single one"
+        )
+    path = Path(files[0]) if files else Path("params/demo.yaml")
+    if set("{}") & set(str(path)):
+        plain = path.with_name(path.name.translate(str.maketrans("{}", "--")))
+        raise SpecError(
+            f"--configfile {path} – braces are wildcards to Snakemake – rename it:  {command('mv', path, plain)}"
+        )
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def refuse_values_beside(path: Path, config: Mapping[str, object]) -> None:
+    """Raise SpecError for values that Snakemake was given beside a params file, which has been read before."""
+    if dict(config) != yaml.safe_load(path.read_text(encoding="utf-8")):
+        raise SpecError(
+            f"--config – values beside {path} are not read, they would leave no trace – edit a copy of it"
+        )
+
+
+def refuse_without_gpu(params: Params) -> None:
+    """Raise SpecError when the params ask for a GPU and this machine has none."""
+    if params.device == "cuda" and not gpu_here():
+        raise SpecError(
+            f"profile {params.profile!r} wants a GPU – there is none on this machine, nothing was started – "
+            "list the jobs with  snakemake -n,  run them where a GPU is,  or try the small version:  make demo"
+        )
+
+
+def gpu_here() -> bool:
+    """Whether an NVIDIA or AMD GPU is visible, without importing torch."""
+    devices = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+    return any(Path(device).exists() for device in devices) or shutil.which("nvidia-smi") is not None
+
+
+def refuse_without_packages(matrix: Matrix) -> None:
+    """Raise SpecError when a data set of the runs is texts and packages that those need are not installed."""
+    for dataset in dict.fromkeys(run.dataset for run in matrix.runs.values()):
+        if missing := missing_packages(dataset):
+            raise SpecError(
+                f"dataset {dataset!r} – needs {', '.join(missing)}, not installed here, and nothing was started – "
+                "run  pip install 'lets-repro[language]'"
+            )
+
+
+def refuse_without_weights(matrix: Matrix) -> None:
+    """Raise DataError when runs start from pretrained weights that are not below the data root."""
+    for architecture in dict.fromkeys(run.architecture for run in matrix.runs.values()):
+        if repository := lets.models.catalogue.describe(architecture).pretrained:
+            whole_folder(repository, default_root())
+
+
+def in_containers(deployment: Iterable[object]) -> bool:
+    """Whether Snakemake was told to run jobs in containers."""
+    return any(getattr(method, "name", "") == "APPTAINER" for method in deployment)
+
+
+def refuse_without_image(layout: Layout, deployment: Iterable[object]) -> None:
+    """Raise SpecError when containers are asked for and the image was not built (Snakemake would fail late)."""
+    if in_containers(deployment) and not (layout.image.is_file() and digest_file(layout.image).is_file()):
+        raise SpecError(
+            f"--use-singularity – there is no image {layout.image} – "
+            "build it with  make image,  or run without --use-singularity"
+        )
+
+
+def let_into_containers(deployment: Iterable[object]) -> None:
+    """Tell Apptainer the host's variables that jobs read; with --cleanenv it keeps all others out.
+
+    The data root is mounted where it lies. Raises SpecError if it is no folder: what is downloaded to it would be lost.
+    """
+    if not in_containers(deployment):
+        return
+    for name in [one for one in os.environ if one.startswith("LETS_") or one == "CUDA_VISIBLE_DEVICES"]:
+        os.environ[f"APPTAINERENV_{name}"] = os.environ[name]
+    os.environ["PWD"] = str(Path.cwd())  # inside there are no links that led here
+    if os.environ.get("LETS_DATA"):
+        root = default_root().resolve()
+        if not root.is_dir():
+            raise SpecError(
+                f"LETS_DATA={root} – no such folder, containers cannot mount it – {command('mkdir', '-p', root)}"
+            )
+        os.environ["APPTAINERENV_LETS_DATA"] = str(root)
+        os.environ["APPTAINER_BIND"] = ",".join(filter(None, (os.environ.get("APPTAINER_BIND"), str(root))))
+
+
+class StorageSettings(Protocol):
+    """What Snakemake was told about object storage."""
+
+    default_storage_provider: str | None
+    default_storage_prefix: str | None
+    local_storage_prefix: Path
+
+
+def keep_copies_in_place(layout: Layout, storage: StorageSettings) -> None:
+    """Let Snakemake's copies of files in object storage lie where `lets` looks for them: in the project folder.
+
+    Raises SpecError when runs lie there that were made without the storage: Snakemake would delete them.
+    """
+    if not storage.default_storage_provider:
+        return
+    bucket = urlsplit(storage.default_storage_prefix or "")
+    copies = storage.local_storage_prefix / storage.default_storage_provider / (bucket.netloc + bucket.path)
+    if copies.is_symlink():
+        return
+    if any(layout.runs.rglob("run.json")):
+        raise SpecError(
+            f"{storage.default_storage_prefix} – {layout.runs} holds runs that were made without this storage, and "
+            "Snakemake would delete those that it lacks – work in a fresh clone, see docs/cluster.md"
+        )
+    copies.parent.mkdir(parents=True, exist_ok=True)
+    copies.symlink_to(Path.cwd())

@@ -1,1 +1,0 @@
-"""Drawing. The only place that imports matplotlib and seaborn."""

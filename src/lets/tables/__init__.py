@@ -1,0 +1,1 @@
+"""Tables: one file a kind, and the three renderings of all."""

@@ -1,0 +1,294 @@
+"""Learned radii against fixed ones of the same method, in three ways that cost differently."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Literal
+
+from lets.records.outcomes import Outcome
+from lets.records.quantities import QUANTITIES
+from lets.spec.comparisons import SETTING, Setting, by_setting
+from lets.spec.effort import passes
+from lets.spec.labels import setting_title, value_title
+from lets.spec.matrix import Matrix
+from lets.spec.messages import Location, Problem
+from lets.spec.run import RunSpec
+from lets.spec.selection import RunMetric, Selection, read_for
+from lets.stats.paired import ALPHA, Paired, holm
+from lets.tables.notes import absent_notes, interval_text, mean_text, p_text, seeds_text, verdict
+from lets.tables.readings import Reading, learned, not_learned, readings
+from lets.tables.table import Block, Cell, Csv, Record, Row, Table, computed, corrected_address
+
+if TYPE_CHECKING:
+    from lets.project import Params, Project
+
+ALIKE = 0.02
+"""relative: two trainings whose passes differ by less cost the same"""
+
+
+WAYS = {
+    "start": "the radius that it starts from",
+    "best": "the best radius of the grid",
+    "passes": "the radius that it starts from, at equal passes",
+}
+"""by name: what a learned radius is compared with"""
+
+
+Fixed = dict[float, dict[int, Outcome]]
+"""radius → seed → run, of one length"""
+
+
+COLUMNS = (
+    "Seeds",
+    "Passes",
+    "Passes of the baseline",
+    "Difference",
+    "95 % interval",
+    "t p",
+    "Holm p",
+    "Verdict",
+)
+
+
+CORRECTED_FIELDS = ("holm_p", "verdict")
+"""of the csv: the same"""
+
+
+PLACE = ("experiment", "method", *SETTING, "against")
+
+
+class Baselines(Selection):
+    """Learned radii against the fixed ones of the same method: at its start, the best of all, at equal passes.
+
+    A row per experiment with a lets-method; its baselines are the runs of the method without lets-.
+    """
+
+    kind: Literal["baselines"]
+    metric: RunMetric = "test_accuracy"
+
+    def problems(self, at: Location, params: "Params", matrix: Matrix) -> Iterator[Problem]:
+        """Yield what keeps its runs from being readings of LETS, and readings without a baseline."""
+        yield from not_learned(at, self, matrix)
+        runs = self.chosen(matrix)
+        for one in learned(self, matrix):
+            if not any((run.setting, run.method) == (one.setting, one.base) for run in runs):
+                reason = f"there is no run of {one.base} with a fixed radius beside {one.method}"
+                yield (*at, "experiments"), f"{self.experiments} – {reason} – add an experiment with it"
+
+    def reads(self, params: "Params") -> frozenset[str]:
+        """Return that passes are shown besides."""
+        return frozenset({read_for(self.metric), "passes"})
+
+    def against(self, project: "Project") -> "AllAgainst":
+        """Compare its runs; raises SpecError if a reading mixes variants."""
+        found = readings(self, project)
+        groups = by_setting(self.chosen(project.matrix))
+        base = {
+            (setting, base): [project.outcome(run) for run in groups[setting] if run.method == base]
+            for setting, base in dict.fromkeys((one.setting, one.base) for one in found)
+        }
+        rows = [row for one in found for row in _ways(one, base[one.setting, one.base], self.metric)]
+        rows.sort(key=lambda row: list(WAYS).index(row.way))
+        rows.sort(key=lambda row: _place(found, row.reading))
+        return AllAgainst(self, tuple(rows), tuple(holm([row.paired.t_p for row in rows])))
+
+    def table(self, name: str, project: "Project") -> Table:
+        """Return a block per method, setting and baseline, a row per reading of LETS."""
+        found = self.against(project)
+        every = _ids(found.rows)
+        rows: dict[str, list[Row]] = {}
+        for row, corrected in zip(found.rows, found.corrected, strict=True):
+            one = row.reading
+            cells = one.title, tuple(_cells(row, corrected, found, every))
+            rows.setdefault(_title(one.method, row.way, one.setting), []).append(cells)
+        blocks = tuple(Block(title, tuple(group)) for title, group in rows.items())
+        notes, csv = tuple(_notes(found)), _csv(name, found)
+        runs = tuple(run for row in found.rows for run in row.runs)
+        return Table(name, self.title, "What moves the radius", COLUMNS, blocks, notes, csv, runs)
+
+
+@dataclass(frozen=True)
+class Against:
+    """A reading against fixed radii; `paired` is LETS less them by seed, a mean over starts.
+
+    `passes` and `baseline_passes` are those of one training of LETS and of all that the baseline takes: of the best
+    radius of a grid, the whole grid.
+    """
+
+    reading: Reading
+    way: str
+    fixed: tuple[Outcome, ...]
+    paired: Paired
+    passes: float
+    baseline_passes: float
+
+    @property
+    def runs(self) -> tuple[Outcome, ...]:
+        """All runs that the comparison rests on."""
+        return (*self.reading.outcomes, *self.fixed)
+
+
+@dataclass(frozen=True)
+class AllAgainst:
+    """All rows of a table, and beside each its p as Holm corrects it for all of them."""
+
+    table: Baselines
+    rows: tuple[Against, ...]
+    corrected: tuple[float | None, ...]
+
+
+def _place(found: list[Reading], reading: Reading) -> int:
+    """Return where the block of a reading stands."""
+    return next(
+        i for i, one in enumerate(found) if (one.method, one.setting) == (reading.method, reading.setting)
+    )
+
+
+def _ways(reading: Reading, base: Sequence[Outcome], metric: str) -> Iterator[Against]:
+    """Compare one reading in every way that there are runs for."""
+    spec = reading.runs[0]
+    value = _reader(metric)
+    as_long = _fixed(base, lambda run: run.training.epochs == spec.training.epochs)
+    as_many = _fixed(base, lambda run: abs(passes(run) / passes(spec) - 1) < ALIKE)
+    for way, fixed in (("start", as_long), ("passes", as_many)):
+        shared = [start for start in reading.starts if start in fixed]
+        if shared:
+            paired = Paired.of(*_at_starts(reading, fixed, shared, value))
+            runs = [run for start in shared for run in fixed[start].values()]
+            yield Against(reading, way, tuple(runs), paired, passes(spec), passes(runs[0].spec))
+    if len(as_long) > 1:
+        runs = [run for seeds in as_long.values() for run in seeds.values()]
+        grid = sum(passes(next(iter(seeds.values())).spec) for seeds in as_long.values())
+        paired = Paired.of(
+            _over_starts(reading, reading.starts, value),
+            best_by_others(as_long, value, QUANTITIES[metric].better != "lower"),
+        )
+        yield Against(reading, "best", tuple(runs), paired, passes(spec), grid)
+
+
+def best_by_others(fixed: Fixed, value: Callable[[Outcome], float | None], higher: bool) -> dict[int, float]:
+    """Return for each seed the metric at the radius that is best in the mean of all other seeds.
+
+    Chosen by the seed that it is measured on, the best of many radii would be lucky, too. Of one seed, nothing; only
+    seeds that every radius has count.
+    """
+    table = {
+        radius: {seed: found for seed, run in seeds.items() if (found := value(run)) is not None}
+        for radius, seeds in fixed.items()
+    }
+    asked = dict.fromkeys(seed for seeds in fixed.values() for seed in seeds)
+    shared = [seed for seed in asked if all(seed in values for values in table.values())]
+    if len(shared) < 2:
+        return {}
+    sign = 1 if higher else -1
+    best: dict[int, float] = {}
+    for seed in shared:
+        others = [other for other in shared if other != seed]
+        radius = max(table, key=lambda one: sign * fmean(table[one][other] for other in others))
+        best[seed] = table[radius][seed]
+    return best
+
+
+def _fixed(base: Sequence[Outcome], like: Callable[[RunSpec], bool]) -> Fixed:
+    found: Fixed = {}
+    for run in base:
+        if like(run.spec):
+            found.setdefault(run.field("rho"), {})[run.spec.seed] = run
+    return dict(sorted(found.items()))
+
+
+def _reader(metric: str) -> Callable[[Outcome], float | None]:
+    return lambda run: run.value(metric)
+
+
+def _over_starts(
+    reading: Reading, starts: Sequence[float], value: Callable[[Outcome], float | None]
+) -> dict[int, float]:
+    """Seed → the mean of the metric over starts, for seeds that have it from all of them."""
+    return _means([reading.by_start[start] for start in starts], value)
+
+
+def _at_starts(
+    reading: Reading, fixed: Fixed, starts: Sequence[float], value: Callable[[Outcome], float | None]
+) -> tuple[dict[int, float], dict[int, float]]:
+    """The same of LETS and of the fixed radii that it starts from."""
+    return _over_starts(reading, starts, value), _means([fixed[start] for start in starts], value)
+
+
+def _means(
+    groups: Sequence[dict[int, Outcome]], value: Callable[[Outcome], float | None]
+) -> dict[int, float]:
+    means: dict[int, float] = {}
+    for seed in groups[0]:
+        found: list[Any] = [value(group[seed]) if seed in group else None for group in groups]
+        if None not in found:
+            means[seed] = fmean(found)
+    return means
+
+
+def _csv(name: str, found: AllAgainst) -> Csv:
+    """Return one line per reading, method, setting and baseline."""
+    header = ["table", *(f"row.{field}" for field in PLACE), "metric", "n", "passes", "baseline_passes"]
+    header += ["difference", "sd", "low", "high", "t_p", "permutation_p", *CORRECTED_FIELDS, "seeds", "runs"]
+    records = []
+    for row, corrected in zip(found.rows, found.corrected, strict=True):
+        one, paired = row.reading, row.paired
+        place = [name, one.experiment, one.method, *one.setting, row.way, found.table.metric]
+        numbers = [paired.n, row.passes, row.baseline_passes, paired.mean, paired.sd]
+        tested = map(
+            computed, (*(paired.interval() or (None, None)), paired.t_p, paired.permutation_p, corrected)
+        )
+        words = (" ".join(map(str, paired.differences)), " ".join(run.id for run in row.runs))
+        said = verdict(paired, corrected, QUANTITIES[found.table.metric])
+        others = dict.fromkeys(CORRECTED_FIELDS, corrected_address(one.address))
+        records.append(Record([*place, *numbers, *tested, said, *words], one.address, others))
+    return Csv(header, records)
+
+
+def _title(method: str, way: str, setting: Setting) -> str:
+    """Return the title of a block of rows: `LETS-SAM against SAM at the best radius of the grid, ResNet-18 on …`."""
+    methods = (value_title("method", name) for name in (method, method.removeprefix("lets-")))
+    return f"{' against '.join(methods)} at {WAYS[way]}, {setting_title(*setting)}"
+
+
+def _cells(
+    row: Against, corrected: float | None, found: AllAgainst, every: tuple[str, ...]
+) -> Iterator[Cell]:
+    """Yield what rests on the runs of the row, then what the correction over all rows makes of it."""
+    paired, quantity, runs = row.paired, QUANTITIES[found.table.metric], _ids((row,))
+    hover = "\n".join([f"n = {paired.n}", *seeds_text(paired, quantity)])
+    words = (
+        str(paired.n),
+        f"{row.passes:,.0f}",
+        f"{row.baseline_passes:,.0f}",
+        mean_text(paired, quantity),
+        interval_text(paired, quantity),
+        p_text(paired.t_p),
+    )
+    where = row.reading.address
+    for text in words:
+        yield Cell(text, hover=hover, runs=runs, address=where)
+    for text in (p_text(corrected), verdict(paired, corrected, quantity)):
+        yield Cell(text, hover=hover, runs=every, address=corrected_address(where))
+
+
+def _ids(rows: Iterable[Against]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(run.id for row in rows for run in row.runs))
+
+
+def _notes(found: AllAgainst) -> Iterator[str]:
+    quantity = QUANTITIES[found.table.metric]
+    yield (
+        f"{quantity.label}. Difference: LETS less its baseline, by seed, each the mean over all starts; t interval "
+        "over seeds. Passes: forward-backward passes of one training of LETS, and of all that the baseline takes."
+    )
+    yield (
+        "The best radius of the grid: for every seed the one that is best in the mean of the other seeds, so that luck "
+        "is not counted; its passes are those of the whole grid. At equal passes: the same training, made longer until "
+        "its passes are those of LETS within 2 %. Where nothing was trained so long, the row is not there."
+    )
+    yield (
+        f"Holm p: {sum(p is not None for p in found.corrected)} rows as one family. Verdict: of LETS, better or worse "
+        f"where it is below {ALPHA}; undecided does not mean equal."
+    )
+    yield from absent_notes(run for row in found.rows for run in row.runs)

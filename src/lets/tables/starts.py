@@ -1,0 +1,291 @@
+"""Whether learned radii move, where to, and whether it matters where they start."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from math import exp, expm1, log
+from statistics import fmean, linear_regression
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from lets.records.quantities import QUANTITIES
+from lets.spec.comparisons import SETTING, Setting
+from lets.spec.labels import setting_title, value_title
+from lets.spec.matrix import Matrix
+from lets.spec.messages import Location, Problem
+from lets.spec.selection import RunMetric, Selection, read_for
+from lets.spec.strict import Positive
+from lets.stats.paired import ALPHA, Paired, all_within, holm, one_beyond
+from lets.stats.summary import Summary
+from lets.tables.notes import absent_notes, p_text
+from lets.tables.readings import Reading, not_learned, readings
+from lets.tables.table import Block, Cell, Csv, Record, Row, Table, computed, corrected_address
+
+if TYPE_CHECKING:
+    from lets.project import Params, Project
+
+COURSE = ("Starts", "Seeds", "Moves by a factor of", "Ends at", "Memory of its start")
+
+
+TESTED = ("Spread", "Holm p", "Start matters")
+
+
+CORRECTED_FIELDS = ("holm_p", "start_matters")
+"""of the csv: the same"""
+
+
+PLACE = ("experiment", "method", *SETTING)
+
+
+class Starts(Selection):
+    """Whether learned radii move, where to, and whether their start matters: a row per experiment and lets-method.
+
+    Its runs differ in seed and `rho` alone.
+    """
+
+    kind: Literal["starts"]
+    metric: RunMetric = "test_accuracy"
+    margin: Positive = Field(examples=[0.5])
+    """how far apart, in units of the metric, two starts may be and still be called the same"""
+
+    def problems(self, at: Location, params: "Params", matrix: Matrix) -> Iterator[Problem]:
+        """Yield what keeps its runs from being readings of LETS."""
+        yield from not_learned(at, self, matrix)
+
+    def reads(self, params: "Params") -> frozenset[str]:
+        """Return that radii are shown besides."""
+        return frozenset({read_for(self.metric), "radius"})
+
+    def courses(self, project: "Project") -> "Courses":
+        """Follow the radii of its runs; raises SpecError if a reading mixes variants."""
+        found = tuple(Course(one, self.metric, self.margin) for one in readings(self, project))
+        return Courses(self, found, tuple(holm([one.p for one in found])))
+
+    def table(self, name: str, project: "Project") -> Table:
+        """Return a block per method and setting, a row per reading of LETS."""
+        found = self.courses(project)
+        rows: dict[str, list[Row]] = {}
+        for course, corrected in zip(found.courses, found.corrected, strict=True):
+            one = course.reading
+            row = one.title, tuple(_cells(course, corrected, found))
+            rows.setdefault(_title(one.method, one.setting), []).append(row)
+        blocks = tuple(Block(title, tuple(group)) for title, group in rows.items())
+        columns = (*COURSE, QUANTITIES[self.metric].label, *TESTED)
+        notes, csv = tuple(_notes(found)), _csv(name, found)
+        runs = tuple(run for one in found.courses for run in one.reading.outcomes)
+        return Table(name, self.title, "What moves the radius", columns, blocks, notes, csv, runs)
+
+
+@dataclass(frozen=True)
+class Course:
+    """Where the radii of one reading went. Logarithms, because a radius is positive and starts span decades.
+
+    Every number but `ends` is one per seed, over all starts; only seeds for which all starts finished count.
+    """
+
+    reading: Reading
+    metric: str
+    margin: float
+
+    @cached_property
+    def moved(self) -> Summary:
+        """Mean |ln(ρ_T / ρ_0)| of each seed: 0 stands still, ln 2 is halved or doubled."""
+        return _summary(
+            fmean(abs(log(end / start)) for start, end in self._ends(seed)) for seed in self.reading.seeds
+        )
+
+    @cached_property
+    def memory(self) -> Summary:
+        """Slope of ln ρ_T over ln ρ_0 of each seed: 1 as far apart as at the start, 0 all at one radius.
+
+        Nothing for a single start.
+        """
+        if len(self.reading.starts) < 2:
+            return _summary(())
+        return _summary(
+            linear_regression(
+                *zip(*[(log(start), log(end)) for start, end in self._ends(seed)], strict=True)
+            ).slope
+            for seed in self.reading.seeds
+        )
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The smallest and the largest final radius."""
+        found = [end for seed in self.reading.seeds for _, end in self._ends(seed)]
+        return (min(found), max(found)) if found else None
+
+    @cached_property
+    def by_start(self) -> dict[float, Summary]:
+        """The metric, by start."""
+        return {start: _summary(self._values(start).values()) for start in self.reading.starts}
+
+    @property
+    def spread(self) -> float | None:
+        """The largest difference of two starts' means."""
+        means = [one.mean for one in self.by_start.values() if one.n]
+        return max(means) - min(means) if len(means) > 1 else None
+
+    @cached_property
+    def differences(self) -> list[Paired]:
+        """Every start against every other, seed by seed."""
+        return [Paired.of(self._values(a), self._values(b)) for a, b in combinations(self.reading.starts, 2)]
+
+    @property
+    def within(self) -> bool:
+        """Whether all means are within the margin of one another."""
+        return self.spread is not None and self.spread < self.margin
+
+    @cached_property
+    def p(self) -> float | None:
+        """The p of the test: that all starts are the same within the margin, or where they are not, that two differ."""
+        if len(self.reading.seeds) < 2:
+            return None
+        test = all_within if self.within else one_beyond
+        return test(self.differences, self.margin)
+
+    def _ends(self, seed: int) -> list[tuple[float, float]]:
+        """Every start with the radius at its end."""
+        found = ((start, runs[seed].value("rho")) for start, runs in self.reading.by_start.items())
+        return [(start, end) for start, end in found if end is not None]
+
+    def _values(self, start: float) -> dict[int, float]:
+        runs = self.reading.by_start[start]
+        values = ((seed, runs[seed].value(self.metric)) for seed in self.reading.seeds)
+        return {seed: value for seed, value in values if value is not None}
+
+
+@dataclass(frozen=True)
+class Courses:
+    """All rows of a table, and beside each its p as Holm corrects it for all of them."""
+
+    table: Starts
+    courses: tuple[Course, ...]
+    corrected: tuple[float | None, ...]
+
+
+def start_matters(course: Course, corrected: float | None) -> str:
+    """Return the verdict on a row in a word: yes, no, or undecided."""
+    if len(course.reading.starts) < 2:
+        return "one start"
+    if corrected is None or corrected >= ALPHA:
+        return "undecided"
+    return "no" if course.within else "yes"
+
+
+def _summary(values: Iterable[float]) -> Summary:
+    return Summary.of(list(values))
+
+
+def _csv(name: str, found: Courses) -> Csv:
+    """Return one line per reading, method and setting."""
+    header = ["table", *(f"row.{field}" for field in PLACE), "metric", "starts", "n"]
+    header += [
+        "moved",
+        "moved_low",
+        "moved_high",
+        "end_low",
+        "end_high",
+        "memory",
+        "memory_low",
+        "memory_high",
+    ]
+    header += ["mean", "spread", "margin", "p", *CORRECTED_FIELDS, "runs"]
+    records = []
+    for course, corrected in zip(found.courses, found.corrected, strict=True):
+        one = course.reading
+        moved, memory = (map(computed, _bounded(summary)) for summary in (course.moved, course.memory))
+        numbers = [len(one.starts), len(one.seeds), *moved, *(course.ends or (None, None)), *memory]
+        means = [_mean(course), course.spread, course.margin, computed(course.p), computed(corrected)]
+        ids = " ".join(run.id for run in one.runs)
+        place = [name, one.experiment, one.method, *one.setting, course.metric]
+        others = dict.fromkeys(CORRECTED_FIELDS, corrected_address(one.address))
+        said = start_matters(course, corrected)
+        records.append(Record([*place, *numbers, *means, said, ids], one.address, others))
+    return Csv(header, records)
+
+
+def _title(method: str, setting: Setting) -> str:
+    """Return the title of a block of rows: `LETS-SAM, ResNet-18 on CIFAR-10, 40 % noise`."""
+    return f"{value_title('method', method)}, {setting_title(*setting)}"
+
+
+def _cells(course: Course, corrected: float | None, found: Courses) -> Iterator[Cell]:
+    """Yield what rests on the runs of the row, then what the correction over all rows makes of it."""
+    reading, decimals = course.reading, QUANTITIES[course.metric].decimals
+    runs = tuple(run.id for run in reading.runs)
+    every = tuple(run.id for one in found.courses for run in one.reading.runs)
+    hover, where = _hover(course, decimals), reading.address
+    for text, note in _words(course, decimals):
+        yield Cell(text, note, hover=hover, runs=runs, address=where)
+    for text in (p_text(corrected), start_matters(course, corrected)):
+        yield Cell(text, hover=hover, runs=every, address=corrected_address(where))
+
+
+def _words(course: Course, decimals: int) -> Iterator[tuple[str, str]]:
+    reading, mean = course.reading, _mean(course)
+    asked = len({run.seed for run in reading.runs})
+    yield str(len(reading.starts)), ""
+    yield str(len(reading.seeds)), "" if len(reading.seeds) == asked else f"of {asked}"
+    yield _interval(course.moved, _factor), ""
+    yield " to ".join(f"{end:.3g}" for end in course.ends) if course.ends else "—", ""
+    yield _interval(course.memory, lambda x: f"{x:.2f}"), ""
+    yield "—" if mean is None else f"{mean:.{decimals}f}", ""
+    yield "—" if course.spread is None else f"{course.spread:.{decimals}f}", ""
+
+
+def _hover(course: Course, decimals: int) -> str:
+    lines = [f"n = {len(course.reading.seeds)} seeds, {len(course.reading.starts)} starts"]
+    lines += [
+        f"from {start:g}: {summary.mean:.{decimals}f}, n = {summary.n}"
+        for start, summary in course.by_start.items()
+    ]
+    return "\n".join(lines)
+
+
+def _interval(summary: Summary, text: Callable[[float], str]) -> str:
+    """`1.2 (1.1 to 1.3)`; without the bracket if one seed says it."""
+    if not summary.n:
+        return "—"
+    low, high = summary.interval()
+    return text(summary.mean) + (f" ({text(low)} to {text(high)})" if low == low else "")
+
+
+def _factor(logarithm: float) -> str:
+    """`1.13`, and of what hardly moves how little: `1 + 3e-07`."""
+    if abs(logarithm) >= 0.01:
+        return f"{exp(logarithm):.3g}"
+    change = expm1(logarithm)
+    return f"1 {'-' if change < 0 else '+'} {abs(change):.0e}" if change else "1"
+
+
+def _bounded(summary: Summary) -> tuple[float, float, float]:
+    return (summary.mean, *summary.interval())
+
+
+def _mean(course: Course) -> float | None:
+    """The metric in the mean of all starts."""
+    means = [one.mean for one in course.by_start.values()]
+    return sum(means) / len(means) if course.reading.seeds else None
+
+
+def _notes(found: Courses) -> Iterator[str]:
+    quantity, margin = QUANTITIES[found.table.metric], found.table.margin
+    unit = "points" if quantity.unit == "%" else quantity.unit
+    yield (
+        "Moves by a factor of: exp of the mean |ln(ρ at the end / ρ at the start)| over starts; 1 stands still. "
+        "Memory of its start: slope of ln ρ at the end over ln ρ at the start; 1: all radii are as far apart as they "
+        "were, 0: all end at one. Both one number per seed; in brackets the 95 % t interval over seeds. "
+        "Ends at: the smallest and the largest radius at the end of all runs."
+    )
+    yield (
+        f"{quantity.label}: mean over starts and seeds; spread: of the means of starts, the largest less the smallest. "
+        f"Start matters: no, where every two starts are the same within {margin:g} {unit} (TOST of the differences by "
+        "seed, the largest p of all pairs); yes, where two differ by more (t test, the smallest p times the pairs); "
+        "undecided does not mean no. Holm p: "
+        f"{sum(p is not None for p in found.corrected)} rows as one family, below 0.05 decides; none where two starts "
+        "differ by the same for every seed, which leaves nothing to test against."
+    )
+    yield from absent_notes(run for one in found.courses for run in one.reading.outcomes)

@@ -7,11 +7,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from lets.project import expand, load_params
 from lets.records import RunRecord
 from lets.spec import Layout
 from lets.spec.matrix import Matrix
-from lets.project.expand import expand
-from lets.project.load import load_params
 
 from .measure import rounded
 from .project import copy_project, demo_with, digits, seconds, write_params

@@ -4,9 +4,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from lets.project import expand, load_params
 from lets.project.params import Params
-from lets.project.expand import expand
-from lets.project.load import load_params
 
 from .measure import WARM_UP, Action, interleave
 from .project import demo_with, digits

@@ -16,6 +16,8 @@ from lets.audit.case import Case
 from lets.audit.expected import learning_rates
 from lets.data.digest import arrays_sha256
 from lets.data.processed import read_processed
+from lets.project import expand, load_params
+from lets.project.params import Params
 from lets.records import Metrics
 from lets.records.digests import sha256_file
 from lets.records.files import write_json, write_text
@@ -23,11 +25,8 @@ from lets.records.history import HistoryRow, history_text
 from lets.records.provenance import Machine, Provenance, cpu_name, packages
 from lets.records.trace import LEARNED
 from lets.spec import Layout, RunSpec
-from lets.spec.matrix import Matrix
-from lets.project.params import Params
-from lets.project.expand import expand
-from lets.project.load import load_params
 from lets.spec.effort import steps
+from lets.spec.matrix import Matrix
 
 from .measure import Action, interleave
 from .project import DEMO, copy_project, demo_with, digits, seconds, write_params

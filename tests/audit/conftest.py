@@ -17,28 +17,25 @@ from safetensors.numpy import save
 import lets.data
 from lets.audit.audit import Audit, perform
 from lets.audit.draw import Draw
+from lets.claims.document import write_claims
 from lets.data.digest import arrays_sha256
 from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
 from lets.data.processed import write_processed
+from lets.figures import figure as figures
+from lets.figures.figure import write_figure
+from lets.page.page import write_page
+from lets.page.summaries import write_runs, write_summary
+from lets.project import Project as Snapshot
+from lets.project import expand, load_params
 from lets.records import Divergence, Metrics, RunRecord
 from lets.records.code import code_digest
 from lets.records.digests import sha256_file
 from lets.records.files import write_bytes, write_json, write_text
 from lets.records.history import HistoryRow, history_text
 from lets.records.provenance import Provenance
-from lets.report import (
-    figures,
-    write_claims,
-    write_figure,
-    write_page,
-    write_runs,
-    write_summary,
-    write_table,
-)
 from lets.spec import Layout, RunSpec, effort, seed_for
-from lets.project.expand import expand
-from lets.project.load import load_params
 from lets.spec.paths import RUN_FILES
+from lets.tables.files import write_table
 
 PARAMS = Path(__file__).parent / "params.yaml"
 PAPER = [
@@ -148,7 +145,7 @@ def drawn_once() -> Iterator[None]:
     draw, kept = figures.drawn, dict[tuple[str, ...], dict[str, bytes]]()
 
     def cached(name: str, figure: Any, numbers: Any) -> dict[str, bytes]:
-        key = (name, figure.model_dump_json(), numbers.csv(), figures.caption(figure, numbers))
+        key = (name, figure.model_dump_json(), numbers.csv().text(), figures.full_caption(figure, numbers))
         if key not in kept:
             kept[key] = draw(name, figure, numbers)
         return kept[key]
@@ -169,6 +166,11 @@ class Project:
     def read(self) -> None:
         self.params = load_params(self.file)
         self.matrix = expand(self.params)
+
+    @property
+    def now(self) -> Snapshot:
+        """The project with what is on disk at this moment."""
+        return Snapshot(self.params, self.matrix, self.layout)
 
     def run(
         self, method: str, seed: int = 0, noise: str = "clean", architecture: str = "resnet-small"
@@ -197,22 +199,22 @@ class Project:
 
     def draw(self) -> None:
         """Write tables and figures."""
-        for name, table in self.params.tables.items():
-            write_table(name, table, self.params, self.matrix, self.layout)
-        for name, figure in self.params.figures.items():
-            write_figure(name, figure, self.params, self.matrix, self.layout)
+        for name in self.params.tables:
+            write_table(self.now.table(name), self.layout)
+        for name in self.params.figures:
+            write_figure(name, self.now)
 
     def report_page(self) -> None:
         """Write the page alone."""
-        write_page(self.params, self.matrix, self.layout)
+        write_page(self.now)
 
     def report(self) -> None:
         """Write everything that is printed."""
         self.draw()
-        write_claims(self.params, self.matrix, self.layout)
-        write_page(self.params, self.matrix, self.layout)
-        write_summary(self.matrix, self.layout)
-        write_runs(self.matrix, self.layout)
+        write_claims(self.now)
+        write_page(self.now)
+        write_summary(self.now)
+        write_runs(self.now)
 
     def audit(self, weights: int = 0, **how: Any) -> Audit:
         return perform(self.file, Path("params/demo.yaml"), Draw(weights, **how))

@@ -10,7 +10,7 @@ from tests.audit.found import reasons, verdicts
 
 from lets.audit.case import Case
 from lets.audit.cells import check_cells
-from lets.report import write_claims
+from lets.claims.document import write_claims
 
 PARAMS = """
 profile: test
@@ -54,7 +54,7 @@ def master(make_project: Callable[..., Path]) -> Path:
 
 
 def failures(project: Any) -> list[Any]:
-    return list(check_cells(Case(project.params, project.matrix, project.layout, "make"), {}).failures)
+    return list(check_cells(Case(project.now, "make"), {}).failures)
 
 
 def test_untouched(project: Any) -> None:
@@ -85,7 +85,7 @@ def test_a_claim_that_was_changed_after_the_page_was_made(project: Any, there: s
     path = project.layout.paper_claims
     path.write_text(path.read_text().replace(there, instead))
     assert str(project.layout.claims) in {failure.subject for failure in failures(project)}
-    write_claims(project.params, project.matrix, project.layout)
+    write_claims(project.now)
     assert str(project.layout.claims) not in {failure.subject for failure in failures(project)}
 
 

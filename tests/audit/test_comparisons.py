@@ -54,7 +54,7 @@ def master(make_project: Callable[..., Path]) -> Path:
 
 def blamed(project: Any, path: Path) -> tuple[str, ...]:
     """Return the cells of the one failure, which is of this file."""
-    (failure,) = check_cells(Case(project.params, project.matrix, project.layout, "make"), {}).failures
+    (failure,) = check_cells(Case(project.now, "make"), {}).failures
     assert (failure.subject, failure.again) == (str(path), (str(path),))
     return failure.cells
 

@@ -14,10 +14,10 @@ from tests.audit.found import verdicts
 from lets.audit.case import Case
 from lets.audit.courses import check_losses, check_passes, check_radii, check_schedules
 from lets.audit.findings import Check
+from lets.project import Project as Snapshot
+from lets.project import expand, load_params
 from lets.records.history import HistoryRow, history_text, read_history
 from lets.spec import Layout
-from lets.project.expand import expand
-from lets.project.load import load_params
 from lets.train import train_run
 
 REAL = """
@@ -63,7 +63,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, prepare: Any) -> Path:
 
 def case_in(root: Path, file: str) -> Case:
     params = load_params(root / file)
-    return Case(params, expand(params), Layout.of(params, root), "make")
+    return Case(Snapshot(params, expand(params), Layout.of(params, root)), "make")
 
 
 def methods(case: Case, check: Check) -> set[str]:

@@ -24,9 +24,9 @@ from lets.data.noisy_labels import make_human_labels, read_noisy_labels, write_n
 from lets.data.processed import write_processed
 from lets.data.sources import Archive
 from lets.data.subset import read_subset, write_subset
+from lets.project import Project as Snapshot
+from lets.project import expand, load_params
 from lets.spec import Layout, seed_for
-from lets.project.expand import expand
-from lets.project.load import load_params
 
 PARAMS = """\
 profile: test
@@ -53,7 +53,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def case(dataset: str, noise: str = "clean", params: str = PARAMS) -> Case:
     Path("test.yaml").write_text(params.replace("DATASET", dataset).replace("NOISE", noise))
     loaded = load_params("test.yaml")
-    return Case(loaded, expand(loaded), LAYOUT, "snakemake --cores all")
+    return Case(Snapshot(loaded, expand(loaded), LAYOUT), "snakemake --cores all")
 
 
 def reasons(check: Check) -> list[str]:

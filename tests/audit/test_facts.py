@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from lets.audit.text import audit_text
 from lets.audit.dated import dated_receipt
-from lets.audit.receipt import receipt
 from lets.audit.facts import facts
+from lets.audit.receipt import receipt
+from lets.audit.text import audit_text
 from lets.spec import Layout
 
 ROOT = Path(__file__).parents[2]

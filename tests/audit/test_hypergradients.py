@@ -9,10 +9,10 @@ import pytest
 from tests.audit.found import reasons, verdicts
 
 import lets.data
-from lets.analysis import compare_hypergradients
+from lets.analyses.compute import compare_hypergradients
+from lets.analyses.hypergradient import Probe, probes_of, probes_text, read_probes
 from lets.data.processed import write_processed
 from lets.records.files import write_text
-from lets.analyses.hypergradient import Probe, probes_of, probes_text, read_probes
 from lets.train import train_run
 
 PARAMS = """

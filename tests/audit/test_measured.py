@@ -8,10 +8,10 @@ import pytest
 
 from lets.audit.case import Case
 from lets.audit.numbers import check_numbers
+from lets.project import Project as Snapshot
+from lets.project import expand, load_params
 from lets.records.history import HistoryRow, history_text, read_history
 from lets.spec import Layout, RunSpec
-from lets.project.expand import expand
-from lets.project.load import load_params
 
 PARAMS = """\
 profile: test
@@ -42,7 +42,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_run: Callable[...
 
 def reasons() -> list[str]:
     params = load_params("test.yaml")
-    case = Case(params, expand(params), LAYOUT, "snakemake --cores all")
+    case = Case(Snapshot(params, expand(params), LAYOUT), "snakemake --cores all")
     return [finding.reason for finding in check_numbers(case).failures]
 
 

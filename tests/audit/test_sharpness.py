@@ -9,11 +9,10 @@ import pytest
 from tests.audit.found import reasons, verdicts
 
 import lets.data
-from lets.analysis import measure_sharpness
+from lets.analyses.compute import measure_sharpness
+from lets.analyses.sharpness import Measure, Sharpness, measures_text, read_measures
 from lets.data.processed import write_processed
 from lets.records.files import write_text
-from lets.analyses.sharpness import Measure, measures_text, read_measures
-from lets.analyses.sharpness import Sharpness
 from lets.train import train_run
 
 SETTINGS = "samples: 64, m: 32, radii: [0.05, 0.2], eigenvalues: 2, probes: 3"

@@ -515,8 +515,8 @@ def test_everything_at_once_is_one_command_that_a_shell_can_run(project: Any) ->
 
 
 def test_the_default_params_need_no_configfile(project: Any) -> None:
-    from lets.audit.draw import Draw
     from lets.audit.audit import perform
+    from lets.audit.draw import Draw
 
     shutil.rmtree(project.layout.run(project.run("sam", 0)))
     assert perform(project.file, project.file, Draw()).next == "snakemake --cores all"

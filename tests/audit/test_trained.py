@@ -9,7 +9,7 @@ from safetensors.numpy import load_file, save_file
 from tests.audit.found import reasons, verdicts
 
 import lets.data
-from lets.analysis import loss_landscape
+from lets.analyses.compute import loss_landscape
 from lets.data.processed import write_processed
 from lets.records.files import write_text
 from lets.train import train_run

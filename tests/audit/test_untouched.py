@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from tests.audit.found import reasons, verdicts
 
-from lets.audit.text import audit_text
-from lets.audit.receipt import receipt, write_receipt
 from lets.audit.findings import Check
+from lets.audit.receipt import receipt, write_receipt
+from lets.audit.text import audit_text
 from lets.spec.paths import RUN_FILES
 
 

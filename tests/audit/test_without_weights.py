@@ -9,10 +9,10 @@ import pytest
 from tests.audit.found import reasons, verdicts
 
 from lets.errors import SpecError
+from lets.project.load import load_params
 from lets.records import RunRecord, Status
 from lets.records.digests import sha256_file
 from lets.spec import Layout
-from lets.project.load import load_params
 from lets.train import train_run
 
 PARAMS = """

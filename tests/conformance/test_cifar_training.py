@@ -10,11 +10,10 @@ import lets.data
 from lets.cli.main import app
 from lets.data.dataset import Dataset, Split
 from lets.data.processed import write_processed
+from lets.project import expand, load_params
 from lets.records import RunRecord, Status
 from lets.spec import Layout
 from lets.spec.matrix import Matrix
-from lets.project.expand import expand
-from lets.project.load import load_params
 
 IMAGES, BATCH, EPOCHS = 20, 4, 40
 STEPS = EPOCHS * IMAGES // BATCH

@@ -9,8 +9,7 @@ from tests.docs.pages import ROOT, commands, links, parses
 from lets.audit.errors import AuditError
 from lets.audit.retraining import ACCURACY, LOSS
 from lets.audit.verdicts import Verdict
-from lets.project.expand import expand
-from lets.project.load import load_params
+from lets.project import expand, load_params
 
 PAGE = (ROOT / "docs/audit.md").read_text()
 

@@ -6,9 +6,9 @@ from typing import get_args
 import pytest
 from tests.docs.pages import ROOT, commands, parses
 
-from lets.results.claims import ALPHA
-from lets.claims.judgement import LEAST, Ruling
 from lets.claims.file import Best, Better, Equivalent, read_claims
+from lets.claims.judgement import LEAST, Ruling
+from lets.stats.paired import ALPHA
 
 PAGE = (ROOT / "docs/claims.md").read_text()
 NUMBERS = {3: "three"}

@@ -10,12 +10,11 @@ import yaml
 from pydantic import TypeAdapter
 from tests.docs.pages import ROOT, commands, links, parses, rows, shown
 
+from lets.figures.pareto import Pareto
 from lets.optim import PRESETS
-from lets.project.expand import expand
-from lets.project.load import load_params
+from lets.project import expand, load_params
 from lets.project.params import AnyTable, Figure
 from lets.tables.baselines import Baselines
-from lets.figures.pareto import Pareto
 from lets.tables.starts import Starts
 
 PAGE = (ROOT / "docs/interpretations.md").read_text()

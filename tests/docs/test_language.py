@@ -6,8 +6,7 @@ import pytest
 from tests.docs.pages import ROOT, commands, links, parses
 
 from lets.data.catalogue import DATASETS
-from lets.project.expand import expand
-from lets.project.load import load_params
+from lets.project import expand, load_params
 from lets.spec.training import TrainingSpec
 
 PAGE = (ROOT / "docs/language.md").read_text()

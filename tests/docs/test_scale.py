@@ -8,8 +8,7 @@ from tests.docs.pages import ROOT, commands, links, parses
 from lets.data.catalogue import describe
 from lets.data.human_labels import HUMAN_LABELS
 from lets.data.readers import MOST_WORKERS
-from lets.project.expand import expand
-from lets.project.load import load_params
+from lets.project import expand, load_params
 from lets.spec.effort import training_flops
 from lets.spec.training import TrainingSpec
 from lets.train.training import STRETCH

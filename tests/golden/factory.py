@@ -8,19 +8,18 @@ from pathlib import Path
 
 import yaml
 
+from lets.analyses.hypergradient import Probe, probes_of, probes_text
+from lets.analyses.sharpness import EIGENVALUE, M_SHARPNESS, TRACE, Measure, Sharpness, measures_text
+from lets.project import Project as Snapshot
+from lets.project import expand, load_params
+from lets.project.params import Params
 from lets.records import Divergence, Metrics
 from lets.records.digests import sha256_file
 from lets.records.files import json_text, write_text
 from lets.records.history import HistoryRow, history_text
-from lets.analyses.hypergradient import Probe, probes_of, probes_text
 from lets.records.provenance import Provenance
-from lets.analyses.sharpness import EIGENVALUE, M_SHARPNESS, TRACE, Measure, measures_text
 from lets.spec import Layout, RunSpec
 from lets.spec.matrix import Matrix
-from lets.project.params import Params
-from lets.project.expand import expand
-from lets.project.load import load_params
-from lets.analyses.sharpness import Sharpness
 
 PARAMS = Path(__file__).parents[2] / "params"
 PUBLISHED = PARAMS / "published.csv"
@@ -49,6 +48,11 @@ class Project:
         self.params: Params = load_params(self.file)
         self.matrix: Matrix = expand(self.params)
         self.layout = Layout(self.params.profile, root)
+
+    @property
+    def now(self) -> Snapshot:
+        """The project with what is on disk at this moment."""
+        return Snapshot(self.params, self.matrix, self.layout)
 
     def runs(self, **fields: object) -> list[RunSpec]:
         """The runs whose fields (seed included) have these values, in the order of the params file."""

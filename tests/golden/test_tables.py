@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from tests.golden.factory import Project
 
-from lets.report import render_table, write_table
+from lets.tables.files import render, write_table
 
 
 def rendered(project: Project, name: str = "table1") -> dict[str, str]:
-    return render_table(name, project.params.tables[name], project.params, project.matrix, project.layout)
+    return render(project.now.table(name))
 
 
 def test_markdown(sweep: Project) -> None:
@@ -114,9 +114,7 @@ def test_latex_compiles(sweep: Project, tmp_path: Path) -> None:
 
 
 def write_all(project: Project) -> list[Path]:
-    return write_table(
-        "table1", project.params.tables["table1"], project.params, project.matrix, project.layout
-    )
+    return write_table(project.now.table("table1"), project.layout)
 
 
 def test_written_bytes_are_the_rendered_ones(sweep: Project) -> None:

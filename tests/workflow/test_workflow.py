@@ -11,9 +11,8 @@ import time
 
 import pytest
 
+from lets.project import expand, load_params
 from lets.spec import Layout
-from lets.project.expand import expand
-from lets.project.load import load_params
 
 
 def jobs(output: str) -> dict[str, int]:

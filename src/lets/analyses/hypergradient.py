@@ -107,7 +107,7 @@ class Hypergradient(Analysis):
 
     def draw(self, numbers: "Analyses[Probe]") -> "matplotlib.figure.Figure":
         """Draw sizes over steps, and signs, ratios and cosines."""
-        from lets.figures.hypergradient import draw_hypergradient
+        from lets.analyses.drawings.hypergradient import draw_hypergradient
 
         return draw_hypergradient(numbers)
 

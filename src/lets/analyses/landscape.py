@@ -62,7 +62,7 @@ class Landscape(Analysis):
 
     def draw(self, numbers: "Analyses[Point]") -> "matplotlib.figure.Figure":
         """Draw a surface and a map per method."""
-        from lets.figures.landscape import draw_landscape
+        from lets.analyses.drawings.landscape import draw_landscape
 
         return draw_landscape(numbers)
 

@@ -96,7 +96,7 @@ class Sharpness(Analysis):
 
     def draw(self, numbers: "Analyses[Measure]") -> "matplotlib.figure.Figure":
         """Draw a line and a row per method."""
-        from lets.figures.sharpness import draw_sharpness
+        from lets.analyses.drawings.sharpness import draw_sharpness
 
         return draw_sharpness(numbers)
 

@@ -13,7 +13,7 @@ from lets.audit.findings import Check, Finding, wrong_file
 from lets.audit.printed import Printed
 from lets.claims.document import claims_texts
 from lets.errors import LetsError
-from lets.figures.figure import draw_files
+from lets.figures import figure as drawing
 from lets.page.page import accepted_pages
 from lets.page.summaries import runs_text, summary_text
 from lets.records import Status
@@ -120,7 +120,7 @@ def _figure(case: Case, name: str, suspects: Suspects) -> Iterator[Finding]:
     yield from wrong
     # A picture of other numbers is wrong where they are; one of the right numbers could be wrong anywhere.
     cells = next((finding.cells for finding in wrong), places.names)
-    drawn = draw_files(name, figure, numbers)
+    drawn = drawing.drawn(name, figure, numbers)
     for suffix in ("svg", "png"):
         path = case.layout.figure(name, suffix)
         if not path.is_file():

@@ -62,19 +62,20 @@ def full_caption(figure: Figure, numbers: Numbers) -> str:
     return "; ".join(part for part in (figure.caption(numbers), absent_counts(numbers.runs)) if part)
 
 
-def draw_files(name: str, figure: Figure, numbers: Numbers) -> dict[str, bytes]:
-    """Return suffix → file for svg, png and csv; of one matplotlib, a function of the numbers alone."""
+def drawn(name: str, figure: Figure, numbers: Numbers) -> dict[str, bytes]:
+    """Return svg and png; of one matplotlib, a function of the numbers alone."""
     from lets.figures.canvas import line_below, saved, theme
 
     with theme(name):
         drawing = figure.draw(numbers)
         line_below(drawing, full_caption(figure, numbers))
-        return {**saved(drawing), "csv": numbers.csv().text().encode()}
+        return saved(drawing)
 
 
 def write_figure(name: str, project: "Project") -> list[Path]:
     """Draw a figure, write csv, svg and png, and return the paths."""
-    figure = project.params.figures[name]
-    for suffix, content in draw_files(name, figure, project.numbers(name)).items():
+    numbers = project.numbers(name)
+    files = {**drawn(name, project.params.figures[name], numbers), "csv": numbers.csv().text().encode()}
+    for suffix, content in files.items():
         write_bytes(project.layout.figure(name, suffix), content)
     return project.layout.figures(name)

@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy
-import scipy
-
 from lets.stats.summary import Summary, settled, whole
 
 EXACT = 14  # seeds up to which every one of the 2ⁿ sign patterns is tried: 0.04 s
@@ -75,6 +72,8 @@ class Paired:
         """Return the p of the t test that the mean difference is `mean`, against `less`, `greater`, `two-sided`."""
         if not self.testable:
             return None
+        import scipy
+
         return float(scipy.stats.ttest_1samp(self._values, mean, alternative=alternative).pvalue)
 
     @cached_property
@@ -86,6 +85,9 @@ class Paired:
         """
         if self.n < 2:
             return None
+        import numpy
+        import scipy
+
         # Sums of whole numbers are exact: a pattern that ties with what was observed counts.
         data = [whole(value) for value in self._values]
         few = self.n <= EXACT
@@ -121,7 +123,7 @@ def least_permutation_p(n: int) -> float | None:
 
 
 def _size_of_sum(data: Any, axis: int) -> Any:
-    return numpy.abs(numpy.sum(data, axis=axis))
+    return abs(data.sum(axis=axis))
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,15 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy
-import scipy
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from lets.stats.summary import settled
+
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
+    Floats = NDArray[numpy.float64]
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,10 @@ def average_ranks(scores: Sequence[Sequence[float]], higher_is_better: bool = Tr
     """Return the mean rank of each method, 1 for the best; ties share. `scores`: settings × methods, not empty."""
     sign = -1 if higher_is_better else 1
     table = [[sign * settled(score) for score in setting] for setting in scores]
+    import scipy
+
     ranks = scipy.stats.rankdata(table, axis=1)  # whole and half numbers: their sums are exact
-    return [float(rank) for rank in numpy.mean(ranks, axis=0)]
+    return [float(rank) for rank in ranks.mean(axis=0)]
 
 
 def friedman(scores: Sequence[Sequence[float]]) -> Friedman | None:
@@ -37,6 +42,8 @@ def friedman(scores: Sequence[Sequence[float]]) -> Friedman | None:
     table = [[settled(score) for score in setting] for setting in scores]
     if all(len(set(setting)) == 1 for setting in table):
         return None
+    import scipy
+
     statistic, p = scipy.stats.friedmanchisquare(*zip(*table, strict=True))
     return Friedman(float(statistic), float(p))
 
@@ -48,6 +55,8 @@ def nemenyi_distance(methods: int, settings: int, alpha: float = 0.05) -> float 
     """
     if methods < 2 or settings < 2:
         return None
+    import scipy
+
     quantile = float(scipy.stats.studentized_range.ppf(1 - alpha, methods, math.inf)) / math.sqrt(2)
     return quantile * math.sqrt(methods * (methods + 1) / (6 * settings))
 
@@ -57,9 +66,6 @@ RESAMPLES = 2_000
 
 SEED = 0
 """of the bootstrap: the same runs give the same interval, on every machine"""
-
-
-Floats = NDArray[numpy.float64]
 
 
 @dataclass(frozen=True)
@@ -88,22 +94,28 @@ def improvement(
     probability = sum(float(one.mean()) for one in wins) / len(wins)
     if all(one.size == 1 for one in wins):
         return Improvement(probability, None)
+    import numpy
+
     uniform = numpy.random.default_rng(SEED).random
     means = sum(_resampled(one, uniform((RESAMPLES, sum(one.shape)))) for one in wins) / len(wins)
     low, high = numpy.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Improvement(probability, (float(low), float(high)))
 
 
-def _array(values: Sequence[float]) -> Floats:
+def _array(values: Sequence[float]) -> "Floats":
+    import numpy
+
     return numpy.array([settled(value) for value in values])
 
 
-def _wins(x: Floats, y: Floats) -> Floats:
+def _wins(x: "Floats", y: "Floats") -> "Floats":
     """runs × runs: 1 where x is better, ½ where both are equal."""
+    import numpy
+
     return (numpy.sign(x[:, None] - y) + 1) / 2
 
 
-def _resampled(wins: Floats, uniform: Floats) -> Floats:
+def _resampled(wins: "Floats", uniform: "Floats") -> "Floats":
     """The mean of `wins` over runs drawn anew, for every row of `uniform`: one number per run to draw."""
     n, m = wins.shape
     rows = (uniform[:, :n] * n).astype(int)

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan, sqrt
 
-import scipy
-
 
 @dataclass(frozen=True)
 class Summary:
@@ -27,6 +25,8 @@ class Summary:
         """Return the t interval of the mean, mean ± t(n-1) sd/√n; NaN for fewer than two values."""
         if self.n < 2:
             return nan, nan
+        import scipy
+
         half = float(scipy.special.stdtrit(self.n - 1, (1 + level) / 2)) * self.sd / sqrt(self.n)
         return self.mean - half, self.mean + half
 

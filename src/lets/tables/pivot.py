@@ -83,7 +83,8 @@ class Pivot(Selection):
                 find_published(numbers, self.paper, runs[0].spec, project.params.stand_ins) if runs else None
             )
             cells[key[0], key[1:]] = Group(key[0], key[1:], self.metric, runs, found, address(names, key))
-        return Grid(self, rows, columns, cells)
+        order = tuple(address(names, key) for key in groups)
+        return Grid(self, rows, columns, cells, order)
 
     def table(self, name: str, project: "Project") -> Table:
         """Return the grid in words."""
@@ -104,6 +105,7 @@ class Pivot(Selection):
             _csv(name, grid),
             tuple(grid.runs),
             frozenset(_rules(grid)),
+            grid.order,
         )
 
 
@@ -176,6 +178,8 @@ class Grid:
     rows: tuple[object, ...]
     columns: tuple[Key, ...]
     cells: dict[tuple[object, Key], Group]
+    order: tuple[str, ...]
+    """the addresses of its cells in the order of the params file"""
 
     def row(self, row: object) -> list[Group]:
         """Return the cells of one row."""

@@ -86,6 +86,8 @@ class Table:
     """those it was asked to show"""
     rules: frozenset[int] = frozenset()
     """rows of a block that a new comparison group begins with"""
+    order: Sequence[str] = ()
+    """of its addresses, if it is not that of the cells"""
 
     @property
     def addresses(self) -> dict[str, tuple[str, ...]]:
@@ -93,7 +95,7 @@ class Table:
         found: dict[str, tuple[str, ...]] = {}
         for cell in (cell for block in self.blocks for _, row in block.rows for cell in row if cell.address):
             found[cell.address] = tuple(dict.fromkeys((*found.get(cell.address, ()), *cell.runs)))
-        return found
+        return {address: found[address] for address in self.order or found}
 
 
 def corrected_address(address: str) -> str:

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lets.project import expand, load_params
 from lets.records import RunRecord, Status
 from lets.spec import Layout
-from lets.project.expand import expand
-from lets.project.load import load_params
 
 RUN = "digits/clean/resnet-small/sam/"
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lets.errors import RecordError
 from lets.analyses.landscape import Point, points_text, read_points
+from lets.errors import RecordError
 
 GRID = [Point(a, b, a / 3 + b) for a in (-1.0, 0.0, 1.0) for b in (-0.1, 0.1)]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lets.errors import RecordError
 from lets.analyses.hypergradient import Probe, probes_of, probes_text, read_probes
+from lets.errors import RecordError
 
 FOUND = {
     ("algorithm", "diagonal"): (-0.5, 0.25),

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from lets.project import expand, load_params
 from lets.records.progress import Progress, duration, progress
 from lets.spec import Layout
 from lets.spec.matrix import Matrix
-from lets.project.expand import expand
-from lets.project.load import load_params
 
 MATRIX = expand(load_params(Path(__file__).parents[2] / "audit" / "params.yaml"))
 

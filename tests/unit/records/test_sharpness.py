@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lets.errors import RecordError
 from lets.analyses.sharpness import Measure, mean_of, measures_text, read_measures
+from lets.errors import RecordError
 
 WHOLE = [
     Measure("eigenvalue", 1, 1 / 3, 1e-6, 35),

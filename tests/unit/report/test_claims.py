@@ -12,8 +12,9 @@ import yaml
 from tests.golden.factory import Project
 from tests.unit.report.test_latex import compiled
 
-from lets.report import claims_texts, render_page, render_table, write_claims
-from lets.tables.against_paper import beside_paper
+from lets.claims.document import claims_texts, write_claims
+from lets.page.page import render_page
+from lets.tables.files import render
 
 CLAIM = {
     "section": "§4.1",
@@ -44,7 +45,7 @@ def made(tmp_path: Path, **content: Any) -> Project:
 
 
 def texts(project: Project) -> tuple[str, list[dict[str, str]]]:
-    found = claims_texts(project.params, project.matrix, project.layout)
+    found = claims_texts(project.now)
     table = list(csv.DictReader(io.StringIO(found[project.layout.claims_csv])))
     return found[project.layout.claims], table
 
@@ -101,16 +102,16 @@ def test_the_scale_is_said_first(tmp_path: Path, reduced: str) -> None:
         "> These are not the paper's experiments: Digits for CIFAR-10; ResNet (small) for ResNet-18"
     )
     assert ("; one epoch." in third) is bool(reduced)
-    html = render_page(project.params, project.matrix, project.layout)
+    html = render_page(project.now)
     assert html.index("These are not the paper") < html.index("<b>supported</b>") < html.index('id="runs"')
 
 
 def test_the_files_are_byte_stable(tmp_path: Path) -> None:
     project = made(tmp_path)
-    paths = write_claims(project.params, project.matrix, project.layout)
+    paths = write_claims(project.now)
     assert paths == [project.layout.claims, project.layout.claims_csv]
     before = [path.read_bytes() for path in paths]
-    write_claims(project.params, project.matrix, project.layout)
+    write_claims(project.now)
     assert [path.read_bytes() for path in paths] == before
 
 
@@ -143,8 +144,7 @@ def beside(tmp_path: Path, **content: Any) -> Project:
 
 
 def rendered(project: Project) -> dict[str, str]:
-    table = project.params.tables["both"]
-    return render_table("both", table, project.params, project.matrix, project.layout)
+    return render(project.now.table("both"))
 
 
 def test_z_is_the_difference_over_both_standard_errors(tmp_path: Path) -> None:
@@ -194,11 +194,11 @@ def test_there_is_no_z_for_one_seed_or_a_smaller_training(tmp_path: Path) -> Non
     assert (
         "(15 epochs instead of 200): a difference says nothing, and there is no z." in rendered(project)["md"]
     )
-    numbers = beside_paper(project.params.tables["both"], project.params, project.matrix, project.layout)
+    numbers = project.params.tables["both"].numbers(project.now)
     assert [one.z for one in numbers] == [None] * 4
     assert numbers[0].difference == pytest.approx(0.58)
     project = beside(tmp_path / "one", seeds=[0])
-    numbers = beside_paper(project.params.tables["both"], project.params, project.matrix, project.layout)
+    numbers = project.params.tables["both"].numbers(project.now)
     assert [one.z for one in numbers] == [None] * 4
     assert "96.52 ± 0.12 (3) [a] | 97.00 (1) | +0.48 | — |" in rendered(project)["md"]
 

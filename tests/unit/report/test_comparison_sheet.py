@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tests.golden.factory import Project
 
-from lets.report import render_page, render_table
+from lets.page.page import render_page
+from lets.tables.files import render
 
 METHODS = [
     "sam",
@@ -55,8 +56,7 @@ def made(root: Path, **item: object) -> Project:
 
 
 def rendered(project: Project) -> dict[str, str]:
-    table = project.params.tables["pairs"]
-    return render_table("pairs", table, project.params, project.matrix, project.layout)
+    return render(project.now.table("pairs"))
 
 
 def test_a_block_per_pair_and_a_row_per_setting(project: Project) -> None:
@@ -130,6 +130,6 @@ def test_the_csv_has_every_number(project: Project) -> None:
 
 
 def test_the_page_has_the_table(project: Project) -> None:
-    page = render_page(project.params, project.matrix, project.layout)
+    page = render_page(project.now)
     assert "LETS-ASAM against ASAM" in page
     assert "pairs.csv" in page

@@ -10,8 +10,8 @@ from rocrate.rocrate import ROCrate
 from tests.golden.factory import Project
 
 from lets.errors import RecordError
-from lets.records.files import write_text
 from lets.page.crate import write_crate
+from lets.records.files import write_text
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def params_file(figures: Project) -> Path:
 
 @pytest.fixture
 def unpacked(figures: Project, params_file: Path, tmp_path: Path) -> Path:
-    write_crate(tmp_path / "out/crate.zip", params_file, figures.matrix, figures.layout)
+    write_crate(tmp_path / "out/crate.zip", params_file, figures.now)
     with zipfile.ZipFile(tmp_path / "out/crate.zip") as archive:
         archive.extractall(tmp_path / "unpacked")
     return tmp_path / "unpacked"
@@ -75,7 +75,7 @@ def test_every_file_has_the_bytes_that_it_is_said_to_have(unpacked: Path, figure
 
 def test_checkpoints_come_along_if_asked_for(figures: Project, params_file: Path, tmp_path: Path) -> None:
     target = tmp_path / "crate.zip"
-    count = write_crate(target, params_file, figures.matrix, figures.layout, weights=True)
+    count = write_crate(target, params_file, figures.now, weights=True)
     with zipfile.ZipFile(target) as archive:
         names = [name for name in archive.namelist() if name.endswith("weights.safetensors")]
     assert len(names) == count > 0
@@ -85,5 +85,5 @@ def test_nothing_to_export_is_refused(tmp_path: Path, figures: Project, params_f
     for run in figures.matrix.runs:
         figures.layout.run_file(run, "metrics.json").unlink(missing_ok=True)
     with pytest.raises(RecordError, match=r"no run has ended.*snakemake --cores all --configfile"):
-        write_crate(tmp_path / "crate.zip", params_file, figures.matrix, figures.layout)
+        write_crate(tmp_path / "crate.zip", params_file, figures.now)
     assert not (tmp_path / "crate.zip").exists()

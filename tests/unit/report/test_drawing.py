@@ -15,26 +15,25 @@ from matplotlib.text import Text
 from PIL import Image
 from tests.golden.factory import Project, epoch_row
 
-from lets.optim.catalogue import METHODS
-from lets.report import write_figure
-from lets.report.figures import _draw, figure_numbers
 from lets.figures.canvas import theme
 from lets.figures.cost import front, side_by_side
+from lets.figures.figure import write_figure
 from lets.figures.series import Point
-from lets.figures.canvas import style_of
-from lets.results import Summary
+from lets.figures.styles import style_of
+from lets.optim.catalogue import METHODS
+from lets.stats.summary import Summary
 
 KINDS = ["sensitivity", "curves", "bars", "cost", "landscape", "hypergradient", "sharpness"]
 
 
 def write(project: Project, name: str) -> list[Path]:
-    return write_figure(name, project.params.figures[name], project.params, project.matrix, project.layout)
+    return write_figure(name, project.now)
 
 
 def drawn(project: Project, name: str):
     figure = project.params.figures[name]
     with theme(name):
-        return _draw(figure, figure_numbers(figure, project.matrix, project.layout))
+        return figure.draw(figure.numbers(project.now))
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -9,9 +9,9 @@ import pytest
 from tests.golden.factory import Project
 from tests.unit.report.conftest import figures_in
 
-from lets.report import render_table
+from lets.tables.files import render
 from lets.tables.latex import escape, latex
-from lets.tables.table import Block, Entry, Sheet
+from lets.tables.table import Block, Cell, Csv, Table
 
 REPORTS = sorted((Path(__file__).parents[3] / "reports").glob("*/tables"))
 ONE = {"experiments": ["clean"], "where": {"architecture": ["resnet-small"]}}
@@ -35,17 +35,14 @@ def project(tmp_path: Path) -> Project:
 
 
 def tex(project: Project, name: str) -> str:
-    return render_table(name, project.params.tables[name], project.params, project.matrix, project.layout)[
-        "tex"
-    ]
+    return render(project.now.table(name))["tex"]
 
 
-def wide(columns: int) -> Sheet:
+def wide(columns: int) -> Table:
     """A sheet whose rows have about 12 letters in every column."""
-    row = ("Transformer (tiny)", tuple(Entry("-16.26 to +3") for _ in range(columns)))
-    return Sheet(
-        "w", "Wide", "Setting", ("95 % interval",) * columns, (Block("", (row,)),), frozenset(), ("A note.",)
-    )
+    row = ("Transformer (tiny)", tuple(Cell("-16.26 to +3") for _ in range(columns)))
+    heads = ("95 % interval",) * columns
+    return Table("w", "Wide", "Setting", heads, (Block("", (row,)),), ("A note.",), Csv((), ()), ())
 
 
 def compiled(folder: Path, *tables: str) -> str:

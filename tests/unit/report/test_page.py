@@ -13,12 +13,11 @@ import pytest
 from tests.golden.factory import Project, epoch_row
 
 from lets.errors import RecordError
-from lets.records.files import write_json
-from lets.report import render_page, write_figure, write_page
+from lets.figures.figure import write_figure
 from lets.page.evidence import evidence
-from lets.page.page import accepted_pages
-from lets.page.page import with_verdicts
-from lets.results import read_outcome
+from lets.page.page import accepted_pages, render_page, with_verdicts, write_page
+from lets.records.files import write_json
+from lets.records.outcomes import read_outcome
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -57,14 +56,14 @@ class Checker(HTMLParser):
 
 def checked(project: Project) -> Checker:
     checker = Checker()
-    checker.feed(render_page(project.params, project.matrix, project.layout))
+    checker.feed(render_page(project.now))
     assert checker.open == []
     return checker
 
 
 def test_it_is_well_formed_and_needs_nothing_else(figures: Project) -> None:
-    for name, figure in figures.params.figures.items():
-        write_figure(name, figure, figures.params, figures.matrix, figures.layout)
+    for name in figures.params.figures:
+        write_figure(name, figures.now)
     page = checked(figures)
     assert len(page.ids) == len(set(page.ids))
     inside = [link[1:] for link in page.links if link.startswith("#")]
@@ -84,7 +83,7 @@ def test_figures_are_images_whose_bytes_are_the_files(drawn: Project) -> None:
 
 
 def test_the_policy_names_the_one_script_and_the_one_style(drawn: Project) -> None:
-    html = render_page(drawn.params, drawn.matrix, drawn.layout)
+    html = render_page(drawn.now)
     (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', html)
     for name in ("script", "style"):
         (text,) = re.findall(rf"<{name}>(.*?)</{name}>", html, re.DOTALL)
@@ -102,7 +101,7 @@ def test_headline_counts_the_runs(drawn: Project) -> None:
 
 
 def test_every_number_names_its_runs(drawn: Project) -> None:
-    html = render_page(drawn.params, drawn.matrix, drawn.layout)
+    html = render_page(drawn.now)
     hovers = re.findall(r'<td title="([^"]*)"', html)
     assert len(hovers) == 8
     run = drawn.run(architecture="vit-small", method="lets-asam", seed=1)
@@ -115,7 +114,7 @@ def data(html: str, name: str):
 
 
 def test_every_cell_points_at_its_runs(drawn: Project) -> None:
-    html = render_page(drawn.params, drawn.matrix, drawn.layout)
+    html = render_page(drawn.now)
     runs = [run["id"] for run in data(html, "runs-data")["runs"]]
     assert runs == list(drawn.matrix.runs)
     table = html[html.index('<section class="item" id="table">') : html.index("<h2>Figures</h2>")]
@@ -136,7 +135,7 @@ def test_every_cell_points_at_its_runs(drawn: Project) -> None:
 
 
 def test_what_is_behind_a_run(drawn: Project) -> None:
-    html = render_page(drawn.params, drawn.matrix, drawn.layout)
+    html = render_page(drawn.now)
     content = data(html, "runs-data")
     found = {run["id"]: run for run in content["runs"]}
     good = found[drawn.run(architecture="resnet-small", method="lets-sam", seed=1).id]
@@ -165,9 +164,7 @@ def test_long_trainings_are_thinned_and_end_where_they_end(tmp_path: Path) -> No
     first, second = project.matrix.runs.values()
     project.write(first, [epoch_row(n, n / 2) for n in range(1, 201)])
     project.write(second, [epoch_row(1, 50.0)])
-    long, short = evidence([read_outcome(run, project.layout) for run in (first, second)], project.layout)[
-        "runs"
-    ]
+    long, short = evidence([read_outcome(run, project.layout) for run in (first, second)])["runs"]
     assert (long["epochs"][0], long["epochs"][-1], len(long["epochs"])) == (1, 200, 60)
     assert long["curves"]["test_accuracy"] == [epoch / 2 for epoch in long["epochs"]]
     assert max(b - a for a, b in pairwise(long["epochs"])) <= 4
@@ -178,7 +175,7 @@ def test_a_damaged_record_is_left_out(drawn: Project) -> None:
     run = drawn.run(architecture="resnet-small", method="lets-sam", seed=0)
     for name in ("history.csv", "provenance.json"):
         drawn.layout.run_file(run.id, name).write_text("{")
-    found = evidence([read_outcome(run, drawn.layout)], drawn.layout)
+    found = evidence([read_outcome(run, drawn.layout)])
     assert found["origins"] == []
     assert not found["runs"][0].keys() & {"curves", "facts"}
 
@@ -193,7 +190,7 @@ AUDIT = {
 
 
 def test_verdicts_are_one_line_that_a_page_has_or_has_not(drawn: Project) -> None:
-    page = render_page(drawn.params, drawn.matrix, drawn.layout)
+    page = render_page(drawn.now)
     assert data(page, "audit-data") is None
     audited = with_verdicts(page, AUDIT)
     assert data(audited, "audit-data")["cells"] == AUDIT["cells"]
@@ -206,17 +203,17 @@ def test_verdicts_are_one_line_that_a_page_has_or_has_not(drawn: Project) -> Non
 
 
 def test_a_page_may_only_show_the_verdicts_of_the_receipt_beside_it(drawn: Project) -> None:
-    (bare,) = accepted_pages(drawn.params, drawn.matrix, drawn.layout)
+    (bare,) = accepted_pages(drawn.now)
     write_json(drawn.layout.audit, AUDIT)
-    accepted = accepted_pages(drawn.params, drawn.matrix, drawn.layout)
+    accepted = accepted_pages(drawn.now)
     assert accepted == (bare, with_verdicts(bare, AUDIT))
-    written = write_page(drawn.params, drawn.matrix, drawn.layout, AUDIT).read_text()
+    written = write_page(drawn.now, AUDIT).read_text()
     assert written in accepted
     assert written.replace("verified", "mismatch") not in accepted
 
 
 def test_titles_are_escaped(drawn: Project) -> None:
-    html = render_page(drawn.params, drawn.matrix, drawn.layout)
+    html = render_page(drawn.now)
     assert "A &lt; B &amp; C" in html
     assert "A < B" not in html
     assert 'alt="C &lt;&amp;&gt; D"' in html
@@ -234,16 +231,16 @@ def test_costs_come_from_provenance(drawn: Project) -> None:
 
 
 def test_two_builds_are_the_same_bytes(drawn: Project) -> None:
-    first = write_page(drawn.params, drawn.matrix, drawn.layout).read_bytes()
+    first = write_page(drawn.now).read_bytes()
     drawn.layout.page.unlink()
-    assert write_page(drawn.params, drawn.matrix, drawn.layout).read_bytes() == first
+    assert write_page(drawn.now).read_bytes() == first
 
 
 def test_hash_seeds_do_not_show(drawn: Project) -> None:
     code = (
-        "import sys; from lets.report import render_page; from lets.spec import Layout, expand, load_params\n"
-        "p = load_params(sys.argv[1]); from pathlib import Path\n"
-        "sys.stdout.write(render_page(p, expand(p), Layout(p.profile, Path(sys.argv[2]))))"
+        "import sys; from pathlib import Path\n"
+        "from lets.page.page import render_page; from lets.project import Project\n"
+        "sys.stdout.write(render_page(Project.load(sys.argv[1], Path(sys.argv[2]))))"
     )
     outputs = {
         subprocess.run(
@@ -261,4 +258,4 @@ def test_a_figure_that_is_not_drawn_is_named(figures: Project) -> None:
     with pytest.raises(
         RecordError, match=r"sensitivity\.svg – is not drawn yet .* lets report --figure sensitivity"
     ):
-        render_page(figures.params, figures.matrix, figures.layout)
+        render_page(figures.now)

@@ -10,8 +10,8 @@ import pytest
 from tests.golden.factory import Project
 from tests.unit.report.conftest import figures_in, stubbed
 
+from lets.page.page import write_page
 from lets.records.files import write_text
-from lets.report import write_page
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
@@ -30,7 +30,7 @@ FLAGS = ("headless", "no-sandbox", "disable-gpu", "no-first-run", "disable-backg
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = stubbed(figures_in(tmp_path_factory.mktemp("page"), ways=WAYS))
-    write_page(project.params, project.matrix, project.layout, audit(project))
+    write_page(project.now, audit(project))
     return project
 
 
@@ -55,7 +55,7 @@ def audit(project: Project) -> dict[str, Any]:
 def cell(project: Project, method: str) -> list[str]:
     """The runs behind a cell of the first column."""
     return [
-        run.id for run in project.matrix.select(project.params.tables["table"])
+        run.id for run in project.params.tables["table"].select(project.matrix)
         if (run.method, run.architecture) == (method, "resnet-small")
     ]  # fmt: skip
 
@@ -240,7 +240,7 @@ def test_nobody_elses_script_runs(browser: Any, tmp_path: Path) -> None:
     said = audit(project)
     said["failures"][0]["reason"] = said["next"] = said["cells"][0]["cell"] = BREAKOUT
     said["items"] = {BREAKOUT: "mismatch"}
-    page = write_page(project.params, project.matrix, project.layout, said)
+    page = write_page(project.now, said)
     for written in (
         "",
         "<script>top.hacked = 1</script>",

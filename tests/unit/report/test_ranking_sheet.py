@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tests.golden.factory import Project
 
-from lets.report import render_page, render_table
+from lets.page.page import render_page
+from lets.tables.files import render
 
 ITEM = {"kind": "ranking", "title": "Ranks", "experiments": ["clean", "noise"]}
 CLEAN = {
@@ -32,8 +33,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def rendered(project: Project) -> dict[str, str]:
-    table = project.params.tables["ranks"]
-    return render_table("ranks", table, project.params, project.matrix, project.layout)
+    return render(project.now.table("ranks"))
 
 
 def test_a_row_per_method_from_the_best_to_the_worst(project: Project) -> None:
@@ -104,4 +104,4 @@ def test_latex_is_ascii(project: Project) -> None:
 
 
 def test_the_page_has_the_table(project: Project) -> None:
-    assert "P(improves on SAM)" in render_page(project.params, project.matrix, project.layout)
+    assert "P(improves on SAM)" in render_page(project.now)

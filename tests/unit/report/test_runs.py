@@ -5,12 +5,12 @@ from io import StringIO
 
 from tests.golden.factory import Project
 
+from lets.page.summaries import runs_text
 from lets.records import RunRecord
-from lets.report import runs_text
 
 
 def test_every_run_is_there_with_its_numbers(figures: Project) -> None:
-    rows = list(csv.DictReader(StringIO(runs_text(figures.matrix, figures.layout))))
+    rows = list(csv.DictReader(StringIO(runs_text(figures.now))))
     assert [row["id"] for row in rows] == list(figures.matrix.runs)
     assert {row["status"] for row in rows} >= {"finished", "diverged"}
     for row in rows:

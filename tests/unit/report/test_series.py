@@ -6,19 +6,17 @@ import pytest
 from tests.golden.factory import Project
 
 from lets.errors import RecordError, SpecError
-from lets.report import figure_data
-from lets.report.figures import caption, figure_numbers
+from lets.figures.figure import full_caption
 
 
 def lines(project: Project, name: str) -> list[dict[str, str]]:
-    figure = project.params.figures[name]
-    text = figure_data(name, figure, project.params, project.matrix, project.layout)
+    text = project.now.numbers(name).csv().text()
     return list(csv.DictReader(io.StringIO(text)))
 
 
 def small_print(project: Project, name: str) -> str:
     figure = project.params.figures[name]
-    return caption(figure, figure_numbers(figure, project.matrix, project.layout))
+    return full_caption(figure, figure.numbers(project.now))
 
 
 def test_sensitivity(figures: Project) -> None:

@@ -8,8 +8,9 @@ import pytest
 from tests.golden.factory import Project
 
 from lets.errors import RecordError
-from lets.report import figure_data, render_page, render_table
-from lets.report.figures import caption, figure_numbers
+from lets.figures.figure import full_caption
+from lets.page.page import render_page
+from lets.tables.files import render
 
 ITEM = {"kind": "sharpness", "title": "How sharp", "experiments": ["clean"]}
 METHODS = ["sam", "lets-sam", "asam", "gsam", "rst"]
@@ -30,8 +31,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def rendered(project: Project) -> dict[str, str]:
-    table = project.params.tables["sharp"]
-    return render_table("sharp", table, project.params, project.matrix, project.layout)
+    return render(project.now.table("sharp"))
 
 
 def test_a_row_per_method(project: Project) -> None:
@@ -77,8 +77,7 @@ def test_latex_is_ascii_and_has_its_columns(project: Project) -> None:
 
 def test_the_csvs_have_every_number(project: Project) -> None:
     measures = project.sharpness(project.run(method="sam", seed=0))
-    figure = project.params.figures["drawn"]
-    drawn = figure_data("drawn", figure, project.params, project.matrix, project.layout)
+    drawn = project.now.numbers("drawn").csv().text()
     rows = list(csv.DictReader(io.StringIO(rendered(project)["csv"])))
     assert [row["method"] for row in rows] == ["sam"] * 12 + ["lets-sam"] * 12
     assert {row["table"] for row in rows} == {"sharp"}
@@ -99,8 +98,8 @@ def test_one_eigenvalue_has_no_ratio(tmp_path: Path) -> None:
 
 def test_the_line_below_the_figure(project: Project) -> None:
     figure = project.params.figures["drawn"]
-    numbers = figure_numbers(figure, project.matrix, project.layout)
-    text = caption(figure, numbers)
+    numbers = figure.numbers(project.now)
+    text = full_caption(figure, numbers)
     assert text.startswith("First seed of each method; 1024 training images, m = 128; trace ± standard error")
     assert text.endswith("diverged: 1 run; missing: 2 runs")
 
@@ -108,7 +107,7 @@ def test_the_line_below_the_figure(project: Project) -> None:
 def test_the_page_has_the_table(project: Project) -> None:
     project.layout.figure("drawn", "svg").parent.mkdir(parents=True)
     project.layout.figure("drawn", "svg").write_text("<svg ></svg>")
-    page = render_page(project.params, project.matrix, project.layout)
+    page = render_page(project.now)
     assert "25.2 ± 1.5" in page
     assert "sharp.csv" in page
 

@@ -5,10 +5,8 @@ from pathlib import Path
 import pytest
 from tests.golden.factory import Project
 
-from lets.report import render_table
-from lets.tables.table import Sheet
-from lets.tables.pivot import lay_out
-from lets.tables import pivot
+from lets.tables.files import render
+from lets.tables.table import Table
 
 CLEAN = {
     "datasets": ["digits"],
@@ -22,9 +20,8 @@ def project(root: Path, experiment: dict[str, object] = CLEAN, **table: object) 
     return Project(root, experiments={"clean": experiment}, tables={"table": content})
 
 
-def sheet(project: Project) -> Sheet:
-    table = project.params.tables["table"]
-    return lay_out("table", pivot(table, project.params, project.matrix, project.layout), project.params)
+def sheet(project: Project) -> Table:
+    return project.now.table("table")
 
 
 def fill(project: Project, **accuracies: tuple[float, ...]) -> None:
@@ -33,7 +30,7 @@ def fill(project: Project, **accuracies: tuple[float, ...]) -> None:
             project.finish(run, value, gap=value / 100)
 
 
-def marks(sheet: Sheet) -> tuple[list[str], list[str]]:
+def marks(sheet: Table) -> tuple[list[str], list[str]]:
     rows = [(title, entries[0]) for title, entries in sheet.blocks[0].rows]
     return [title for title, e in rows if e.best], [title for title, e in rows if e.best_of_group]
 
@@ -123,7 +120,7 @@ def test_two_column_fields_become_blocks(tmp_path: Path) -> None:
     assert [block.title for block in found.blocks] == ["ViT (small)", "ResNet (small)"]
     assert [len(block.rows) for block in found.blocks] == [4, 4]
     assert [entry.text for entry in found.blocks[0].rows[1][1]] == ["77.00", "—"]
-    text = render_table("table", p.params.tables["table"], p.params, p.matrix, p.layout)["md"]
+    text = render(p.now.table("table"))["md"]
     widths = {line.count(" |") for line in text.splitlines() if line.startswith("|")}
     assert widths == {3}
 
@@ -155,7 +152,7 @@ def test_many_missing_runs_are_counted_not_all_named(tmp_path: Path) -> None:
     note = sheet(p).notes[-1]
     assert note.startswith("Missing: 20 runs: digits/clean/resnet-small/erm/{seed-0-")
     assert note.endswith("; and 8 more (lets status --runs).")
-    csv = render_table("table", p.params.tables["table"], p.params, p.matrix, p.layout)["csv"]
+    csv = render(p.now.table("table"))["csv"]
     assert csv.count("/seed-") == 20
 
 
@@ -170,7 +167,7 @@ def test_hover_names_interval_and_runs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("title", ["a | b", "a_b & c % d # e $ f", "{x} \\ ~ ^"])
 def test_titles_survive_every_markup(tmp_path: Path, title: str) -> None:
     p = project(tmp_path, title=title)
-    text = render_table("table", p.params.tables["table"], p.params, p.matrix, p.layout)
+    text = render(p.now.table("table"))
     assert text["md"].startswith(f"**{title}**")
     caption = next(line for line in text["tex"].splitlines() if line.startswith(r"\caption{"))[9:-1]
     stripped = (

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from tests.golden.factory import TRAINING, Project, epoch_row
 
-from lets.report import render_page, render_table, write_figure
-from lets.report.figures import caption, figure_numbers
+from lets.figures.figure import full_caption, write_figure
+from lets.page.page import render_page
+from lets.tables.files import render
 from lets.tables.starts import _factor
 
 GRID = {"datasets": ["digits"], "architectures": ["resnet-small"], "vary": {"rho": [0.1, 1.0]}}
@@ -54,7 +55,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def rendered(p: Project, name: str) -> dict[str, str]:
-    return render_table(name, p.params.tables[name], p.params, p.matrix, p.layout)
+    return render(p.now.table(name))
 
 
 def test_a_row_per_experiment(project: Project) -> None:
@@ -96,8 +97,8 @@ def test_csv_reads_back(project: Project) -> None:
 
 
 def test_marks_of_a_pareto_figure(project: Project) -> None:
-    numbers = figure_numbers(project.params.figures["pareto"], project.matrix, project.layout)
-    lines = csv.DictReader(io.StringIO(numbers.csv()))
+    numbers = project.params.figures["pareto"].numbers(project.now)
+    lines = csv.DictReader(io.StringIO(numbers.csv().text()))
     found = {(line["experiment"], line["best_radius"]): line for line in lines}
     assert {key: float(line["passes"]) for key, line in found.items()} == {
         ("letter", "False"): 270,
@@ -116,17 +117,17 @@ def test_marks_of_a_pareto_figure(project: Project) -> None:
 
 def test_it_is_drawn_with_a_key_and_twice_the_same(project: Project) -> None:
     figure = project.params.figures["pareto"]
-    files = write_figure("pareto", figure, project.params, project.matrix, project.layout)
+    files = write_figure("pareto", project.now)
     first = [path.read_bytes() for path in files]
-    write_figure("pareto", figure, project.params, project.matrix, project.layout)
+    write_figure("pareto", project.now)
     assert [path.read_bytes() for path in files] == first
-    words = caption(figure, figure_numbers(figure, project.matrix, project.layout))
+    words = full_caption(figure, figure.numbers(project.now))
     assert "a\N{NO-BREAK SPACE}letter, b\N{NO-BREAK SPACE}adam, c\N{NO-BREAK SPACE}fixed" in words
 
 
 def test_they_stand_on_the_page(project: Project) -> None:
-    write_figure("pareto", project.params.figures["pareto"], project.params, project.matrix, project.layout)
-    page = render_page(project.params, project.matrix, project.layout)
+    write_figure("pareto", project.now)
+    page = render_page(project.now)
     assert "Starts &amp; ends" in page
     assert "Memory of its start" in page
 
@@ -141,4 +142,4 @@ def test_how_little_a_radius_moves_is_seen(logarithm: float, text: str) -> None:
 
 def test_a_panel_without_a_finished_run_is_drawn_empty(tmp_path: Path) -> None:
     p = Project(tmp_path, experiments={"adam": {**GRID, "methods": ["lets-sam"]}}, figures=FIGURE)
-    assert write_figure("pareto", p.params.figures["pareto"], p.params, p.matrix, p.layout)
+    assert write_figure("pareto", p.now)

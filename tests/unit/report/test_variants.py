@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.golden.factory import Project
 
-from lets.report import summary_text, write_summary
+from lets.page.summaries import summary_text, write_summary
 
 
 def test_means_by_variant(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_means_by_variant(tmp_path: Path) -> None:
     project.finish(project.run(rho=0.05, seed=0), 95.0)
     for run in project.runs(method="erm"):
         project.diverge(run)
-    content = json.loads(write_summary(project.matrix, project.layout).read_text())
+    content = json.loads(write_summary(project.now).read_text())
     folder = "digits/clean/resnet-small"
     assert list(content) == [f"{folder}/sam/rho=0.05", f"{folder}/sam/rho=0.5", f"{folder}/erm"]
     full = content[f"{folder}/sam/rho=0.5"]
@@ -35,7 +35,7 @@ def test_means_by_variant(tmp_path: Path) -> None:
     assert full["generalization_gap"]["mean"] == 0.25
     assert content[f"{folder}/sam/rho=0.05"]["test_accuracy"] == {"mean": 95.0, "n": 1}
     assert content[f"{folder}/erm"] == {"finished": 0, "expected": 2, "diverged": 2}
-    assert "NaN" not in summary_text(project.matrix, project.layout)
+    assert "NaN" not in summary_text(project.now)
 
 
 def test_two_trainings_of_one_variant_keep_two_names(tmp_path: Path) -> None:
@@ -43,4 +43,4 @@ def test_two_trainings_of_one_variant_keep_two_names(tmp_path: Path) -> None:
     project = Project(
         tmp_path, experiments={"short": experiment, "long": {**experiment, "training": {"epochs": 9}}}
     )
-    assert len(json.loads(summary_text(project.matrix, project.layout))) == 2
+    assert len(json.loads(summary_text(project.now))) == 2

@@ -8,8 +8,9 @@ import pytest
 from tests.golden.factory import Project
 
 from lets.errors import RecordError, SpecError
-from lets.report import figure_data, render_page, render_table
-from lets.report.figures import caption, figure_numbers
+from lets.figures.figure import full_caption
+from lets.page.page import render_page
+from lets.tables.files import render
 
 ITEM = {"kind": "hypergradient", "title": "H & more", "experiments": ["clean"], "every": 5}
 BOTH = ("lets-sam", "lets-asam")
@@ -28,7 +29,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def rendered(project: Project) -> dict[str, str]:
-    return render_table("ways", project.params.tables["ways"], project.params, project.matrix, project.layout)
+    return render(project.now.table("ways"))
 
 
 def lines(text: str) -> list[dict[str, str]]:
@@ -76,16 +77,16 @@ def test_undefined_cosines_do_not_enter_the_median(project: Project) -> None:
 
 def test_the_figure_draws_every_probe(project: Project) -> None:
     figure = project.params.tables["ways"]
-    rows = lines(figure_data("f", figure, project.params, project.matrix, project.layout))
+    rows = lines(figure.numbers(project.now).csv().text())
     assert len(rows) == 2 * 3 * 5
     assert list(rows[0])[:5] == ["method", "run", "step", "epoch", "rho"]
     assert [row["step"] for row in rows[::5]] == ["0", "5", "10"] * 2
-    numbers = figure_numbers(figure, project.matrix, project.layout)
-    assert caption(figure, numbers).endswith("missing: 1 run")
+    numbers = figure.numbers(project.now)
+    assert full_caption(figure, numbers).endswith("missing: 1 run")
 
 
 def test_the_page_has_the_table(project: Project) -> None:
-    page = render_page(project.params, project.matrix, project.layout)
+    page = render_page(project.now)
     assert "along the perturbation of the old weights (derivation)" in page
     assert "<small>(2 of 3)</small>" in page
     assert "ways.csv" in page

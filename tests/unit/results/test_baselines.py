@@ -7,8 +7,8 @@ import scipy.stats
 from tests.golden.factory import TRAINING, Project
 
 from lets.errors import SpecError
-from lets.tables.baselines import Against, baselines
 from lets.spec.effort import passes
+from lets.tables.baselines import Against
 
 STARTS = [0.05, 0.5]
 PLACE = {"datasets": ["digits"], "architectures": ["resnet-small"], "vary": {"rho": STARTS}}
@@ -41,7 +41,7 @@ def fill(p: Project, method: str, epochs: int, *by_seed: tuple[float, float]) ->
 
 
 def rows(p: Project) -> dict[str, Against]:
-    found = baselines(p.params.tables["against"], p.params, p.matrix, p.layout)
+    found = p.params.tables["against"].against(p.now)
     return {row.way: row for row in found.rows}
 
 

@@ -9,11 +9,10 @@ import pytest
 import yaml
 from tests.golden.factory import Project
 
-from lets.errors import SpecError
-from lets.results import read_outcome
-from lets.claims.judgement import Judged, Ruling, judge
-from lets.claims.judgement import measured
 from lets.claims.file import read_claims
+from lets.claims.judgement import Judged, Ruling, judge, measured
+from lets.errors import SpecError
+from lets.records.outcomes import read_outcome
 
 NOISES = ["clean", "symmetric-20", "symmetric-40"]
 STAND_INS = {"digits": "cifar10", "resnet-small": "resnet18", "wrn-small": "wrn28-10"}
@@ -63,7 +62,7 @@ def make(tmp_path: Path) -> Make:
 
 def judged(project: Project) -> list[Judged]:
     claims = read_claims(project.layout.paper_claims)
-    return list(judge(claims, project.params, project.matrix, project.layout))
+    return list(judge(claims, project.now))
 
 
 def fill(project: Project, differences: Sequence[float], spread: float = 1.0, **fields: Any) -> None:

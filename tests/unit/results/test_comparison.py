@@ -6,7 +6,7 @@ import pytest
 from tests.golden.factory import Project
 
 from lets.errors import SpecError
-from lets.tables.comparison import Compared, Pair, compare
+from lets.tables.comparison import Compared, Pair
 
 CLEAN = {
     "datasets": ["digits"],
@@ -28,7 +28,7 @@ def project(root: Path, **item: object) -> Project:
 
 
 def compared(project: Project) -> Compared:
-    return compare(project.params.tables["pairs"], project.matrix, project.layout)
+    return project.params.tables["pairs"].compare(project.now)
 
 
 def fill(project: Project, method: str, *accuracies: float, gap: float = 0.25, **where: str) -> None:
@@ -109,7 +109,7 @@ def test_another_metric(tmp_path: Path) -> None:
 
 def test_only_runs_with_a_partner_are_shown(tmp_path: Path) -> None:
     p = project(tmp_path)
-    shown = p.matrix.select(p.params.tables["pairs"])
+    shown = p.params.tables["pairs"].select(p.matrix)
     assert {run.method for run in shown} == {"sam", "lets-sam", "asam", "lets-asam"}
     alone = ("/erm/", "symmetric-40/resnet-small/asam/")
     assert [run.id for run in shown] == [id for id in p.matrix.runs if not any(one in id for one in alone)]

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 from tests.golden.factory import TRAINING, Project, epoch_row
 
-from lets.results import read_outcome
 from lets.records.cost import Speeds, cost_of, measured_speeds
+from lets.records.outcomes import read_outcome
 from lets.spec import RunSpec
 
 NETWORKS = {
@@ -21,7 +21,7 @@ def test_seconds_add_up_and_memory_peaks(project: Project) -> None:
     project.write(first, [epoch_row(1, 95.0)], seconds=10.0, peak_memory_mib=200.0)
     project.write(second, [epoch_row(1, 95.0)], seconds=2.5, peak_memory_mib=300.0)
     runs = [read_outcome(run, project.layout) for run in (first, second, first)]
-    cost = cost_of(runs, project.layout)
+    cost = cost_of(runs)
     assert (cost.runs, cost.seconds, cost.peak_memory_mib) == (2, 12.5, 300.0)
     assert cost.devices == ("cpu (Example CPU)",)
     assert "torch 2.14.1" in cost.packages
@@ -31,14 +31,14 @@ def test_damaged_provenance_is_not_counted(project: Project) -> None:
     run = project.run(architecture="resnet-small", method="erm", seed=0)
     project.finish(run, 95.0)
     project.layout.run_file(run.id, "provenance.json").write_text("{")
-    assert cost_of([read_outcome(run, project.layout)], project.layout).runs == 0
+    assert cost_of([read_outcome(run, project.layout)]).runs == 0
 
 
 def test_images_are_counted(project: Project) -> None:
     runs = project.runs(architecture="resnet-small")[:3]
     for run, image in zip(runs, ("a" * 64, None, "a" * 64), strict=True):
         project.write(run, [epoch_row(1, 95.0)], image=image)
-    cost = cost_of([read_outcome(run, project.layout) for run in runs], project.layout)
+    cost = cost_of([read_outcome(run, project.layout) for run in runs])
     assert (cost.runs, cost.images) == (3, {"a" * 64: 2})
 
 
@@ -52,7 +52,7 @@ def train(project: Project, run: RunSpec, seconds: float, device: str = "cpu") -
 
 def speeds(project: Project) -> Speeds:
     outcomes = [read_outcome(run, project.layout) for run in project.matrix.runs.values()]
-    return measured_speeds(outcomes, project.layout, NETWORKS)
+    return measured_speeds(outcomes, NETWORKS)
 
 
 def test_speeds_are_those_of_the_device_that_trained_most(project: Project) -> None:

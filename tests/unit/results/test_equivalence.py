@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from lets.stats.paired import equivalence
-from lets.stats.paired import Paired
+from lets.stats.paired import Paired, equivalence
 
 
 def paired(*differences: float) -> Paired:

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from lets.stats.paired import holm
-from lets.stats.paired import Paired
+from lets.stats.paired import Paired, holm
 
 
 def test_worked_example() -> None:

@@ -1,7 +1,7 @@
 import pytest
 from tests.golden.factory import Project
 
-from lets.results import read_outcome
+from lets.records.outcomes import read_outcome
 
 
 def outcome(project: Project, seed: int = 0):

@@ -2,12 +2,11 @@ import pytest
 from tests.golden.factory import Project
 
 from lets.errors import SpecError
-from lets.results import Grid
-from lets.tables import pivot
+from lets.tables.pivot import Grid
 
 
 def grid(project: Project, name: str) -> Grid:
-    return pivot(project.params.tables[name], project.params, project.matrix, project.layout)
+    return project.params.tables[name].grid(project.now)
 
 
 def test_rows_and_columns_follow_the_params_file(project: Project) -> None:

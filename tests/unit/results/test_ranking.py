@@ -6,7 +6,7 @@ import pytest
 from tests.golden.factory import Project
 
 from lets.errors import SpecError
-from lets.tables.ranking import Ranked, rank
+from lets.tables.ranking import Ranked
 
 METHODS = ["sam", "erm", "lets-sam"]
 CLEAN = {
@@ -33,7 +33,7 @@ def project(root: Path, experiments: dict[str, object] | None = None, **item: ob
 
 
 def ranked(project: Project) -> Ranked:
-    return rank(project.params.tables["ranks"], project.matrix, project.layout)
+    return project.params.tables["ranks"].rank(project.now)
 
 
 def test_worked_example(tmp_path: Path) -> None:

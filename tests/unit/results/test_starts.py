@@ -10,7 +10,7 @@ from statsmodels.stats.weightstats import DescrStatsW
 from tests.golden.factory import Project, epoch_row
 
 from lets.errors import SpecError
-from lets.tables.starts import Course, Courses, courses, start_matters
+from lets.tables.starts import Course, Courses, start_matters
 
 STARTS = [0.01, 0.1, 1.0]
 GRID = {
@@ -31,7 +31,7 @@ def project(root: Path, **item: object) -> Project:
 
 
 def found(p: Project) -> Courses:
-    return courses(p.params.tables["starts"], p.params, p.matrix, p.layout)
+    return p.params.tables["starts"].courses(p.now)
 
 
 def only(p: Project) -> Course:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from lets.results import Summary
+from lets.stats.summary import Summary
 
 
 def test_worked_example() -> None:

@@ -39,7 +39,7 @@ CASES = {
         "  epochs: 2\n", "", 3, "training.epochs is missing – it has no default – add  epochs: 10  (see",
     ),
     "missing kind": (
-        "    kind: curves\n", "", 33, "figures.figure2.kind is missing – it says which kind this is – add  kind: curves",
+        "    kind: curves\n", "", 33, "figures.figure2.kind is missing – it says which kind this is – add  kind: bars",
     ),
     "word for a number": (
         "epochs: 2", "epochs: two", 4,

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from lets.errors import SpecError
+from lets.project import expand, load_params
 from lets.spec.matrix import Matrix
-from lets.project.expand import expand
-from lets.project.load import load_params
 
 DEMO = Path(__file__).parents[3] / "params" / "demo.yaml"
 

@@ -5,13 +5,12 @@ from pathlib import Path
 import pytest
 from tests.golden.factory import FACTS, Project
 
+from lets.claims.file import Best, claim_sources, read_claims, runs_of
+from lets.claims.judgement import MEASURES
 from lets.errors import SpecError
 from lets.optim.catalogue import METHODS
-from lets.claims.judgement import MEASURES
+from lets.project import Project as Snapshot
 from lets.spec import Layout
-from lets.project.expand import expand
-from lets.project.load import load_params
-from lets.claims.file import Best, claim_sources, read_claims, runs_of
 from lets.tables.published import read_quoted
 
 CLAIMS, QUOTED = Path("params/claims.yaml"), Path("params/quoted.yaml")
@@ -100,9 +99,8 @@ def test_which_numbers_are_likely_quoted(number: tuple[int, str, str], quoted: b
 
 
 def test_the_demo_tests_what_it_has_and_only_that() -> None:
-    params = load_params("params/demo.yaml")
-    matrix, claims = expand(params), read_claims(CLAIMS)
-    places = {name: list(runs_of(claim, params, matrix)) for name, claim in claims.items()}
+    project, claims = Snapshot.load("params/demo.yaml"), read_claims(CLAIMS)
+    places = {name: list(runs_of(claim, project)) for name, claim in claims.items()}
     assert places["best-imagenet"] == []
     assert [setting[2] for setting in places["sam-cifar"]] == [
         "resnet-small",
@@ -114,9 +112,7 @@ def test_the_demo_tests_what_it_has_and_only_that() -> None:
         ("digits", f"symmetric-{rate}") for rate in (20, 40, 60, 80)
     }
     # Radii other than the start of SAM belong to Figure 1, of which nothing is claimed here.
-    radii = {
-        run.variant["rho"] for run in runs_of(claims["sam-cifar"], params, matrix)[places["sam-cifar"][0]]
-    }
+    radii = {run.variant["rho"] for run in runs_of(claims["sam-cifar"], project)[places["sam-cifar"][0]]}
     assert radii == {0.05}
 
 
@@ -140,7 +136,7 @@ def test_sources_are_the_compared_runs_and_their_analyses(tmp_path: Path) -> Non
         stand_ins={"digits": "cifar10", "resnet-small": "resnet18"},
     )
     claims = read_claims(project.layout.paper_claims)
-    found = claim_sources(claims, project.params, project.matrix, project.layout)
+    found = claim_sources(claims, project.now)
     runs = [*project.runs(method="sam"), *project.runs(method="lets-sam")]
     wanted = {path for run in runs for path in project.layout.run_files(run.id)}
     wanted |= {project.layout.sharpness(run.id) for run in runs if run.seed == 0}

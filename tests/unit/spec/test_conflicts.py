@@ -6,8 +6,7 @@ import pytest
 import yaml
 
 from lets.errors import SpecError
-from lets.project.expand import expand
-from lets.project.load import load_params
+from lets.project import expand, load_params
 
 GOOD = yaml.safe_load((Path(__file__).parent / "params.yaml").read_text())
 EXPERIMENT = {"datasets": ["digits"], "architectures": ["resnet-small"], "methods": ["lets-sam"]}

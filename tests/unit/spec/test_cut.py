@@ -6,10 +6,9 @@ import pytest
 
 from lets.cli.only import only
 from lets.errors import SpecError
-from lets.project.params import Params
-from lets.project.expand import expand
-from lets.project.load import load_params
+from lets.project import expand, load_params
 from lets.project.cut import cut
+from lets.project.params import Params
 from lets.spec.paths import Layout
 
 FILES = {name: Path(f"params/{name}.yaml") for name in ("demo", "paper")}
@@ -22,7 +21,7 @@ CASES = [(name, one) for name, params in WHOLE.items() for one in params.experim
 def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The files are large."""
     loaded = {FILES[name]: params for name, params in WHOLE.items()}
-    monkeypatch.setattr("lets.spec.cut.load_params", lambda path: loaded.get(path) or load_params(path))
+    monkeypatch.setattr("lets.project.cut.load_params", lambda path: loaded.get(path) or load_params(path))
 
 
 def shown(params: Params) -> dict[str, set[str]]:

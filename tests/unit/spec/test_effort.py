@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from lets.analyses.compute.hessian import largest_eigenvalues
+from lets.analyses.hypergradient import Hypergradient
+from lets.analyses.landscape import Landscape
+from lets.analyses.sharpness import Sharpness
 from lets.spec import Layout, RunSpec
 from lets.spec.effort import (
     HISTORY_LINE,
-    analysis_flops,
     measured_size,
     passes,
     run_bytes,
@@ -20,9 +22,6 @@ from lets.spec.effort import (
     trained_on,
     training_flops,
 )
-from lets.analyses.hypergradient import Hypergradient
-from lets.analyses.landscape import Landscape
-from lets.analyses.sharpness import Sharpness
 from lets.spec.training import Adam, Schedule, Sgd, TrainingSpec, held_out
 
 NETWORK = SimpleNamespace(parameters=1000, flops=10)
@@ -107,15 +106,15 @@ def test_reuse_saves_a_pass_of_four() -> None:
 def test_analysis_flops() -> None:
     lets_sam = run("lets-sam", values={"hessian": "diagonal"})
     landscape = Landscape(**COMMON, kind="landscape", points=5, samples=100)
-    assert analysis_flops(landscape, lets_sam, NETWORK) == 25 * 100 * 10
+    assert landscape.flops(lets_sam, NETWORK) == 25 * 100 * 10
     probes = Hypergradient(**COMMON, kind="hypergradient", every=40)  # steps 0, 40, 80 of 90
-    assert analysis_flops(probes, lets_sam, NETWORK) == 2 * 10 * (12 * 1437 + 1797) + 3 * 8 * 3 * 32 * 10
+    assert probes.flops(lets_sam, NETWORK) == 2 * 10 * (12 * 1437 + 1797) + 3 * 8 * 3 * 32 * 10
     sharpness = Sharpness(
         **COMMON, kind="sharpness", samples=64, m=32, radii=[0.1, 0.2], eigenvalues=3, probes=4
     )
     products = (10 + 5 * 3) + 3 + 4  # Lanczos, residuals, trace
     climbs = 1 + 3 + 2  # the loss, the gradient, the loss at two radii
-    assert analysis_flops(sharpness, lets_sam, NETWORK) == (9 * products + climbs) * 64 * 10
+    assert sharpness.flops(lets_sam, NETWORK) == (9 * products + climbs) * 64 * 10
 
 
 def test_eigenvalues_take_so_many_products() -> None:

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from tests.unit.spec.pasting import places, put
 
 from lets.errors import SpecError
-from lets.project.expand import expand
-from lets.project.load import load_params
+from lets.project import expand, load_params
 
 SEEDS = [Path(__file__).parent / "params.yaml", Path(__file__).parents[3] / "params/language.yaml"]
 TEXTS = [path.read_bytes() for path in SEEDS]

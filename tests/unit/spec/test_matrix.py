@@ -6,16 +6,15 @@ from typing import Any, Literal
 import pytest
 import yaml
 
-from lets.errors import SpecError
-from lets.spec import Layout, RunSpec
-from lets.spec.matrix import Matrix
-from lets.project.params import Params
-from lets.project.expand import expand
-from lets.spec.effort import passes, steps
-from lets.project.params import ANALYSES
 from lets.analyses.hypergradient import Hypergradient
 from lets.analyses.landscape import Landscape
 from lets.analyses.sharpness import Sharpness
+from lets.errors import SpecError
+from lets.project import Project, expand
+from lets.project.params import ANALYSES, Params
+from lets.spec import Layout, RunSpec
+from lets.spec.effort import passes, steps
+from lets.spec.matrix import Matrix
 from lets.spec.paths import RUN_FILES
 from lets.spec.training import TrainingOverride, TrainingSpec
 
@@ -127,20 +126,20 @@ def test_a_method_with_an_own_generator_gets_no_seed_of_its_own() -> None:
 
 
 def test_select_keeps_what_the_condition_names(matrix: Matrix) -> None:
-    shown = matrix.select(params().figures["figure2"])
+    shown = params().figures["figure2"].select(matrix)
     assert {run.method for run in shown} == {"sam", "lets-sam"}
     assert len(shown) == 8
 
 
 def test_a_figure_is_made_from_every_file_of_the_runs_it_shows(matrix: Matrix) -> None:
     layout, figure = Layout("test"), params().figures["figure2"]
-    folders = [path.parent for path in layout.sources(matrix, figure)]
-    assert folders == [layout.run(run.id) for run in matrix.select(figure) for _ in RUN_FILES]
-    assert {path.name for path in layout.sources(matrix, figure)} == set(RUN_FILES)
+    folders = [path.parent for path in figure.files(matrix, layout)]
+    assert folders == [layout.run(run.id) for run in figure.select(matrix) for _ in RUN_FILES]
+    assert {path.name for path in figure.files(matrix, layout)} == set(RUN_FILES)
 
 
 def test_a_landscape_shows_the_first_seed(matrix: Matrix) -> None:
-    found = matrix.analyses(params(), Landscape)
+    found = Project(params(), matrix, Layout("test")).analyses(Landscape)
     assert {(matrix.runs[run].method, matrix.runs[run].seed) for run in found} == {
         ("erm", 0),
         ("sam", 0),
@@ -161,18 +160,18 @@ def test_a_hypergradient_is_taken_along_the_first_seed_of_each_variant_that_a_ta
 
     content = params(tables={"t": item("validation-loss")}, figures={"f": item("gap", "half-squared-gap")})
     matrix = expand(content)
-    found = matrix.analyses(content, Hypergradient)
+    project = Project(content, matrix, Layout("test"))
+    found = project.analyses(Hypergradient)
     assert [(matrix.runs[run].hyperparameters["metric"], matrix.runs[run].seed) for run in found] == [
         ("validation-loss", 0),
         ("gap", 0),
         ("half-squared-gap", 0),
     ]
     assert {one.every for one in found.values()} == {4}
-    layout = Layout("test")
-    assert layout.analyses(matrix, content.figures["f"]) == [
-        layout.hypergradient(run) for run in list(found)[1:]
+    assert content.figures["f"].analysis_files(matrix, project.layout) == [
+        project.layout.hypergradient(run) for run in list(found)[1:]
     ]
-    assert matrix.analyses(content, Landscape) == {}
+    assert project.analyses(Landscape) == {}
 
 
 def test_settings_are_what_an_analysis_is_told() -> None:

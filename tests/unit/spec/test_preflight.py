@@ -9,12 +9,17 @@ from types import SimpleNamespace
 import pytest
 
 from lets.errors import DataError, SpecError
+from lets.project.expand import expand
+from lets.project.params import Params
+from lets.project.preflight import (
+    let_into_containers,
+    refuse_without_image,
+    refuse_without_packages,
+    refuse_without_weights,
+)
 from lets.spec import Layout
 from lets.spec.matrix import Matrix
-from lets.project.params import Params
-from lets.project.expand import expand
 from lets.spec.paths import digest_file
-from lets.project.preflight import let_into_containers, refuse_without_image, refuse_without_packages, refuse_without_weights
 
 IN_CONTAINERS = [SimpleNamespace(name="APPTAINER")]
 """as Snakemake tells the deployment that --use-singularity asks for"""
@@ -111,8 +116,8 @@ def test_weights_are_looked_for_in_data_raw(tmp_path: Path, monkeypatch: pytest.
 
 def test_looking_imports_none_of_them() -> None:
     code = (
-        "import sys; from lets.spec import expand, load_params\n"
-        "from lets.spec.preflight import refuse_without_packages\n"
+        "import sys; from lets.project import expand, load_params\n"
+        "from lets.project.preflight import refuse_without_packages\n"
         "refuse_without_packages(expand(load_params(sys.argv[1])))\n"
         "sys.exit(str({'torch', 'transformers', 'tokenizers', 'sacrebleu', 'emoji'} & {*sys.modules} or ''))"
     )

@@ -8,10 +8,9 @@ import jsonschema
 import pytest
 import yaml
 
-from lets.project.expand import expand
-from lets.project.load import load_params
-from lets.spec.paths import SCHEMA
+from lets.project import expand, load_params
 from lets.project.schema import schema_text
+from lets.spec.paths import SCHEMA
 
 FACTS = ("datasets.yaml", "claims.yaml", "quoted.yaml")
 FILES = [path for path in sorted(Path("params").glob("*.yaml")) if path.name not in FACTS]

@@ -2,9 +2,8 @@
 
 import pytest
 
+from lets.project import expand, load_params
 from lets.spec import RunSpec, seed_for
-from lets.project.expand import expand
-from lets.project.load import load_params
 
 RUNS = list(expand(load_params("params/demo.yaml")).runs.values())
 

@@ -8,16 +8,16 @@ import torch
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
 
-import lets.analysis.objective
+import lets.analyses.compute.objective
 import lets.models
-from lets.analysis import measure_sharpness
+from lets.analyses.compute import measure_sharpness
 from lets.analyses.compute.objective import Objective
 from lets.analyses.compute.sharpness import _hessian, m_sharpness
+from lets.analyses.sharpness import Measure
 from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
 from lets.data.processed import read_processed
 from lets.records.digests import sha256_file
 from lets.records.rows import parse_rows
-from lets.analyses.sharpness import Measure
 from lets.spec import seed_for
 from lets.train import train_run
 
@@ -156,7 +156,7 @@ def test_the_trace_by_hutchinson_by_hand(trained) -> None:
 
 def test_the_flat_product_is_the_hessian_of_a_small_net_whole() -> None:
     """Top eigenvalues and trace of a whole Hessian, by LAPACK."""
-    from tests.unit.analysis.test_objective import network, objective, whole
+    from tests.unit.analyses.test_objective import network, objective, whole
 
     from lets.analyses.compute.hessian import largest_eigenvalues, trace_samples
 
@@ -190,7 +190,7 @@ def test_methods_are_measured_with_the_same_random_vectors(trained) -> None:
 @pytest.mark.parametrize("samples", [10, 14, 1437])
 def test_as_many_images_as_asked_for(trained, monkeypatch: pytest.MonkeyPatch, samples: int) -> None:
     spec, layout, _ = trained
-    monkeypatch.setattr(lets.analysis.objective, "IMAGES", 7)
+    monkeypatch.setattr(lets.analyses.compute.objective, "IMAGES", 7)
     found = Objective.of(spec, layout, samples, "cpu")
     assert len(found.images) == samples
     assert torch.equal(found.labels, read_processed(layout.arrays("digits")).train.labels[:samples])

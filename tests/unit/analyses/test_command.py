@@ -5,11 +5,10 @@ from pathlib import Path
 import pytest
 
 import lets.cli.analyse
-from lets.analysis import COMPUTE, measure_sharpness
-from lets.errors import SpecError
+from lets.analyses.compute import COMPUTE, measure_sharpness
 from lets.analyses.sharpness import read_measures
-from lets.project.expand import expand
-from lets.project.load import load_params
+from lets.errors import SpecError
+from lets.project import expand, load_params
 from lets.project.params import ANALYSES
 from lets.train import train_run
 

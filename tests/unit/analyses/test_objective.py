@@ -6,7 +6,7 @@ from torch import nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-import lets.analysis.objective
+import lets.analyses.compute.objective
 import lets.models
 from lets.analyses.compute.objective import Objective
 
@@ -45,7 +45,7 @@ def flat(tensors) -> torch.Tensor:
 
 @pytest.mark.parametrize("images_per_pass", [500, 7, 1])
 def test_against_the_whole_function(monkeypatch: pytest.MonkeyPatch, images_per_pass: int) -> None:
-    monkeypatch.setattr(lets.analysis.objective, "IMAGES", images_per_pass)
+    monkeypatch.setattr(lets.analyses.compute.objective, "IMAGES", images_per_pass)
     problem = objective(network())
     loss, at = whole(problem)
     gradient = torch.autograd.functional.jacobian(loss, at)
@@ -61,7 +61,7 @@ def test_the_memory_of_a_pass_is_bounded_by_pixels(monkeypatch: pytest.MonkeyPat
     sizes = []
     model = network()
     model.register_forward_hook(lambda module, inputs, output: sizes.append(len(inputs[0])))
-    monkeypatch.setattr(lets.analysis.objective, "PIXELS", 8)
+    monkeypatch.setattr(lets.analyses.compute.objective, "PIXELS", 8)
     objective(model, samples=5).loss()
     assert sizes == [1] * 5
 

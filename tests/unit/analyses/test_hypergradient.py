@@ -6,7 +6,7 @@ import math
 import pytest
 from safetensors.torch import load_file
 
-from lets.analysis import compare_hypergradients
+from lets.analyses.compute import compare_hypergradients
 from lets.errors import DivergenceError
 from lets.records.digests import sha256_file
 from lets.train import train_run

@@ -1,0 +1,1 @@
+"""Drawings of the analyses, which import matplotlib: kinds import them when they draw."""

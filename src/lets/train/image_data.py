@@ -17,7 +17,7 @@ from lets.data.subset import read_subset
 from lets.spec import Layout, RunSpec, seed_for
 from lets.spec.training import Precision, held_out
 from lets.train.data import Place, RunData
-from lets.train.evaluation import evaluate
+from lets.train.tasks import evaluate
 
 
 def read_arrays(spec: RunSpec, layout: Layout, place: Place) -> RunData:

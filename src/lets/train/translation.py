@@ -1,5 +1,6 @@
 """What a translation is trained by and measured by: label-smoothed cross-entropy, and BLEU of its beam search."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,27 +10,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lets.data.bpe import EOS, PAD, Bpe
-from lets.data.detokenise import detokenise
 from lets.data.extra import language
 from lets.data.sentence_pairs import SentencePairs
 from lets.spec.training import Precision
 from lets.train.beam import beam_search
-from lets.train.device import autocast
-from lets.train.eval_mode import evaluating
-from lets.train.ranks import ALONE, Ranks
+from lets.train.device import ALONE, Ranks, autocast, evaluating
 
-__all__ = ["Decoding", "losses", "scores", "tally", "translate"]
+__all__ = ["Decoding", "detokenise", "losses", "scores", "tally", "translate"]
 
 Forward = Callable[[Tensor, Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """How translations are searched; `tokens` of source sentences are searched at a time."""
-
-    beam: int = 5
-    length_penalty: float = 1.0
-    tokens: int = 4_096
 
 
 def losses(forward: Forward, batch: tuple[Tensor, Tensor], label_smoothing: float = 0.0) -> Tensor:
@@ -62,6 +51,20 @@ def tally(forward: Forward, batch: tuple[Tensor, Tensor]) -> Tensor:
     loss = F.cross_entropy(logits, true, reduction="sum", ignore_index=PAD)
     right = (logits.argmax(1) == true) & (true != PAD)
     return torch.stack([part.double() for part in (loss, right.sum(), (true != PAD).sum())])
+
+
+def _shifted(target: Tensor) -> Tensor:
+    """What the decoder reads to predict `target`: the same, a token later; EOS stands for the beginning."""
+    return F.pad(target[:, :-1], (1, 0), value=EOS)
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How translations are searched; `tokens` of source sentences are searched at a time."""
+
+    beam: int = 5
+    length_penalty: float = 1.0
+    tokens: int = 4_096
 
 
 def translate(
@@ -103,11 +106,6 @@ def scores(
     }
 
 
-def _shifted(target: Tensor) -> Tensor:
-    """What the decoder reads to predict `target`: the same, a token later; EOS stands for the beginning."""
-    return F.pad(target[:, :-1], (1, 0), value=EOS)
-
-
 def _bleu(
     hypotheses: Sequence[str], references: Sequence[str], tokenize: str, device: torch.device, ranks: Ranks
 ) -> float:
@@ -116,3 +114,32 @@ def _bleu(
     statistics = bleu._extract_corpus_statistics(list(hypotheses), [list(references)])
     counts = torch.tensor(statistics, dtype=torch.int64, device=device).sum(0)
     return float(bleu._compute_score_from_stats(ranks.sum(counts).tolist()).score)
+
+
+ENTITIES = {
+    "&bar;": "|",
+    "&#124;": "|",
+    "&lt;": "<",
+    "&gt;": ">",
+    "&apos;": "'",
+    "&quot;": '"',
+    "&#91;": "[",
+    "&#93;": "]",
+    "&amp;": "&",  # the last one: what it yields is no entity
+}
+"""what Moses' tokeniser writes for signs that mean something to it"""
+
+BEHIND = re.compile(r" (?=[.,!?;:%)\]…])| (?='(?:s|re|ve|ll|d|m|t)\b)")
+
+BEFORE = re.compile(r"(?<=[(\[]) ")
+
+
+def detokenise(line: str) -> str:
+    """Undo Moses' entities and close the gaps before . , ! ? ; : % ) ] … 's 're 've 'll 'd 'm 't, and after ( [.
+
+    Quotation marks stay apart, for nothing tells an opening from a closing one; sacrebleu's 13a sets them
+    apart anyway.
+    """
+    for entity, sign in ENTITIES.items():
+        line = line.replace(entity, sign)
+    return BEFORE.sub("", BEHIND.sub("", line))

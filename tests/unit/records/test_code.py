@@ -125,45 +125,42 @@ def elsewhere(root: Path) -> None:
 
 def renamed(root: Path) -> None:
     """A file gets another name; who imports it follows."""
-    (root / "train/trace.py").rename(root / "train/course.py")
+    (root / "train/optimizer.py").rename(root / "train/descent.py")
     for file in root.rglob("*.py"):
-        file.write_text(file.read_text().replace("lets.train.trace", "lets.train.course"))
+        file.write_text(file.read_text().replace("lets.train.optimizer", "lets.train.descent"))
 
 
 def merged(root: Path) -> None:
     """Two files become one, in another package."""
-    both = [root / "train/eval_mode.py", root / "train/trace.py"]
+    both = [root / "train/optimizer.py", root / "train/device.py"]
     (root / "records/both.py").write_text("\n".join(file.read_text() for file in both))
     for file in both:
         file.unlink()
     for file in root.rglob("*.py"):
-        text = re.sub(r"lets\.train\.(trace|eval_mode)\b", "lets.records.both", file.read_text())
+        text = re.sub(r"lets\.train\.(optimizer|device)\b", "lets.records.both", file.read_text())
         file.write_text(text)
 
 
 def imported_otherwise(root: Path) -> None:
     """The same function under another name, or as an attribute of its module."""
+    edit(root, r"\bautocast, evaluating$", "autocast", "train/tasks.py")
+    edit(root, r"^import torch$", "import torch\nfrom lets.train import device as modes", "train/tasks.py")
+    edit(root, r"with evaluating\(model\)", "with modes.evaluating(model)", "train/tasks.py")
     edit(
         root,
-        r"^from lets.train.eval_mode import evaluating$",
-        "from lets.train import eval_mode as modes",
-        "train/evaluation.py",
-    )
-    edit(root, r"with evaluating\(model\)", "with modes.evaluating(model)", "train/evaluation.py")
-    edit(
-        root,
-        r"^from lets.train.trace import Trace$",
-        "from lets.train.trace import Trace as Course",
+        r"\bBatch, evaluate, in_precision\b",
+        "Batch, evaluate as measure, in_precision",
         "train/training.py",
     )
-    edit(root, r"self.trace = Trace\(", "self.trace = Course(", "train/training.py")
+    edit(root, r"\bevaluate\(self.model", "measure(self.model", "train/training.py")
 
 
 def split(root: Path) -> None:
     """A function moves into a file of its own."""
-    edit(root, r"^def _contiguous(.|\n)*", "from lets.train.contiguous import _contiguous\n", "train/run.py")
+    pattern = r"^def _contiguous(.|\n)*?\n\n\n"
+    edit(root, pattern, "from lets.train.contiguous import _contiguous\n", "train/run.py")
     text = (Path(lets.__path__[0]) / "train/run.py").read_text()
-    body = re.search(r"^def _contiguous(.|\n)*", text, re.MULTILINE)
+    body = re.search(pattern, text, re.MULTILINE)
     assert body
     (root / "train/contiguous.py").write_text(f"import torch\n\n{body[0]}")
 

@@ -6,7 +6,7 @@ import torch
 import lets.models
 from lets.data.processed import read_processed
 from lets.train.data import RunData
-from lets.train.evaluation import evaluate
+from lets.train.tasks import evaluate
 
 CPU = torch.device("cpu")
 

@@ -108,6 +108,11 @@ def docstrings(root: Path) -> None:
         file.write_text(text)
 
 
+def documented(root: Path) -> None:
+    """A function gets its first docstring."""
+    edit(root, r"^def _first_line\(.*\n", '\\g<0>    """The first line."""\n', "train/run.py")
+
+
 def annotation(root: Path) -> None:
     edit(root, r"def mean_loss\(self, start: int, stop: int\) -> float:", "def mean_loss(self, start, stop):")
 
@@ -153,6 +158,17 @@ def imported_otherwise(root: Path) -> None:
         "train/training.py",
     )
     edit(root, r"\bevaluate\(self.model", "measure(self.model", "train/training.py")
+
+
+def imported_within(root: Path) -> None:
+    """An import moves from the top of a file into the function that needs it, and another one out of it."""
+    line = "from lets.train.optimizer import build_optimizer, build_schedule, clip_gradients\n"
+    edit(root, f"^{line}", "", "train/training.py")
+    edit(root, r"^( *)(self.optimizer = build_optimizer)", rf"\1{line}\1\2", "train/training.py")
+    edit(root, r"^ +from lets.train.text_data import read_texts\n\n", "", "train/data.py")
+    edit(
+        root, r"^import torch$", "import torch\nfrom lets.train.text_data import read_texts", "train/data.py"
+    )
 
 
 def split(root: Path) -> None:
@@ -207,12 +223,14 @@ def paths(root: Path) -> None:
     [
         comments,
         docstrings,
+        documented,
         annotation,
         wording,
         elsewhere,
         renamed,
         merged,
         imported_otherwise,
+        imported_within,
         split,
         unused,
         rows,

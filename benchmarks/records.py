@@ -14,8 +14,7 @@ from safetensors.numpy import save_file
 
 from lets.audit.case import Case
 from lets.audit.expected import learning_rates
-from lets.data.digest import arrays_sha256
-from lets.data.processed import read_processed
+from lets.data.dataset import arrays_sha256, read_processed
 from lets.records import Metrics
 from lets.records.digests import sha256_file
 from lets.records.files import write_json, write_text

@@ -16,9 +16,8 @@ from safetensors.numpy import save
 
 import lets.data
 from lets.audit import Audit, Draw, perform
-from lets.data.digest import arrays_sha256
+from lets.data.dataset import arrays_sha256, write_processed
 from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
-from lets.data.processed import write_processed
 from lets.records import Divergence, Metrics, RunRecord
 from lets.records.code import code_digest
 from lets.records.digests import sha256_file

@@ -10,7 +10,7 @@ from tests.audit.found import reasons, verdicts
 
 import lets.data
 from lets.analysis import compare_hypergradients
-from lets.data.processed import write_processed
+from lets.data.dataset import write_processed
 from lets.records.files import write_text
 from lets.records.probes import Probe, probes_of, probes_text, read_probes
 from lets.train import train_run

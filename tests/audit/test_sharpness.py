@@ -10,7 +10,7 @@ from tests.audit.found import reasons, verdicts
 
 import lets.data
 from lets.analysis import measure_sharpness
-from lets.data.processed import write_processed
+from lets.data.dataset import write_processed
 from lets.records.files import write_text
 from lets.records.sharpness import Measure, measures_text, read_measures
 from lets.spec.params import Sharpness

@@ -12,9 +12,7 @@ import lets
 import lets.models
 from lets.data.bpe import EOS, Bpe, learn_merges
 from lets.data.corpus import Lines, read_corpus
-from lets.data.sentence_pairs import SentencePairs
-from lets.data.tokens import Tokens
-from lets.data.translation import Pairs
+from lets.data.tokens import Pairs, SentencePairs, Tokens
 from lets.models.transformer import Transformer
 from lets.train.translation import Decoding, losses, scores, tally
 

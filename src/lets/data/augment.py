@@ -11,9 +11,8 @@ def crop(padded: Tensor, index: Tensor, top: Tensor, left: Tensor, size: tuple[i
 
     `padded` is [N, C, H+2p, W+2p]; `index`, `top` and `left` are int64 [B]. Returns [B, C, height, width].
     """
-    windows = padded.unfold(2, size[0], 1).unfold(
-        3, size[1], 1
-    )  # a view: every window of every image, no copy
+    # a view: every window of every image, no copy
+    windows = padded.unfold(2, size[0], 1).unfold(3, size[1], 1)
     return windows[index, :, top, left]
 
 

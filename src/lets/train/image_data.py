@@ -9,11 +9,10 @@ from torch import Tensor
 
 from lets.data.batches import Batches
 from lets.data.catalogue import describe
-from lets.data.dataset import Dataset
-from lets.data.digest import arrays_sha256
+from lets.data.dataset import Dataset, arrays_sha256, read_processed, read_subset
+from lets.data.folder import picture_folder, read_index
 from lets.data.noisy_labels import read_noisy_labels
-from lets.data.processed import read_processed
-from lets.data.subset import read_subset
+from lets.data.sources import default_root
 from lets.spec import Layout, RunSpec, seed_for
 from lets.spec.training import Precision, held_out
 from lets.train.data import Place, RunData
@@ -89,11 +88,7 @@ def _on_held_out(held: Batches, precision: Precision, model: torch.nn.Module) ->
 def read_pictures(spec: RunSpec, layout: Layout, place: Place, workers: int | None) -> RunData:
     """Read the list of pictures that stay on disk, and get `workers` ready to decode them."""
     # Here, because torchvision takes a second to import, and a matrix of short runs has no pictures.
-    from lets.data.folder import picture_folder
-    from lets.data.index import read_index
-    from lets.data.pictures import Pictures
-    from lets.data.readers import Readers, default_workers
-    from lets.data.root import default_root
+    from lets.data.pictures import Pictures, Readers, default_workers
 
     info, index = describe(spec.dataset), read_index(layout.prepared(spec.dataset))
     digests = {"arrays": index.sha256}

@@ -1,5 +1,6 @@
-"""Train one run and leave its folder behind, go on from the state file of one that was interrupted, and take the
-trained network out of its folder again.
+"""Train one run and leave its folder behind, from which its network can be restored.
+
+The state file is what an interrupted run goes on from, written whole after every stretch.
 """
 
 import io

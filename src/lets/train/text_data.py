@@ -1,5 +1,6 @@
-"""Texts: sentences to be judged, or to be translated; and how good judgements are, in percent: accuracy, F1, Matthews,
-Pearson, Spearman.
+"""Texts: sentences to be judged, or to be translated.
+
+How good judgements are is told in percent: accuracy, F1, Matthews, Pearson, Spearman.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,13 +14,12 @@ from torch import Tensor, nn
 
 import lets.models.catalogue
 from lets.data.catalogue import describe
-from lets.data.digest import arrays_sha256
+from lets.data.dataset import arrays_sha256
 from lets.data.pretrained import Pretrained, read_pretrained
-from lets.data.root import default_root
-from lets.data.sentences import Sentences
-from lets.data.texts import TextDataset
-from lets.data.tokenizing import encode
-from lets.data.translation import Pairs, Translation
+from lets.data.sources import default_root
+from lets.data.texts import TextDataset, encode
+from lets.data.tokens import Pairs, Sentences
+from lets.data.translation import Translation
 from lets.spec import Layout, RunSpec, seed_for
 from lets.train.data import Place, RunData
 from lets.train.device import evaluating
@@ -64,7 +64,7 @@ def _read_sentences(spec: RunSpec, layout: Layout, common: dict[str, Any]) -> Ru
 
 
 def _read_pairs(spec: RunSpec, layout: Layout, common: dict[str, Any]) -> RunData:
-    from lets.data.sentence_pairs import SentencePairs
+    from lets.data.tokens import SentencePairs
     from lets.train.translation import scores
 
     corpus, seeds = Translation.read(layout.prepared(spec.dataset)), spec.seeds()

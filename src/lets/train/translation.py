@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lets.data.bpe import EOS, PAD, Bpe
-from lets.data.extra import language
-from lets.data.sentence_pairs import SentencePairs
+from lets.data.sources import language
+from lets.data.tokens import SentencePairs
 from lets.spec.training import Precision
 from lets.train.beam import beam_search
 from lets.train.device import ALONE, Ranks, autocast, evaluating

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lets.analysis.landscape import _directions, loss_landscape
-from lets.data.processed import read_processed
+from lets.data.dataset import read_processed
 from lets.records.digests import sha256_file
 from lets.spec import seed_for
 from lets.train import train_run

@@ -13,8 +13,8 @@ import lets.models
 from lets.analysis import measure_sharpness
 from lets.analysis.objective import Objective
 from lets.analysis.sharpness import _hessian, m_sharpness
+from lets.data.dataset import read_processed
 from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
-from lets.data.processed import read_processed
 from lets.records.digests import sha256_file
 from lets.records.rows import parse_rows
 from lets.records.sharpness import Measure

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import lets.data
-from lets.data.processed import write_processed
+from lets.data.dataset import write_processed
 from lets.errors import RecordError, StorageError
 from lets.records import RunRecord
 from lets.records.files import check_writable

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lets.data.texts import TextDataset, Texts
-from lets.data.tokenizing import train_tokenizer
+from lets.data.texts import TextDataset, Texts, train_tokenizer
 from lets.spec import Layout
 from lets.train import train_run
 from lets.train.data import RunData

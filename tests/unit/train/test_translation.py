@@ -11,9 +11,7 @@ from torch import Tensor, nn
 
 from lets.data.bpe import EOS, PAD, Bpe, learn_merges
 from lets.data.corpus import read_corpus
-from lets.data.sentence_pairs import SentencePairs
-from lets.data.tokens import Tokens
-from lets.data.translation import Pairs
+from lets.data.tokens import Pairs, SentencePairs, Tokens
 from lets.models.transformer import Transformer
 from lets.train.device import Ranks
 from lets.train.translation import Decoding, detokenise, losses, scores, tally, translate

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision.io import ImageReadMode, decode_image, read_file
 from torchvision.transforms import v2
 
-from lets.data.batches import Augmentation, ImageLoader
+from lets.data.batches import ImageLoader, ImageSettings
 from lets.data.folder import Picture
 from lets.data.loader import hashed
 from lets.errors import DataError, SpecError
@@ -131,7 +131,7 @@ class Readers:
             {"prefetch_factor": AHEAD, "persistent_workers": True} if self.workers else {}
         )
         return DataLoader(
-            _Pictures(),
+            _Decoder(),
             batch_size=None,
             sampler=_Requests(),
             num_workers=self.workers,
@@ -150,7 +150,7 @@ class _Requests(Sampler[Request]):
         return iter(self.requests)
 
 
-class _Pictures(Dataset[Tensor | DataError]):
+class _Decoder(Dataset[Tensor | DataError]):
     """A data set whose items are named by requests, so that workers need to know nothing."""
 
     def __getitem__(self, request: Request) -> Tensor | DataError:
@@ -179,36 +179,16 @@ class Pictures(ImageLoader):
         *,
         side: int,
         readers: Readers,
-        batch_size: int,
-        mean: Sequence[float],
-        std: Sequence[float],
-        augmentation: Augmentation = "none",
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-        rank: int = 0,
-        ranks: int = 1,
-        memory_format: torch.memory_format = torch.contiguous_format,
+        **settings: Unpack[ImageSettings],
     ) -> None:
-        if augmentation == "crop-flip-cutout":
+        if settings.get("augmentation") == "crop-flip-cutout":
             raise SpecError(
-                f"augmentation {augmentation!r} – cutout is for data sets in memory, pictures get random "
+                "augmentation 'crop-flip-cutout' – cutout is for data sets in memory, pictures get random "
                 "parts of all sizes instead – write  augmentation: crop-flip"
             )
         if not pictures:
             raise SpecError(f"{folder} – not one picture to make batches of – prepare the data set once more")
-        super().__init__(
-            torch.tensor([picture.label for picture in pictures]),
-            (side, side),
-            batch_size=batch_size,
-            mean=mean,
-            std=std,
-            augmentation=augmentation,
-            seed=seed,
-            device=device,
-            rank=rank,
-            ranks=ranks,
-            memory_format=memory_format,
-        )
+        super().__init__(torch.tensor([picture.label for picture in pictures]), (side, side), **settings)
         self.folder, self.pictures, self.readers = folder, pictures, readers
 
     def epoch(self, epoch: int, start: int = 0, stop: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
+from typing import Unpack
 
 import torch
 from torch import Tensor
 
-from lets.data.loader import Loader
+from lets.data.loader import Loader, LoaderSettings
 from lets.errors import SpecError
 
 __all__ = ["PAD", "Pairs", "SentencePairs", "Sentences", "Tokens"]
@@ -77,30 +78,12 @@ class Sentences(Loader):
     `size` is (L, L) of the longest text of all, for attention compares each token with each.
     """
 
-    def __init__(
-        self,
-        tokens: Tokens,
-        labels: Tensor,
-        *,
-        batch_size: int,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-        rank: int = 0,
-        ranks: int = 1,
-    ) -> None:
+    def __init__(self, tokens: Tokens, labels: Tensor, **settings: Unpack[LoaderSettings]) -> None:
         _check(tokens, labels)
         longest = int(tokens.lengths.max())
-        super().__init__(
-            labels,
-            (longest, longest),
-            batch_size=batch_size,
-            seed=seed,
-            device=device,
-            rank=rank,
-            ranks=ranks,
-        )
+        super().__init__(labels, (longest, longest), **settings)
         self.lengths = tokens.lengths  # on the CPU: how wide a batch is must not wait for the device
-        self.tokens = tokens.to(device)
+        self.tokens = tokens.to(self.labels.device)
 
     def epoch(self, epoch: int, start: int = 0, stop: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield (ids int64 [B, L], labels [B]) of the steps start … stop-1 of a random pass."""
@@ -142,27 +125,10 @@ class SentencePairs(Loader):
     `labels` are the lengths of the targets, int64 [N]; `size` is (longest sentence,).
     """
 
-    def __init__(
-        self,
-        pairs: Pairs,
-        *,
-        batch_size: int,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-        rank: int = 0,
-        ranks: int = 1,
-    ) -> None:
+    def __init__(self, pairs: Pairs, **settings: Unpack[LoaderSettings]) -> None:
         self.lengths = torch.stack([pairs.source.lengths, pairs.target.lengths])
-        super().__init__(
-            pairs.target.lengths,
-            (int(self.lengths.max()),),
-            batch_size=batch_size,
-            seed=seed,
-            device=device,
-            rank=rank,
-            ranks=ranks,
-        )
-        self.source, self.target = pairs.source.to(device), pairs.target.to(device)
+        super().__init__(pairs.target.lengths, (int(self.lengths.max()),), **settings)
+        self.source, self.target = (side.to(self.labels.device) for side in (pairs.source, pairs.target))
 
     @cached_property
     def cuts(self) -> list[tuple[int, int]]:

@@ -18,15 +18,15 @@ from lets.data.dataset import arrays_sha256
 from lets.data.pretrained import Pretrained, read_pretrained
 from lets.data.sources import default_root
 from lets.data.texts import TextDataset, encode
-from lets.data.tokens import Pairs, Sentences
+from lets.data.tokens import Pairs, SentencePairs, Sentences
 from lets.data.translation import Translation
 from lets.spec import Layout, RunSpec, seed_for
 from lets.train.data import Place, RunData
 from lets.train.device import evaluating
 from lets.train.tasks import in_precision
+from lets.train.translation import bleu_scores
 
 __all__ = ["METRICS", "glue_scores", "read_texts", "score_names"]
-
 
 BATCH = 100
 """sentences judged at a time"""
@@ -64,9 +64,6 @@ def _read_sentences(spec: RunSpec, layout: Layout, common: dict[str, Any]) -> Ru
 
 
 def _read_pairs(spec: RunSpec, layout: Layout, common: dict[str, Any]) -> RunData:
-    from lets.data.tokens import SentencePairs
-    from lets.train.translation import scores
-
     corpus, seeds = Translation.read(layout.prepared(spec.dataset)), spec.seeds()
     pairs = corpus.splits["train"]
     train = SentencePairs(pairs, seed=seeds["order"], **common)
@@ -81,7 +78,7 @@ def _read_pairs(spec: RunSpec, layout: Layout, common: dict[str, Any]) -> RunDat
         image=(corpus.vocabulary,),
         digests=_digests(corpus.arrays, corpus.splits["train"].target.ids),
         scores=partial(
-            scores,
+            bleu_scores,
             pairs=test,
             references=corpus.references["test"],
             bpe=corpus.bpe,

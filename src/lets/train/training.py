@@ -43,16 +43,15 @@ class Epoch:
         self.lr = lr
 
 
-NAMES = ("loss", "rho")
-
-LETS_NAMES = ("loss", "rho", "gap", "hypergradient")
+COLUMNS = ("loss", "rho")
+LETS_COLUMNS = ("loss", "rho", "gap", "hypergradient")
 
 
 class Trace:
     """Columns of one float64 value per step; a step that did not perturb has NaN where LETS learned nothing."""
 
     def __init__(self, steps: int, learned: bool, device: torch.device) -> None:
-        names = LETS_NAMES if learned else NAMES
+        names = LETS_COLUMNS if learned else COLUMNS
         self.columns = {
             name: torch.full((steps,), torch.nan, dtype=torch.float64, device=device) for name in names
         }

@@ -98,7 +98,7 @@ def test_no_image_is_in_memory_twice(layout, make_run, monkeypatch, augmentation
         read.extend(weakref.ref(split.images) for split in (dataset.train, dataset.test))
         return dataset
 
-    monkeypatch.setattr("lets.train.image_data.read_processed", remember)
+    monkeypatch.setattr("lets.train.data.read_processed", remember)
     data = RunData.read(make_run("sam", training={"augmentation": augmentation}), layout, CPU)
     loaders = (data.train, data.validation, data.measured, data.test)
     images = 1437 * side * side + 360 * 8 * 8

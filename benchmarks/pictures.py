@@ -20,10 +20,8 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from lets.data.catalogue import describe
-from lets.data.decoding import Request, decode
-from lets.data.index import Picture
-from lets.data.pictures import Pictures
-from lets.data.readers import Readers
+from lets.data.folder import Picture
+from lets.data.pictures import Pictures, Readers, Request, decode
 
 from .measure import AGAIN, Action, interleave, rounded
 from .problem import clock

@@ -14,8 +14,7 @@ from safetensors.numpy import save_file
 
 from lets.audit.case import Case
 from lets.audit.expected import learning_rates
-from lets.data.digest import arrays_sha256
-from lets.data.processed import read_processed
+from lets.data.dataset import arrays_sha256, read_processed
 from lets.project import expand, load_params
 from lets.project.params import Params
 from lets.records import Metrics

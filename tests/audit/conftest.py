@@ -15,12 +15,10 @@ import pytest
 from safetensors.numpy import save
 
 import lets.data
-from lets.audit.audit import Audit, perform
-from lets.audit.draw import Draw
+from lets.audit import Audit, Draw, perform
 from lets.claims.document import write_claims
-from lets.data.digest import arrays_sha256
+from lets.data.dataset import arrays_sha256, write_processed
 from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
-from lets.data.processed import write_processed
 from lets.figures import figure as figures
 from lets.figures.figure import write_figure
 from lets.page.page import write_page

@@ -15,15 +15,12 @@ from lets.audit.data import check_data
 from lets.audit.findings import Check
 from lets.audit.terms import check_terms
 from lets.cli.data import noise, subset
-from lets.data import human_labels
+from lets.data import noisy_labels
 from lets.data.catalogue import DATASETS, HUMAN_LABELS, HumanLabels
-from lets.data.digest import arrays_sha256
-from lets.data.folder import scan
-from lets.data.index import write_index
+from lets.data.dataset import arrays_sha256, read_subset, write_processed, write_subset
+from lets.data.folder import scan, write_index
 from lets.data.noisy_labels import make_human_labels, read_noisy_labels, write_noisy_labels
-from lets.data.processed import write_processed
 from lets.data.sources import Archive
-from lets.data.subset import read_subset, write_subset
 from lets.project import Project as Snapshot
 from lets.project import expand, load_params
 from lets.spec import Layout, seed_for
@@ -66,7 +63,7 @@ def people(monkeypatch: pytest.MonkeyPatch) -> Case:
     archive = Archive("https://example.org/x", "digits_human.pt", 0, "", "")
     monkeypatch.setitem(DATASETS, "digits", replace(DATASETS["digits"], human_labels=True))
     monkeypatch.setitem(HUMAN_LABELS, "human-worse", HumanLabels("worse_label", 144 / 1437))
-    monkeypatch.setattr(human_labels, "_archive", lambda _: archive)
+    monkeypatch.setattr(noisy_labels, "_archive", lambda _: archive)
     digits = lets.data.load("digits")
     write_processed(digits, LAYOUT.arrays("digits"))
     wrong = digits.train.labels.clone()

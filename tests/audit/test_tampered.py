@@ -370,7 +370,7 @@ def test_changed_label_file(project: Any) -> None:
 def test_labels_forged_together_with_their_card(project: Any) -> None:
     import torch
 
-    from lets.data.digest import arrays_sha256
+    from lets.data.dataset import arrays_sha256
 
     path, card = (
         project.layout.labels("digits", "symmetric-40"),
@@ -393,8 +393,7 @@ def test_card_with_another_rate(project: Any, edit: Edit) -> None:
 
 def test_other_arrays(project: Any) -> None:
     import lets.data
-    from lets.data.dataset import Dataset, Split
-    from lets.data.processed import write_processed
+    from lets.data.dataset import Dataset, Split, write_processed
 
     digits = lets.data.load("digits")
     turned = Split(digits.test.images.flip(0), digits.test.labels)

@@ -11,8 +11,7 @@ import torch
 from tests.audit.found import reasons, verdicts
 
 from lets.data.catalogue import DATASETS
-from lets.data.texts import TextDataset, Texts
-from lets.data.tokenizing import train_tokenizer
+from lets.data.texts import TextDataset, Texts, train_tokenizer
 from lets.train import train_run
 
 pytest.importorskip("transformers", reason="the extra `language` is not installed")

@@ -8,8 +8,7 @@ from safetensors.torch import load_file
 
 import lets.data
 from lets.cli.main import app
-from lets.data.dataset import Dataset, Split
-from lets.data.processed import write_processed
+from lets.data.dataset import Dataset, Split, write_processed
 from lets.project import expand, load_params
 from lets.records import RunRecord, Status
 from lets.spec import Layout

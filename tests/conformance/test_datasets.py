@@ -11,18 +11,12 @@ import torch
 
 import lets.data
 from lets.data.bpe import EOS, UNK
-from lets.data.corpora import CORPORA
-from lets.data.dataset import Dataset
-from lets.data.digest import arrays_sha256
-from lets.data.folder import find_pictures, picture_folder
-from lets.data.index import PictureIndex, read_index, write_index
-from lets.data.pictures import Pictures
-from lets.data.processed import read_processed, write_processed
-from lets.data.readers import Readers
-from lets.data.root import default_root
-from lets.data.sources import sources
-from lets.data.texts import TextDataset
-from lets.data.tokenizing import LONGEST, encode
+from lets.data.corpus import CORPORA
+from lets.data.dataset import Dataset, arrays_sha256, read_processed, write_processed
+from lets.data.folder import PictureIndex, find_pictures, picture_folder, read_index, write_index
+from lets.data.pictures import Pictures, Readers
+from lets.data.sources import default_root, sources
+from lets.data.texts import LONGEST, TextDataset, encode
 from lets.data.translation import Translation
 from lets.data.translation import read as read_translation
 from lets.errors import DataError

@@ -9,13 +9,11 @@ from torch import Tensor
 import lets
 import lets.data
 import lets.models
-from lets.data.sentences import Sentences
-from lets.data.texts import TextDataset
-from lets.data.tokenizing import encode
-from lets.data.tokens import Tokens
+from lets.data.texts import TextDataset, encode
+from lets.data.tokens import Sentences, Tokens
 from lets.models.deberta import Deberta
-from lets.train.scores import glue_scores
 from lets.train.tasks import Batch, task_of
+from lets.train.text_data import glue_scores
 
 STEPS = 3
 

@@ -12,11 +12,9 @@ import lets
 import lets.models
 from lets.data.bpe import EOS, Bpe, learn_merges
 from lets.data.corpus import Lines, read_corpus
-from lets.data.sentence_pairs import SentencePairs
-from lets.data.tokens import Tokens
-from lets.data.translation import Pairs
+from lets.data.tokens import Pairs, SentencePairs, Tokens
 from lets.models.transformer import Transformer
-from lets.train.translation import Decoding, losses, scores, tally
+from lets.train.translation import Decoding, bleu_scores, losses, tally
 
 VOCABULARY, STEPS = 24, 6
 
@@ -100,10 +98,10 @@ def test_a_small_transformer_learns_short_captions(parallel_root: Path) -> None:
             schedule.step()
     greedy = Decoding(beam=1)
     pairs = SentencePairs(_pairs(bpe, test), batch_size=2_048)
-    found = scores(model, pairs, test[1], bpe, greedy)["bleu"]
+    found = bleu_scores(model, pairs, test[1], bpe, greedy)["bleu"]
     # to say for each caption what another one's source was translated to: what is learned without reading
     others = SentencePairs(_pairs(bpe, ([*test[0][1:], test[0][0]], test[1])), batch_size=2_048)
-    without_reading = scores(model, others, test[1], bpe, greedy)["bleu"]
+    without_reading = bleu_scores(model, others, test[1], bpe, greedy)["bleu"]
     copied = _bleu_of_copies(test)
     assert copied < 2
     assert found > 7 > 3 * copied

@@ -6,8 +6,8 @@ import pytest
 from tests.docs.pages import ROOT, commands, links, parses
 
 from lets.data.catalogue import describe
-from lets.data.human_labels import HUMAN_LABELS
-from lets.data.readers import MOST_WORKERS
+from lets.data.noisy_labels import HUMAN_LABELS
+from lets.data.pictures import MOST_WORKERS
 from lets.project import expand, load_params
 from lets.spec.effort import training_flops
 from lets.spec.training import TrainingSpec

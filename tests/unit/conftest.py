@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import lets.data
-from lets.data.processed import write_processed
+from lets.data.dataset import write_processed
 from lets.spec import Layout, RunSpec
 from lets.spec.training import Schedule, Sgd, TrainingSpec
 

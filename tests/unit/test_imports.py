@@ -65,9 +65,7 @@ ALLOWED = {
         "optim.presets",
         "models.catalogue",
         "data.catalogue",
-        "data.extra",
-        "data.repository",
-        "data.root",
+        "data.sources",
     },
     "claims": {
         "errors",

@@ -71,8 +71,7 @@ def _dataset(case: Case, dataset: str, sets: Sets) -> Iterator[Finding]:
 
 
 def _arrays(case: Case, dataset: str, sets: Sets) -> Iterator[Finding]:
-    from lets.data.digest import arrays_sha256
-    from lets.data.processed import read_processed
+    from lets.data.dataset import arrays_sha256, read_processed
     from lets.data.sources import source
 
     arrays = read_processed(case.layout.arrays(dataset))
@@ -105,7 +104,7 @@ def _subsets(
 
     Yields a finding for each whose file is another one.
     """
-    from lets.data.subset import draw_subset, read_subset
+    from lets.data.dataset import draw_subset, read_subset
 
     drawn: dict[int | None, Tensor] = {}
     for samples in dict.fromkeys(one.samples for one in sets if one.samples):
@@ -124,14 +123,13 @@ def _subsets(
 
 def _images(subset: "Tensor | None") -> dict[str, str]:
     """What the provenance of a run says of its subset."""
-    from lets.data.digest import arrays_sha256
+    from lets.data.dataset import arrays_sha256
 
     return {} if subset is None else {"images": arrays_sha256({"indices": subset})}
 
 
 def _texts(case: Case, dataset: str, sets: Sets) -> Iterator[Finding]:
-    from lets.data.artifact import read_artifact
-    from lets.data.digest import arrays_sha256
+    from lets.data.dataset import arrays_sha256, read_artifact
 
     card, arrays = read_artifact(case.layout.prepared(dataset))
     if missing := card.get("missing"):
@@ -142,9 +140,8 @@ def _texts(case: Case, dataset: str, sets: Sets) -> Iterator[Finding]:
 
 def _pictures(case: Case, dataset: str, sets: Sets) -> Iterator[Finding]:
     """Hold the list of pictures against the whole data set, and against its folder where that is here."""
-    from lets.data.digest import arrays_sha256
-    from lets.data.folder import scan
-    from lets.data.index import read_index
+    from lets.data.dataset import arrays_sha256
+    from lets.data.folder import read_index, scan
 
     index = read_index(case.layout.index(dataset))
     if index.missing:
@@ -165,7 +162,7 @@ def _folder(dataset: str, name: str | None = None) -> Path | None:
     """The folder of the pictures, if it is here."""
     from lets.data.catalogue import describe
     from lets.data.folder import picture_folder
-    from lets.data.root import default_root
+    from lets.data.sources import default_root
 
     try:
         return picture_folder(describe(dataset), default_root(), name)
@@ -183,7 +180,7 @@ def _labels(case: Case, arrays: "Dataset", one: TrainingSet, subset: "Tensor | N
 
     Noisy ones are made again; people's whose file is not here are held against their card, a warning says so.
     """
-    from lets.data.digest import arrays_sha256
+    from lets.data.dataset import arrays_sha256
     from lets.data.noisy_labels import card_of, read_noisy_labels
 
     true = arrays.train.labels if subset is None else arrays.train.labels[subset]
@@ -211,8 +208,7 @@ def _made_again(
     arrays: "Dataset", noise: str, subset: "Tensor | None"
 ) -> tuple["Tensor", "NoiseCard"] | None:
     """Draw the labels from their seed or read them from their file; None if that file is not here."""
-    from lets.data.human_labels import human_labels_file
-    from lets.data.noisy_labels import make_labels
+    from lets.data.noisy_labels import human_labels_file, make_labels
 
     wanted = Noise.parse(noise)
     file = human_labels_file(arrays.name) if wanted.human else None
@@ -232,7 +228,7 @@ def _made_again(
 def _not_here(dataset: str, sets: Sets) -> Iterator[str]:
     """Say what is held against its own digest alone, because its origin is not on this machine."""
     from lets.data.catalogue import describe
-    from lets.data.human_labels import human_labels_file
+    from lets.data.noisy_labels import human_labels_file
 
     if describe(dataset).pictures and not _folder(dataset):
         yield f"the list of {dataset}'s pictures is held against its own digest alone: their folder is not here"

@@ -68,8 +68,8 @@ def evaluated(spec: RunSpec, layout: Layout, device: str) -> dict[str, float]:
     import torch
 
     from lets.train.data import RunData
-    from lets.train.evaluation import evaluate, restored_model
-    from lets.train.tasks import task_of
+    from lets.train.run import restored_model
+    from lets.train.tasks import evaluate, task_of
 
     data, task = RunData.read(spec, layout, torch.device(device)), task_of(spec.dataset)
     model = restored_model(spec, layout, data)

@@ -59,8 +59,7 @@ def weights(
 ) -> None:
     """Make pretrained weights and their tokenizer ready, as safetensors below the data root."""
     from lets.data.pretrained import fetch_pretrained
-    from lets.data.repository import REVISIONS, pretrained_folder
-    from lets.data.root import default_root
+    from lets.data.sources import REVISIONS, default_root, pretrained_folder
     from lets.errors import SpecError
 
     if repository not in REVISIONS:
@@ -77,7 +76,7 @@ def subset(
     samples: Annotated[int, typer.Argument(min=1, help="train_samples of a params file, for example 5000")],
 ) -> None:
     """Draw so many training images of a prepared data set, of each class its share."""
-    from lets.data.subset import draw_subset, write_subset
+    from lets.data.dataset import draw_subset, write_subset
     from lets.spec import Layout, seed_for
 
     path, seed = Layout("").subset(dataset, samples), seed_for("subset", dataset)
@@ -102,10 +101,8 @@ def noise(
     Symmetric noise is drawn from a seed; the labels that people gave (CIFAR-10N) are read from their file.
     """
     from lets.data.catalogue import describe
-    from lets.data.human_labels import human_labels_file
-    from lets.data.noisy_labels import make_labels, write_noisy_labels
-    from lets.data.processed import read_processed
-    from lets.data.subset import read_subset
+    from lets.data.dataset import read_processed, read_subset
+    from lets.data.noisy_labels import human_labels_file, make_labels, write_noisy_labels
     from lets.spec import Layout, seed_for
     from lets.spec.noise import Noise
 
@@ -131,8 +128,8 @@ def noise(
 def _true_labels(dataset: str) -> "Tensor":
     """The true labels of a prepared training set of images, in its order."""
     from lets.data.catalogue import describe
-    from lets.data.index import read_index
-    from lets.data.processed import read_processed
+    from lets.data.dataset import read_processed
+    from lets.data.folder import read_index
     from lets.errors import SpecError
     from lets.spec import Layout
 
@@ -150,9 +147,8 @@ def _read(
     dataset: str, root: Path | None, partial: bool, download: bool
 ) -> "Images | TextDataset | Translation":
     from lets.data import load
-    from lets.data.corpora import CORPORA
-    from lets.data.root import default_root
-    from lets.data.sources import source
+    from lets.data.corpus import CORPORA
+    from lets.data.sources import default_root, source
     from lets.data.translation import read
     from lets.errors import SpecError
 
@@ -165,7 +161,7 @@ def _read(
 
 def _write(loaded: "Images | TextDataset | Translation", path: Path) -> None:
     from lets.data.dataset import Dataset as Images
-    from lets.data.processed import write_processed
+    from lets.data.dataset import write_processed
     from lets.data.translation import Translation
 
     if isinstance(loaded, Images):
@@ -178,8 +174,7 @@ def _write(loaded: "Images | TextDataset | Translation", path: Path) -> None:
 
 
 def _note_cut_texts(path: Path) -> None:
-    from lets.data.texts import TextDataset
-    from lets.data.tokenizing import LONGEST, truncated
+    from lets.data.texts import LONGEST, TextDataset, truncated
 
     dataset = TextDataset.read(path)
     for split, texts in dataset.splits.items():
@@ -204,9 +199,8 @@ def _note_missing_pairs(translation: "Translation") -> None:
 
 
 def _list_pictures(dataset: str, root: Path | None, partial: bool, download: bool, path: Path) -> None:
-    from lets.data.folder import find_pictures
-    from lets.data.index import write_index
-    from lets.data.root import default_root
+    from lets.data.folder import find_pictures, write_index
+    from lets.data.sources import default_root
 
     index = find_pictures(dataset, root or default_root(), partial, download)
     write_index(index, path)

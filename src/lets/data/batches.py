@@ -1,17 +1,70 @@
-"""Batches that are made on the training device, from arrays that stay there."""
+"""Batches of images: how pixels become numbers; and those made on the training device, from arrays that stay there.
+
+These are cropped, flipped and cut out as a whole, with draws that are given from outside.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal, Required, Unpack
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lets.data import augment
-from lets.data.images import AUGMENTATIONS, Augmentation, ImageLoader
+from lets.data.loader import Loader, LoaderSettings
 from lets.errors import SpecError
 
-__all__ = ["AUGMENTATIONS", "Augmentation", "Batches"]
+__all__ = ["AUGMENTATIONS", "Augmentation", "Batches", "ImageLoader", "crop", "cutout", "flip"]
+
+Augmentation = Literal["none", "crop-flip", "crop-flip-cutout"]
+AUGMENTATIONS: tuple[Augmentation, ...] = ("none", "crop-flip", "crop-flip-cutout")
+
+
+class ImageSettings(LoaderSettings, total=False):
+    """What every `ImageLoader` is told besides."""
+
+    mean: Required[Sequence[float]]
+    std: Required[Sequence[float]]
+    augmentation: Augmentation
+    memory_format: torch.memory_format
+
+
+class ImageLoader(Loader):
+    """Batches of images float32 [B, C, H, W] with `labels` int64 [N].
+
+    `size` is (height, width) of the images in a batch; `mean` and `std` are per channel, of pixels scaled to
+    [0, 1]. Augmentation, like order, depends on (seed, epoch) alone.
+    """
+
+    size: tuple[int, int]
+
+    def __init__(
+        self,
+        labels: Tensor,
+        size: tuple[int, int],
+        *,
+        mean: Sequence[float],
+        std: Sequence[float],
+        augmentation: Augmentation = "none",
+        memory_format: torch.memory_format = torch.contiguous_format,
+        **settings: Unpack[LoaderSettings],
+    ) -> None:
+        if augmentation not in AUGMENTATIONS:
+            raise SpecError(
+                f"augmentation {augmentation!r} – unknown – choose from: {', '.join(AUGMENTATIONS)}"
+            )
+        super().__init__(labels, size, **settings)
+        self.augmentation = augmentation
+        self.memory_format = memory_format
+        self.offset, self.scale = (self._per_channel(numbers) for numbers in (mean, std))
+
+    def _per_channel(self, numbers: Sequence[float]) -> Tensor:
+        """Return numbers of pixels in [0, 1] as those of pixels from 0 to 255, float32 [C, 1, 1], on the device."""
+        scaled = 255 * torch.tensor(numbers, dtype=torch.float64)
+        return scaled.float().view(-1, 1, 1).to(self.labels.device)
+
+    def _normalise(self, pixels: Tensor) -> Tensor:
+        return ((pixels.float() - self.offset) / self.scale).contiguous(memory_format=self.memory_format)
 
 
 @dataclass(frozen=True)
@@ -38,37 +91,12 @@ class Batches(ImageLoader):
     """
 
     def __init__(
-        self,
-        images: Tensor,
-        labels: Tensor,
-        *,
-        batch_size: int,
-        mean: Sequence[float],
-        std: Sequence[float],
-        augmentation: Augmentation = "none",
-        crop_padding: int = 4,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-        rank: int = 0,
-        ranks: int = 1,
-        memory_format: torch.memory_format = torch.contiguous_format,
+        self, images: Tensor, labels: Tensor, *, crop_padding: int = 4, **settings: Unpack[ImageSettings]
     ) -> None:
-        _check(images, labels, mean, std)
-        super().__init__(
-            labels,
-            (images.shape[2], images.shape[3]),
-            batch_size=batch_size,
-            mean=mean,
-            std=std,
-            augmentation=augmentation,
-            seed=seed,
-            device=device,
-            rank=rank,
-            ranks=ranks,
-            memory_format=memory_format,
-        )
-        self.padding = 0 if augmentation == "none" else crop_padding
-        there = images.to(device)
+        _check(images, labels, settings.get("mean", ()), settings.get("std", ()))
+        super().__init__(labels, (images.shape[2], images.shape[3]), **settings)
+        self.padding = 0 if self.augmentation == "none" else crop_padding
+        there = images.to(self.labels.device)
         self.padded = F.pad(there, (self.padding,) * 4) if self.padding else there
 
     def epoch(self, epoch: int, start: int = 0, stop: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
@@ -89,11 +117,11 @@ class Batches(ImageLoader):
         index = draws.order[where]
         if self.augmentation == "none":
             return self._normalise(self.padded[index]), self.labels[index]
-        x = augment.crop(self.padded, index, draws.crop[0, where], draws.crop[1, where], self.size)
-        x = self._normalise(augment.flip(x, draws.flip[where]))
+        x = crop(self.padded, index, draws.crop[0, where], draws.crop[1, where], self.size)
+        x = self._normalise(flip(x, draws.flip[where]))
         if self.augmentation == "crop-flip-cutout":
             side = self.size[0] // 2
-            x = augment.cutout(x, draws.corner[0, where], draws.corner[1, where], side, draws.cut[where])
+            x = cutout(x, draws.corner[0, where], draws.corner[1, where], side, draws.cut[where])
             x = x.contiguous(memory_format=self.memory_format)  # masking does not keep it
         return x, self.labels[index]
 
@@ -120,3 +148,30 @@ def _check(images: Tensor, labels: Tensor, mean: Sequence[float], std: Sequence[
         raise SpecError(
             f"mean {tuple(mean)}, std {tuple(std)} – want one number per channel, {images.shape[1]} of them"
         )
+
+
+def crop(padded: Tensor, index: Tensor, top: Tensor, left: Tensor, size: tuple[int, int]) -> Tensor:
+    """Cut a window of `size` (height, width) out of each of the images `padded`[`index`].
+
+    `padded` is [N, C, H+2p, W+2p]; `index`, `top` and `left` are int64 [B]. Returns [B, C, height, width].
+    """
+    # a view: every window of every image, no copy
+    windows = padded.unfold(2, size[0], 1).unfold(3, size[1], 1)
+    return windows[index, :, top, left]
+
+
+def flip(images: Tensor, chosen: Tensor) -> Tensor:
+    """Mirror the `chosen` (bool [B]) images [B, C, H, W] left to right."""
+    return torch.where(chosen[:, None, None, None], images.flip(3), images)
+
+
+def cutout(images: Tensor, top: Tensor, left: Tensor, size: int, chosen: Tensor) -> Tensor:
+    """Set a square of side `size` to zero in the `chosen` (bool [B]) images [B, C, H, W] (arXiv 1708.04552).
+
+    Its corner `top`, `left` (int64 [B]) may be negative: the square may hang over the border.
+    """
+    rows = torch.arange(images.shape[2], device=images.device) - top[:, None]
+    columns = torch.arange(images.shape[3], device=images.device) - left[:, None]
+    inside_rows = (rows >= 0) & (rows < size) & chosen[:, None]
+    inside_columns = (columns >= 0) & (columns < size)
+    return images.masked_fill((inside_rows[:, :, None] & inside_columns[:, None, :])[:, None], 0.0)

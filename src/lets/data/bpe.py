@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lets.data.extra import language
+from lets.data.sources import language
 from lets.data.tokens import PAD
 from lets.data.verify import damaged
 from lets.errors import DataError

@@ -165,7 +165,7 @@ _ROWS = (
         classes=0,
         train_size=3_318,
         test_size=415,
-        reader="lets.data.emoji:read",
+        reader="lets.data.packaged:read_emoji",
         task="translation",
         metric="bleu",
         vocabulary=1_024,
@@ -177,7 +177,7 @@ _ROWS = (
         classes=5,
         train_size=3_334,
         test_size=834,
-        reader="lets.data.definitions:read",
+        reader="lets.data.packaged:read_definitions",
         vocabulary=4_000,
     ),
 )

@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from lets.data.archive import fetch_and_unpack
 from lets.data.catalogue import describe
 from lets.data.dataset import Dataset, Split
+from lets.data.download import fetch_and_unpack
 from lets.data.sources import Source
-from lets.data.unpickle import restricted_loads
-from lets.data.verify import damaged, read_verified
+from lets.data.verify import damaged, read_verified, restricted_loads
 
 __all__ = ["read"]
 

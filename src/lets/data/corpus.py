@@ -1,4 +1,7 @@
-"""Read the sentence pairs of a parallel corpus from its folder and check that they are the ones."""
+"""The parallel corpora: how their folders look, and how their sentence pairs are read and checked to be the ones.
+
+Imports no torch.
+"""
 
 import gzip
 import hashlib
@@ -8,13 +11,75 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lets.data.catalogue import describe
-from lets.data.corpora import SPLITS, CorpusInfo, corpus_info
+from lets.data.catalogue import DatasetInfo, describe
 from lets.data.download import download
 from lets.data.sources import Source, source
-from lets.errors import ChecksumError, DataError
+from lets.errors import ChecksumError, DataError, SpecError
 
-__all__ = ["Corpus", "Lines", "fetch_missing", "read_corpus", "split_words"]
+__all__ = [
+    "CORPORA",
+    "SPLITS",
+    "Corpus",
+    "CorpusInfo",
+    "Lines",
+    "corpus_info",
+    "fetch_missing",
+    "read_corpus",
+    "split_words",
+]
+
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class CorpusInfo:
+    """Where the sentences of a data set lie: `stem` of a split, then .de or .en, as they are or gzipped.
+
+    The first of its `folders` below the data root is read. `raw` text has to be lower-cased and split into
+    words; the other was, and may have a BPE applied to it by subword-nmt, which is undone. `code` is the file
+    of the merges of its BPE; where there is none, they are learned from the training text. `made_by` is what
+    makes the files, where nobody offers them as they are.
+    """
+
+    folders: tuple[str, ...]
+    stems: Mapping[str, str]
+    valid_size: int
+    raw: bool
+    code: str = ""
+    made_by: str = ""
+
+    def sizes(self, info: DatasetInfo) -> dict[str, int]:
+        """How many pairs each split has."""
+        return {"train": info.train_size, "valid": self.valid_size, "test": info.test_size}
+
+
+CORPORA = {
+    "iwslt14": CorpusInfo(
+        folders=("iwslt14.tokenized.de-en", "iwslt14.de-en"),
+        stems={split: split for split in SPLITS},
+        valid_size=7_283,
+        raw=False,
+        code="code",
+        made_by="fairseq's examples/translation/prepare-iwslt14.sh with the scripts of Moses",
+    ),
+    "multi30k": CorpusInfo(
+        folders=("multi30k",),
+        stems={"train": "train", "valid": "val", "test": "test_2016_flickr"},
+        valid_size=1_014,
+        raw=True,
+    ),
+}
+
+
+def corpus_info(name: str) -> CorpusInfo:
+    """How the folder of the corpus called `name` looks; SpecError for any other data set."""
+    if name not in CORPORA:
+        raise SpecError(
+            f"dataset {name!r} – {describe(name).title} is no folder of sentence pairs – "
+            f"choose from: {', '.join(CORPORA)}"
+        )
+    return CORPORA[name]
+
 
 WORD = re.compile(r"\w+(?:[-'’.,]\w+)*|[^\w\s]")
 BPE_MARK = "@@ "

@@ -7,8 +7,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from lets.data.catalogue import describe
-from lets.data.dataset import Dataset, Split
-from lets.data.digest import arrays_sha256
+from lets.data.dataset import Dataset, Split, arrays_sha256
 from lets.data.sources import Source
 from lets.errors import ChecksumError
 

@@ -4,14 +4,24 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from copy import copy
-from typing import Self
+from typing import Required, Self, TypedDict
 
 import torch
 from torch import Tensor
 
 from lets.errors import SpecError
 
-__all__ = ["Loader", "hashed"]
+__all__ = ["Loader", "LoaderSettings", "hashed"]
+
+
+class LoaderSettings(TypedDict, total=False):
+    """What every `Loader` is told, whatever its samples are."""
+
+    batch_size: Required[int]
+    seed: int
+    device: torch.device | str
+    rank: int
+    ranks: int
 
 
 class Loader(ABC):
@@ -31,10 +41,10 @@ class Loader(ABC):
         size: tuple[int, ...],
         *,
         batch_size: int,
-        seed: int,
-        device: torch.device | str,
-        rank: int,
-        ranks: int,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        rank: int = 0,
+        ranks: int = 1,
     ) -> None:
         _check(batch_size, rank, ranks)
         self.labels = labels.to(device)

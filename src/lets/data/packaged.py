@@ -1,14 +1,25 @@
-"""Data sets that come with an installed package: nothing is downloaded, and the package is not imported."""
+"""Data sets that come with an installed package: nothing is downloaded, and the package is not imported.
+
+Emoji, a parallel corpus of a few words a line, and definitions of WordNet, to be told apart by what they define.
+"""
 
 import importlib.metadata
+import json
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+import torch
+
+from lets.data.catalogue import describe
+from lets.data.corpus import Corpus, Lines, split_words
 from lets.data.sources import Source
+from lets.data.texts import TextDataset, Texts, train_tokenizer
+from lets.data.translation import Translation, encode
 from lets.data.verify import intact
 from lets.errors import ChecksumError, DataError
 
-__all__ = ["read_packaged"]
+__all__ = ["read_definitions", "read_emoji", "read_packaged"]
 
 
 def read_packaged(source: Source) -> dict[str, str]:
@@ -38,3 +49,76 @@ def _folder(package: str, source: Source) -> Path:
             "pip install 'lets-repro[language]'"
         )
     return Path(spec.submodule_search_locations[0])
+
+
+def read_emoji(source: Source, root: Path, download: bool = False) -> Translation:
+    """Read, verify and encode the names; they come with the package emoji, `root` is not looked at.
+
+    Of every ten names in the order of the package the third is tested on, the eighth is for validation. The skin
+    tones of one figure are different names.
+    """
+    texts = read_packaged(source)
+    pairs = list(
+        dict.fromkeys(_names(*(json.loads(texts[name]) for name in ("emoji_de.json", "emoji.json"))))
+    )
+    chosen = {
+        "train": [pair for i, pair in enumerate(pairs) if i % 10 not in (2, 7)],
+        "valid": pairs[7::10],
+        "test": pairs[2::10],
+    }
+    splits = {split: Lines(*map(list, zip(*some, strict=True))) for split, some in chosen.items()}
+    return encode(Corpus(source.name, splits, missing=(), code=None))
+
+
+def _names(german: dict[str, str], symbols: dict[str, dict[str, str]]) -> Iterator[tuple[str, str]]:
+    for symbol, names in symbols.items():
+        yield _words(german[symbol]), _words(names["en"])
+
+
+def _words(name: str) -> str:
+    """`:winkende_hand_helle_hautfarbe:` as words; a comma stands there without a space."""
+    return split_words(name.strip(":").replace("_", " ").replace(",", " , "))
+
+
+CLASSES = {
+    "animal": range(1_313_093, 2_665_985),
+    "artifact": range(2_665_985, 4_615_866),
+    "food": range(7_555_863, 7_938_773),
+    "person": range(9_483_738, 11_408_559),
+    "plant": range(11_529_603, 13_240_514),
+}
+"""numbers of the synsets, as the lexicographers' files follow one another in WordNet 3.0 (data.noun)"""
+
+EVERY = 5
+"""which of the definitions are taken: enough for a few seconds' training"""
+
+
+def read_definitions(source: Source, root: Path, download: bool = False) -> TextDataset:
+    """Read and verify the definitions of ImageNet's synsets; they come with the package timm, `root` is not looked at.
+
+    Every fifth definition of the five classes is taken, in the order of the synsets; of these every fifth is
+    tested on.
+    """
+    (text,) = read_packaged(source).values()
+    lines = [line.split("\t") for line in text.splitlines()]
+    rows = [
+        (definition, label)
+        for synset, definition in lines
+        for label, numbers in enumerate(CLASSES.values())
+        if int(synset[1:]) in numbers
+    ][::EVERY]
+    splits = {
+        "train": _texts([row for i, row in enumerate(rows) if i % 5 != 2]),
+        "test": _texts(rows[2::5]),
+    }
+    return TextDataset(
+        name=source.name,
+        title=describe(source.name).title,
+        splits=splits,
+        class_names=tuple(CLASSES),
+        tokenizer=train_tokenizer(splits["train"].rows),
+    )
+
+
+def _texts(rows: list[tuple[str, int]]) -> Texts:
+    return Texts(tuple((definition,) for definition, _ in rows), torch.tensor([label for _, label in rows]))

@@ -15,10 +15,9 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from lets.data.digest import arrays_sha256
-from lets.data.extra import language
-from lets.data.repository import PICKLE, REVISIONS, TOKENIZER, WEIGHTS, pretrained_folder, whole_folder
-from lets.data.tokenizing import pretrained_tokenizer
+from lets.data.dataset import arrays_sha256
+from lets.data.sources import PICKLE, REVISIONS, TOKENIZER, WEIGHTS, language, pretrained_folder, whole_folder
+from lets.data.texts import pretrained_tokenizer
 from lets.errors import ChecksumError, DataError
 from lets.records.files import storage_errors, write_bytes
 

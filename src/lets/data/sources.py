@@ -1,16 +1,34 @@
-"""Where the bytes come from and what they must be: `datasets.yaml`, typed. Imports no torch."""
+"""Where data sets and pretrained weights come from, where they lie, and which packages they need. Imports no torch."""
 
+import os
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from lets.data.catalogue import describe
-from lets.errors import SpecError
+from lets.errors import DataError, SpecError
 
-__all__ = ["Archive", "File", "Source", "source", "sources"]
+__all__ = [
+    "PICKLE",
+    "REVISIONS",
+    "TOKENIZER",
+    "WEIGHTS",
+    "Archive",
+    "File",
+    "Source",
+    "default_root",
+    "language",
+    "missing_packages",
+    "pretrained_folder",
+    "source",
+    "sources",
+    "whole_folder",
+]
 
 SOURCES_FILE = Path(__file__).with_name("datasets.yaml")
 
@@ -96,3 +114,60 @@ def _source(name: str, entry: Any) -> Source:
         )
     except (TypeError, ValueError) as error:
         raise SpecError(f"datasets.yaml, {name} – {error} – compare with the entry of cifar10") from error
+
+
+def default_root() -> Path:
+    """The data root where none is given: the environment variable LETS_DATA, else data/raw."""
+    return Path(os.environ.get("LETS_DATA") or "data/raw")
+
+
+REVISIONS = {"microsoft/deberta-base": "0d1b43ccf21b5acd9f4e5f7b077fa698f05cf195"}
+"""repository → the commit that is fetched"""
+
+WEIGHTS, PICKLE = "model.safetensors", "pytorch_model.bin"
+"""what is trained from, and what it is made of if that is all there is"""
+
+TOKENIZER = ("vocab.json", "merges.txt")
+
+
+def pretrained_folder(repository: str, root: Path) -> Path:
+    """Where the files of a repository lie below the data root."""
+    return root / repository.replace("/", "--")
+
+
+def whole_folder(repository: str, root: Path) -> Path:
+    """The folder of a repository that can be trained from; DataError says how to get what is missing."""
+    folder = pretrained_folder(repository, root)
+    for name in (WEIGHTS, *TOKENIZER):
+        if not (folder / name).is_file():
+            raise DataError(
+                f"{folder / name} – missing, so nothing can start from {repository} – run  lets data weights "
+                f"{repository} --download;  where there is no network, bring {', '.join((PICKLE, *TOKENIZER))} "
+                f"of its commit {REVISIONS[repository]} to {folder} and run  lets data weights {repository}"
+            )
+    return folder
+
+
+OF_TEXTS = ("sacrebleu", "tokenizers", "transformers")
+
+
+def language(package: str) -> Any:
+    """Import `tokenizers`, `sacrebleu` or `transformers`; SpecError says how to install what is missing."""
+    try:
+        return import_module(package)
+    except ImportError as error:
+        raise SpecError(
+            f"language – the package {package} cannot be imported ({error}) – run  "
+            "pip install 'lets-repro[language]'"
+        ) from error
+
+
+def missing_packages(dataset: str) -> list[str]:
+    """The packages that training on a data set needs and that are not installed, without importing any.
+
+    Texts need three, and the one that they come with; images need none of these.
+    """
+    origin = source(dataset)
+    package = origin.folder.split("/")[:1] if origin.package else []
+    needed = [*(OF_TEXTS if describe(dataset).vocabulary else ()), *package]
+    return [name for name in needed if find_spec(name) is None]

@@ -7,33 +7,22 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lets.data.artifact import read_artifact, write_artifact
 from lets.data.bpe import Bpe, learn_merges, read_merges
 from lets.data.catalogue import describe
 from lets.data.corpus import Corpus, fetch_missing, read_corpus
+from lets.data.dataset import read_artifact, write_artifact
 from lets.data.sources import Source
-from lets.data.tokens import Tokens
+from lets.data.tokens import Pairs, Tokens
 from lets.data.verify import damaged
 from lets.errors import DataError
 
-__all__ = ["LONGEST", "LONGEST_TRAINED", "Pairs", "Translation", "encode", "read"]
+__all__ = ["LONGEST", "LONGEST_TRAINED", "Translation", "encode", "read"]
 
 LONGEST_TRAINED = 175
 """tokens that a training sentence may have: longer ones are left out with their translation"""
 
 LONGEST = 1_024
 """tokens that any other sentence may have"""
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """German `source` and English `target`; every sentence ends with EOS."""
-
-    source: Tokens
-    target: Tokens
-
-    def __len__(self) -> int:
-        return len(self.target)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,17 @@
-"""The architectures of the paper and their small versions: one row each. Imports no torch."""
+"""The architectures of the paper and their small versions: one row each, and how to build one. Imports no torch."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
 
 from lets.errors import SpecError
 
-__all__ = ["ARCHITECTURES", "PAIR", "TOKENS", "ArchitectureInfo", "describe", "names"]
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["ARCHITECTURES", "PAIR", "TOKENS", "ArchitectureInfo", "create", "describe", "names"]
 
 TOKENS = 128
 """a text for which the cost is told: about the longest of most tasks of GLUE"""
@@ -60,7 +64,7 @@ def _row(family: str, paper: str, builder: str) -> Callable[..., ArchitectureInf
 
 _HE = "He et al., Deep Residual Learning for Image Recognition, CVPR 2016 (arXiv 1512.03385)"
 _resnet = _row("resnet", _HE, "lets.models.resnet:ResNet")
-_resnet50 = _row("resnet", _HE, "lets.models.resnet50:resnet50")
+_resnet50 = _row("resnet", _HE, "lets.models.resnet:resnet50")
 _wide_resnet = _row(
     "wide-resnet",
     "Zagoruyko and Komodakis, Wide Residual Networks, BMVC 2016 (arXiv 1605.07146)",
@@ -202,3 +206,22 @@ def describe(name: str) -> ArchitectureInfo:
     near = get_close_matches(name, ARCHITECTURES)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     raise SpecError(f"architecture {name!r} – no such architecture{hint} – choose from: {', '.join(names())}")
+
+
+def create(name: str, classes: int = 10, image: tuple[int, ...] = (3, 32, 32)) -> "nn.Module":
+    """Build a freshly initialised network that maps images [N, *image] to logits [N, classes].
+
+    `image` is (channels, height, width). Of a network for texts it is (tokens of the vocabulary,), and it maps
+    ids [N, L]; it is random as well, pretrained weights are put into it afterwards. The weights are drawn from
+    torch's global generator: seed it first. Raises SpecError for an unknown name, or an image that the network
+    cannot take.
+    """
+    info = describe(name)
+    if classes < min(1, info.classes) or len(image) != len(info.image) or min(image) < 1:
+        shape = "(channels, height, width)" if len(info.image) == 3 else "(tokens of the vocabulary,)"
+        raise SpecError(
+            f"classes={classes}, image={image} – want at least {min(1, info.classes)} classes and {shape} – "
+            f'write  lets.models.create("{name}", classes={info.classes}, image={info.image})'
+        )
+    network: nn.Module = resolve_name(info.builder)(classes, image, **info.arguments)
+    return network

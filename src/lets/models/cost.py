@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["Cost", "cost", "costs_text", "kept_costs"]
+from lets.models.catalogue import PAIR, TOKENS, create, describe
+
+__all__ = ["Cost", "cost", "costs_text", "count", "kept_costs"]
 
 Shape = tuple[str, int, tuple[int, ...]]
 """(architecture, classes, image)"""
@@ -32,11 +34,28 @@ def cost(name: str, classes: int, image: tuple[int, ...]) -> Cost:
     translate it a PAIR. The shapes of the catalogue were counted beforehand and are kept in costs.csv: building
     them anew takes seconds of imports. All others are counted here; raises SpecError like `create`.
     """
-    if kept := kept_costs().get((name, classes, image)):
-        return kept
-    from lets.models.counting import count
+    return kept_costs().get((name, classes, image)) or count(name, classes, image)
 
-    return Cost(*count(name, classes, image))
+
+def count(name: str, classes: int, image: tuple[int, ...]) -> Cost:
+    """Build an architecture on torch's meta device, which allocates nothing, and count what `cost` tells.
+
+    Raises SpecError like `create`. On the meta device attention is made of plain matrix products, which are counted;
+    the fused kernel of a CPU would not be.
+    """
+    # Here, because what is kept is told without torch.
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    lengths = (TOKENS,) if describe(name).classes else PAIR
+    with torch.device("meta"):
+        network = create(name, classes, image)
+        ids = [torch.zeros(1, length, dtype=torch.int64) for length in lengths]
+        inputs = [torch.empty(1, *image)] if len(image) > 1 else ids
+    with FlopCounterMode(display=False) as counter:
+        network.eval()(*inputs)
+    parameters = sum(weight.numel() for weight in network.parameters())
+    return Cost(parameters, counter.get_total_flops())
 
 
 @cache
@@ -48,12 +67,10 @@ def kept_costs() -> dict[Shape, Cost]:
 
 def costs_text(shapes: Iterable[Shape]) -> str:
     """Count every shape; return them as costs.csv keeps them."""
-    from lets.models.counting import count
-
     lines = ["architecture,classes,image,parameters,flops"]
     for name, classes, image in shapes:
-        parameters, flops = count(name, classes, image)
-        lines.append(f"{name},{classes},{'x'.join(map(str, image))},{parameters},{flops}")
+        counted = count(name, classes, image)
+        lines.append(f"{name},{classes},{'x'.join(map(str, image))},{counted.parameters},{counted.flops}")
     return "\n".join(lines) + "\n"
 
 

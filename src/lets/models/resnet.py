@@ -1,4 +1,4 @@
-"""Residual networks for small images: ResNet-32 and ResNet-18 (He et al. 2015, arXiv 1512.03385)."""
+"""Residual networks (He et al. 2015, arXiv 1512.03385): ours for small images, torchvision's ResNet-50 for large."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -6,7 +6,9 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["BasicBlock", "PaddedShortcut", "ResNet", "Shortcut"]
+from lets.errors import SpecError
+
+__all__ = ["BasicBlock", "PaddedShortcut", "ResNet", "Shortcut", "resnet50"]
 
 Shortcut = Literal["projection", "padding"]
 
@@ -90,3 +92,16 @@ class ResNet(nn.Module):
         x = F.relu(self.bn1(self.conv1(x)))
         logits: Tensor = self.head(self.stages(x).mean((2, 3)))
         return logits
+
+
+def resnet50(classes: int, image: tuple[int, int, int]) -> nn.Module:
+    """Build torchvision's ResNet-50 without trained weights; images other than RGB raise SpecError."""
+    if image[0] != 3:
+        raise SpecError(
+            f"image {image} – resnet50 takes RGB images – use resnet18, or repeat the channel three times"
+        )
+    # Here, because torchvision takes a second to import, which the small networks have no need of.
+    from torchvision.models import resnet50 as torchvision_resnet50
+
+    network: nn.Module = torchvision_resnet50(weights=None, num_classes=classes)
+    return network

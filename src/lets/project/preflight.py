@@ -13,9 +13,7 @@ import yaml
 
 import lets.models.catalogue
 from lets.commands import command
-from lets.data.extra import missing_packages
-from lets.data.repository import whole_folder
-from lets.data.root import default_root
+from lets.data.sources import default_root, missing_packages, whole_folder
 from lets.errors import LetsError, SpecError
 from lets.project.params import Params
 from lets.spec.matrix import Matrix

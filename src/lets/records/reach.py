@@ -1,7 +1,7 @@
 """Which definitions of a package others reach by name, as text that only what they compute can change.
 
-Moving, merging or renaming files, comments, docstrings, annotations of functions and the wording of an exception where
-it is raised leave the text as it is. The source is read, not imported.
+Moving, merging or renaming files, imports (at the top or within a function), comments, docstrings, annotations of
+functions and the wording of an exception where it is raised leave the text as it is. The source is read, not imported.
 """
 
 import ast
@@ -248,9 +248,14 @@ def _origin(statement: ast.ImportFrom, module: str, package: bool) -> str:
     return ".".join([*above, *filter(None, [statement.module])])
 
 
-def _is_text(node: ast.AST) -> bool:
+def _is_text(node: object) -> bool:
     """A docstring, or a bare constant."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _is_silent(value: object) -> bool:
+    """Return whether a statement computes nothing: an import, by which names are resolved, or a docstring."""
+    return isinstance(value, Import) or _is_text(value)
 
 
 def _dotted(node: ast.expr) -> str:
@@ -276,7 +281,7 @@ class _Writer:
 
     def write(self, node: ast.AST, raised: bool = False) -> str:
         """Return a node as text; of an exception that is `raised` here the words do not count."""
-        if isinstance(node, Import) or _is_text(node):
+        if _is_silent(node):
             return ""
         if isinstance(node, ast.Attribute):
             self.words.add(node.attr)
@@ -309,5 +314,6 @@ class _Writer:
         if isinstance(value, ast.AST):
             return self.write(value, raised)
         if isinstance(value, list):
-            return f"[{' '.join(self._value(one, raised) for one in value)}]" if value else ""
+            heard = (one for one in value if not _is_silent(one))
+            return f"[{' '.join(self._value(one, raised) for one in heard)}]" if value else ""
         return "" if value is None or (raised and isinstance(value, str)) else repr(value)

@@ -1,10 +1,13 @@
-"""Choose the device and make it compute the same bytes every time."""
+"""Where a run computes: its device, the same bytes every time, and the processes that share the work."""
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 
 import torch
-from torch import nn
+import torch.distributed as dist
+from torch import Tensor, nn
 
 from lets.errors import SpecError
 from lets.spec.training import Precision
@@ -36,6 +39,53 @@ def _own_gpu() -> torch.device:
     return torch.device("cuda", place)
 
 
+@dataclass(frozen=True)
+class Ranks:
+    """The processes that train one run together, one per GPU, as torchrun starts them (paper §4.2).
+
+    This one is `rank` of `count`; alone, everything here does nothing.
+    """
+
+    rank: int = 0
+    count: int = 1
+
+    @classmethod
+    def join(cls, wanted: int, device: torch.device) -> "Ranks":
+        """Meet the other processes; raises SpecError when there are not as many as the run wants."""
+        there = int(os.environ.get("WORLD_SIZE", 1))
+        if there != wanted:
+            raise SpecError(
+                f"{there} processes – the run is trained by {wanted} (training.ranks) – "
+                f"run  torchrun --nproc-per-node {wanted} -m -- lets train …,  or plainly  lets train …"
+            )
+        if wanted == 1:
+            return cls()
+        if not dist.is_initialized():
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        return cls(dist.get_rank(), wanted)
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Return the sum of `values` over all ranks."""
+        if self.count > 1:
+            dist.all_reduce(values)
+        return values
+
+    def agree_on_buffers(self, model: nn.Module) -> None:
+        """Give every rank the BatchNorm averages of rank 0, as DistributedDataParallel does."""
+        if self.count > 1:
+            for buffer in model.buffers():
+                dist.broadcast(buffer, 0)
+
+    def part(self) -> None:
+        """Leave the others; after a divergence, which all meet, not before all have come this far."""
+        if self.count > 1:
+            dist.barrier()
+            dist.destroy_process_group()
+
+
+ALONE = Ranks()
+
+
 def compute_deterministically(threads: int, precision: Precision = "float32") -> None:
     """Fix everything besides seeds that can change a bit of a result: threads, kernels, reduced precision.
 
@@ -59,6 +109,16 @@ def placed(model: nn.Module, device: torch.device, channels_last: bool) -> nn.Mo
     """Move a network to its device, its weights in the memory format that its images have."""
     memory = torch.channels_last if channels_last else torch.contiguous_format
     return model.to(device, memory_format=memory)  # type: ignore[call-overload, no-any-return]
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Eval mode and no gradients; afterwards the network is in the mode that it was in."""
+    training = network.training
+    network.eval()
+    with torch.no_grad():
+        yield
+    network.train(training)
 
 
 def device_name(device: torch.device) -> str:

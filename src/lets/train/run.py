@@ -1,5 +1,9 @@
-"""Train one run and leave its folder behind."""
+"""Train one run and leave its folder behind, from which its network can be restored.
 
+The state file is what an interrupted run goes on from, written whole after every stretch.
+"""
+
+import io
 import math
 import shutil
 import sys
@@ -7,10 +11,14 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 
+import lets.models
 from lets.errors import RecordError
 from lets.optim import DivergenceError
 from lets.records import Divergence, Metrics, RunRecord, Status
@@ -22,10 +30,16 @@ from lets.records.provenance import Machine, Provenance, image, machine, package
 from lets.spec import Layout, RunSpec
 from lets.spec.paths import WEIGHTS
 from lets.train.data import RunData
-from lets.train.device import choose_device, compute_deterministically, device_name, peak_memory_mib
-from lets.train.ranks import Ranks
+from lets.train.device import (
+    Ranks,
+    choose_device,
+    compute_deterministically,
+    device_name,
+    peak_memory_mib,
+    placed,
+)
 from lets.train.startup import keep_freed_memory, leave_out_the_compiler, without_garbage_collection
-from lets.train.state import load_state, save_state
+from lets.train.tasks import evaluate, task_of
 from lets.train.training import Training
 
 OnEpoch = Callable[[HistoryRow], None]
@@ -184,3 +198,61 @@ def _size(tensors: Iterable[torch.Tensor]) -> int:
 
 def _contiguous(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+
+
+DIGEST = 32
+"""Bytes of the sha256 that the file begins with: torch reads a flipped bit as another number, and says nothing."""
+
+
+def save_state(path: Path, identity: dict[str, str], state: dict[str, Any]) -> None:
+    """Replace the state file; a kill at any moment leaves the old one or the new one."""
+    buffer = io.BytesIO()
+    torch.save({"identity": identity, **state}, buffer)
+    content = buffer.getvalue()
+    write_bytes(path, sha256(content).digest() + content)
+
+
+def load_state(path: Path, identity: dict[str, str]) -> dict[str, Any] | None:
+    """Return the state; None if there is none.
+
+    Raises RecordError if the file is damaged, or was made by another code, torch, image, processor or thread count:
+    going on from it would give bytes that no unbroken run gives.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RecordError(f"cannot be read ({error.strerror})") from error
+    digest, content = content[:DIGEST], content[DIGEST:]
+    if digest != sha256(content).digest():
+        raise RecordError("is damaged: its sha256 differs")
+    state = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+    made = state.pop("identity")
+    if other := [name for name in identity if made.get(name) != identity[name]]:
+        raise RecordError(f"was made by another {', another '.join(other)}")
+    return dict(state)
+
+
+def restored_model(spec: RunSpec, layout: Layout, data: RunData) -> torch.nn.Module:
+    """Return the trained model of a finished run on the device of `data`; raises RecordError for damaged weights."""
+    model = lets.models.create(spec.architecture, data.classes, data.image)
+    path = layout.run_file(spec.id, WEIGHTS)
+    try:
+        model.load_state_dict(load_file(path))
+    except Exception as error:  # what the library raises of a damaged file is listed nowhere
+        raise RecordError(f"{path} – are no weights of {spec.architecture} ({error})") from error
+    return placed(model, data.test.labels.device, spec.training.channels_last)
+
+
+def evaluate_weights(
+    spec: RunSpec, layout: Layout, device: str = "cpu"
+) -> tuple[float, float, dict[str, float] | None]:
+    """Return test loss, test accuracy and scores of a finished run, computed anew from its weights and the data.
+
+    Of images only those that are held out have scores.
+    """
+    data = RunData.read(spec, layout, torch.device(device))
+    model, task = restored_model(spec, layout, data), task_of(spec.dataset)
+    evaluation = evaluate(model, data.test, spec.training.precision, task=task)
+    return evaluation.loss, evaluation.accuracy, data.scores(model) if data.scores else None

@@ -5,6 +5,7 @@ from dataclasses import asdict, astuple, dataclass, replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 import lets.models
 from lets.optim import DivergenceError, Method, Stats, create
@@ -12,12 +13,9 @@ from lets.optim.catalogue import METHODS
 from lets.records.history import HistoryRow
 from lets.spec import RunSpec, seed_for
 from lets.train.data import RunData
-from lets.train.device import placed
-from lets.train.evaluation import evaluate
+from lets.train.device import ALONE, Ranks, placed
 from lets.train.optimizer import build_optimizer, build_schedule, clip_gradients
-from lets.train.ranks import ALONE, Ranks
-from lets.train.tasks import Batch, in_precision, task_of
-from lets.train.trace import Trace
+from lets.train.tasks import Batch, evaluate, in_precision, task_of
 
 STRETCH = 500
 """Steps between two states that a killed run resumes from; an epoch of CIFAR (391 steps) is one stretch.
@@ -43,6 +41,44 @@ class Epoch:
         self.passes += stats.passes
         self.perturbed += bool(stats.perturbed)
         self.lr = lr
+
+
+COLUMNS = ("loss", "rho")
+LETS_COLUMNS = ("loss", "rho", "gap", "hypergradient")
+
+
+class Trace:
+    """Columns of one float64 value per step; a step that did not perturb has NaN where LETS learned nothing."""
+
+    def __init__(self, steps: int, learned: bool, device: torch.device) -> None:
+        names = LETS_COLUMNS if learned else COLUMNS
+        self.columns = {
+            name: torch.full((steps,), torch.nan, dtype=torch.float64, device=device) for name in names
+        }
+
+    def record(self, step: int, stats: object) -> None:
+        """Copy what a step reports; runs on the device, without waiting for it."""
+        for name, column in self.columns.items():
+            value = getattr(stats, name)
+            if value is not None:
+                column[step] = value
+
+    def mean_loss(self, start: int, stop: int) -> float:
+        """The mean loss of the steps start … stop-1 (waits for the device)."""
+        return float(self.columns["loss"][start:stop].mean())
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the columns, for the resume state and for trace.safetensors."""
+        return {name: column.cpu() for name, column in self.columns.items()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take the columns of an interrupted run; raises ValueError if they are of other lengths."""
+        for name, column in self.columns.items():
+            if state[name].shape != column.shape:
+                raise ValueError(
+                    f"its {name} has the shape {list(state[name].shape)}, not {list(column.shape)}"
+                )
+            column.copy_(state[name])
 
 
 class Training:

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from lets.analyses.compute.landscape import _directions, loss_landscape
-from lets.data.processed import read_processed
+from lets.data.dataset import read_processed
 from lets.records.digests import sha256_file
 from lets.spec import seed_for
 from lets.train import train_run
 from lets.train.data import RunData
-from lets.train.evaluation import restored_model
+from lets.train.run import restored_model
 
 SETTINGS = {"points": 3, "extent": 0.5, "samples": 200, "device": "cpu"}
 

@@ -14,8 +14,8 @@ from lets.analyses.compute import measure_sharpness
 from lets.analyses.compute.objective import Objective
 from lets.analyses.compute.sharpness import _hessian, m_sharpness
 from lets.analyses.sharpness import Measure
+from lets.data.dataset import read_processed
 from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
-from lets.data.processed import read_processed
 from lets.records.digests import sha256_file
 from lets.records.rows import parse_rows
 from lets.spec import seed_for

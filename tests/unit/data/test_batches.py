@@ -199,6 +199,13 @@ def test_impossible_requests(changes: dict[str, Any], message: str) -> None:
         batches(**changes)
 
 
+def test_what_is_left_out_is_named() -> None:
+    with pytest.raises(SpecError, match=r"mean \(\), .*one number per channel, 3"):
+        Batches(IMAGES, LABELS, batch_size=64, std=(0.5,) * 3)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="batch_size"):
+        Batches(IMAGES, LABELS, mean=(0.5,) * 3, std=(0.5,) * 3)  # type: ignore[call-arg]
+
+
 def test_images_must_be_bytes_with_one_label_each() -> None:
     for images, labels in (
         (IMAGES.float(), LABELS),

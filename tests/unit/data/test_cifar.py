@@ -12,7 +12,7 @@ import torchvision.datasets
 import lets.data
 from lets.data import cifar
 from lets.data.sources import File, Source
-from lets.data.unpickle import restricted_loads
+from lets.data.verify import restricted_loads
 from lets.errors import ChecksumError, DataError
 
 

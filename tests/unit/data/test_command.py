@@ -7,14 +7,13 @@ import pytest
 import torch
 
 from lets.cli.data import noise, prepare, subset, weights
-from lets.data import human_labels, noisy_labels
+from lets.data import noisy_labels
 from lets.data.catalogue import DATASETS, HUMAN_LABELS, DatasetInfo, HumanLabels
 from lets.data.corpus import Corpus, Lines
-from lets.data.index import read_index
+from lets.data.dataset import read_processed, read_subset
+from lets.data.folder import read_index
 from lets.data.noisy_labels import read_noisy_labels
-from lets.data.processed import read_processed
 from lets.data.sources import Archive, source
-from lets.data.subset import read_subset
 from lets.data.texts import TextDataset
 from lets.data.translation import Translation, encode
 from lets.errors import DataError, SpecError
@@ -57,7 +56,7 @@ def test_a_corpus_is_read_by_the_reader_of_its_row(monkeypatch: Any, capsys: Any
         asked.append(arguments)
         return encode(corpus)
 
-    monkeypatch.setattr("lets.data.emoji.read", read)
+    monkeypatch.setattr("lets.data.packaged.read_emoji", read)
     prepare("emoji", root=Path("mine"), download=True)
     assert asked == [(source("emoji"), Path("mine"), True)]
     assert capsys.readouterr() == ("data: data/processed/emoji/arrays.safetensors\n", "")
@@ -131,7 +130,7 @@ def test_peoples_labels(monkeypatch: Any, capsys: Any) -> None:
     archive = Archive("https://example.org/x", "digits_human.pt", 0, "", "")
     monkeypatch.setitem(DATASETS, "digits", replace(DATASETS["digits"], human_labels=True))
     monkeypatch.setitem(HUMAN_LABELS, "human-worse", HumanLabels("worse_label", 144 / 1437))
-    monkeypatch.setattr(human_labels, "_archive", lambda _: archive)
+    monkeypatch.setattr(noisy_labels, "_archive", lambda _: archive)
     prepare("digits")
     true = read_processed(LAYOUT.arrays("digits")).train.labels
     wrong = true.clone()

@@ -13,8 +13,7 @@ import pytest
 from lets.cli.data import prepare
 from lets.data import download, sources
 from lets.data.catalogue import DATASETS
-from lets.data.corpora import CORPORA, corpus_info
-from lets.data.corpus import fetch_missing, read_corpus, split_words
+from lets.data.corpus import CORPORA, corpus_info, fetch_missing, read_corpus, split_words
 from lets.data.translation import Translation, read
 from lets.errors import ChecksumError, DataError, SpecError
 from lets.spec import Layout

@@ -14,20 +14,16 @@ import numpy as np
 import pytest
 import torch
 
-from lets.data import archive as archives
-from lets.data import catalogue, cifar, glue, loading, sources
+import lets.data
+from lets.data import catalogue, cifar, glue, sources
+from lets.data import download as downloads
 from lets.data.bpe import read_merges
 from lets.data.catalogue import DATASETS, HUMAN_LABELS, DatasetInfo
-from lets.data.corpora import CORPORA, CorpusInfo
-from lets.data.corpus import read_corpus
-from lets.data.dataset import Dataset, Split
-from lets.data.folder import scan
-from lets.data.human_labels import read_human_labels
-from lets.data.index import Picture, PictureIndex, read_index, write_index
-from lets.data.noisy_labels import make_noisy_labels, read_noisy_labels, write_noisy_labels
-from lets.data.processed import read_processed, write_processed
+from lets.data.corpus import CORPORA, CorpusInfo, read_corpus
+from lets.data.dataset import Dataset, Split, read_processed, read_subset, write_processed, write_subset
+from lets.data.folder import Picture, PictureIndex, read_index, scan, write_index
+from lets.data.noisy_labels import make_noisy_labels, read_human_labels, read_noisy_labels, write_noisy_labels
 from lets.data.sources import Archive, File, Source
-from lets.data.subset import read_subset, write_subset
 from lets.data.texts import TextDataset, Texts
 from lets.errors import DataError, LetsError, SpecError
 
@@ -334,7 +330,7 @@ def test_a_new_data_set_without_sources_or_reader_is_a_sentence(monkeypatch: pyt
     ):
         sources.source("mine")
     with pytest.raises(SpecError, match=r"'mine' – its row of the catalogue names neither a reader"):
-        loading.load("mine")
+        lets.data.load("mine")
 
 
 @pytest.mark.parametrize(
@@ -384,11 +380,11 @@ def test_a_hostile_archive_is_a_sentence(
     root = tmp_path / "root"
     root.mkdir()
     (root / "x.tgz").write_bytes(ARCHIVES[kind])
-    monkeypatch.setattr(archives, "download", lambda archive, target: None)
+    monkeypatch.setattr(downloads, "download", lambda archive, target: None)
     known = Archive("https://example.org/x.tgz", "x.tgz", 1)
     files = (File("a", "train", 3, ""),)
     source = Source("cifar10", "", "", "", "", known, folder="folder", files=files)
-    unpack = archives.fetch_and_unpack_folder if whole else archives.fetch_and_unpack
+    unpack = downloads.fetch_and_unpack_folder if whole else downloads.fetch_and_unpack
     if kind == "above" and not whole:  # of the listed members there is nothing wrong
         return unpack(source, root)
     with pytest.raises(LetsError, match=r"x.tgz.* – ") as caught:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
-from lets.data.decoding import Request, decode, read_picture
+from lets.data.pictures import Request, decode, read_picture
 from lets.errors import DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore:The image decoding:DeprecationWarning")

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from lets.data import download as module
-from lets.data.archive import fetch_and_unpack
-from lets.data.download import download
+from lets.data.download import download, fetch_and_unpack
 from lets.data.sources import Archive, File, Source
 from lets.errors import ChecksumError, DataError, StorageError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from torchvision.datasets import ImageFolder, Imagenette
 
-from lets.data import archive
+from lets.data import download as downloads
 from lets.data.catalogue import DatasetInfo, describe
 from lets.data.folder import find_pictures, scan
 from lets.data.sources import source
@@ -128,7 +128,7 @@ def test_download_unpacks_the_folder_whole_or_not_at_all(
         with tarfile.open(target, "w:gz") as tar:
             tar.add(pictures_root / "imagenette2-320", "imagenette2-320")
 
-    monkeypatch.setattr(archive, "download", pack)
+    monkeypatch.setattr(downloads, "download", pack)
     index = find_pictures("imagenette", tmp_path, download=True)
     assert index == scan("imagenette", pictures_root / "imagenette2-320")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["imagenette2-320", "imagenette2-320.tgz"]
@@ -136,7 +136,7 @@ def test_download_unpacks_the_folder_whole_or_not_at_all(
     def refuse(*_: object) -> None:
         raise AssertionError("fetched again")
 
-    monkeypatch.setattr(archive, "download", refuse)
+    monkeypatch.setattr(downloads, "download", refuse)
     assert find_pictures("imagenette", tmp_path, download=True) == index
 
 
@@ -145,7 +145,7 @@ def test_an_archive_that_climbs_out_is_refused(tmp_path: Path, monkeypatch: pyte
         with tarfile.open(target, "w:gz") as tar:
             tar.addfile(tarfile.TarInfo("../escape"))
 
-    monkeypatch.setattr(archive, "download", pack)
+    monkeypatch.setattr(downloads, "download", pack)
     (tmp_path / "root").mkdir()
     with pytest.raises(DataError, match="cannot be unpacked"):
         find_pictures("imagenette", tmp_path / "root", download=True)

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from lets.data.catalogue import DatasetInfo
-from lets.data.folder import scan
-from lets.data.index import Picture, PictureIndex, read_index, write_index
+from lets.data.folder import Picture, PictureIndex, read_index, scan, write_index
 from lets.errors import ChecksumError, DataError
 
 

@@ -5,8 +5,13 @@ import pytest
 import safetensors.torch
 import torch
 
-from lets.data.noise import symmetric_noise
-from lets.data.noisy_labels import NoiseCard, make_noisy_labels, read_noisy_labels, write_noisy_labels
+from lets.data.noisy_labels import (
+    NoiseCard,
+    make_noisy_labels,
+    read_noisy_labels,
+    symmetric_noise,
+    write_noisy_labels,
+)
 from lets.errors import ChecksumError, DataError
 
 LABELS = torch.arange(1000) % 10

@@ -8,8 +8,7 @@ import pytest
 
 import lets.data
 from lets.data.corpus import split_words
-from lets.data.definitions import CLASSES
-from lets.data.packaged import read_packaged
+from lets.data.packaged import CLASSES, read_packaged
 from lets.data.sources import source
 from lets.data.texts import TextDataset
 from lets.data.translation import Translation

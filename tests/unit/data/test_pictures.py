@@ -12,10 +12,8 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
 from lets.data import pictures as module
-from lets.data.folder import scan
-from lets.data.index import Picture
-from lets.data.pictures import Pictures
-from lets.data.readers import Readers, default_workers
+from lets.data.folder import Picture, scan
+from lets.data.pictures import Pictures, Readers, default_workers
 from lets.errors import DataError, SpecError
 
 pytestmark = pytest.mark.filterwarnings("ignore:The image decoding:DeprecationWarning")

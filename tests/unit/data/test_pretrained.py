@@ -10,10 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from lets.data import tokenizing
+from lets.data import texts
 from lets.data.pretrained import fetch_pretrained, read_pretrained
-from lets.data.repository import REVISIONS, pretrained_folder
-from lets.data.tokenizing import train_tokenizer
+from lets.data.sources import REVISIONS, pretrained_folder
+from lets.data.texts import train_tokenizer
 from lets.errors import ChecksumError, DataError
 
 REPOSITORY = "microsoft/deberta-base"
@@ -35,7 +35,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     model = json.loads(train_tokenizer([("a b a b",)]))["model"]
     (folder / "vocab.json").write_text(json.dumps(model["vocab"]))
     (folder / "merges.txt").write_text("".join(" ".join(merge) + "\n" for merge in model["merges"]))
-    monkeypatch.setattr(tokenizing, "PRETRAINED_VOCABULARY", len(model["vocab"]))
+    monkeypatch.setattr(texts, "PRETRAINED_VOCABULARY", len(model["vocab"]))
 
     def download(repository: str, name: str, *, revision: str, local_dir: str) -> str:
         assert (repository, revision) == (REPOSITORY, "0d1b43ccf21b5acd9f4e5f7b077fa698f05cf195")

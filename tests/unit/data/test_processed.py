@@ -6,8 +6,7 @@ import safetensors.torch
 import torch
 
 import lets.data
-from lets.data.digest import arrays_sha256
-from lets.data.processed import read_processed, write_processed
+from lets.data.dataset import arrays_sha256, read_processed, write_processed
 from lets.errors import ChecksumError, DataError
 
 

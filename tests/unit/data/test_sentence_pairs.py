@@ -6,9 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lets.data.sentence_pairs import SentencePairs
-from lets.data.tokens import Tokens
-from lets.data.translation import Pairs
+from lets.data.tokens import Pairs, SentencePairs, Tokens
 from lets.errors import SpecError
 
 COUNT = 300

@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from lets.data.sentences import Sentences
-from lets.data.tokens import PAD, Tokens
+from lets.data.tokens import PAD, Sentences, Tokens
 from lets.errors import SpecError
 
 COUNT = 23

@@ -7,8 +7,7 @@ import torch
 from sklearn.model_selection import StratifiedShuffleSplit
 
 import lets.data
-from lets.data.digest import arrays_sha256
-from lets.data.subset import draw_subset, read_subset, write_subset
+from lets.data.dataset import arrays_sha256, draw_subset, read_subset, write_subset
 from lets.errors import ChecksumError, DataError, SpecError
 
 DIGITS = lets.data.load("digits").train.labels

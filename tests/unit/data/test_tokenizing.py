@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from lets.data import tokenizing
-from lets.data.tokenizing import (
+from lets.data import texts as module
+from lets.data.texts import (
     LONGEST,
     SPECIAL,
     VOCABULARY,
@@ -23,7 +23,7 @@ from lets.data.tokens import Tokens
 from lets.errors import ChecksumError, SpecError
 
 TEXT = [("the cat sat on the mat", "the dog did not"), ("the cat", "héllo ☃ [SEP]")]
-TRAIN = f"from lets.data.tokenizing import train_tokenizer; print(train_tokenizer({TEXT!r} * 50), end='')"
+TRAIN = f"from lets.data.texts import train_tokenizer; print(train_tokenizer({TEXT!r} * 50), end='')"
 
 
 def texts(tokens: Tokens) -> list[list[int]]:
@@ -69,7 +69,7 @@ def test_the_same_text_gives_the_same_tokenizer_however_many_threads_there_are()
 
 
 def src() -> str:
-    return str(Path(tokenizing.__file__).parents[2])
+    return str(Path(module.__file__).parents[2])
 
 
 @pytest.mark.parametrize("name", ["cola", "rte"])
@@ -111,7 +111,7 @@ def gpt2_like(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")
     merges = "".join(" ".join(merge) + "\n" for merge in model["merges"])
     (tmp_path / "merges.txt").write_text("#version: 0.2\n" + merges, encoding="utf-8")
-    monkeypatch.setattr(tokenizing, "PRETRAINED_VOCABULARY", len(vocabulary))
+    monkeypatch.setattr(module, "PRETRAINED_VOCABULARY", len(vocabulary))
     return tmp_path
 
 
@@ -134,7 +134,7 @@ def test_a_pretrained_pair_has_one_separator_between(gpt2_like: Path) -> None:
 
 
 def test_another_vocabulary_is_refused(gpt2_like: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokenizing, "PRETRAINED_VOCABULARY", 50_265)
+    monkeypatch.setattr(module, "PRETRAINED_VOCABULARY", 50_265)
     with pytest.raises(ChecksumError, match=r"vocab.json – \d+ tokens, should be 50265"):
         pretrained_tokenizer(gpt2_like)
 

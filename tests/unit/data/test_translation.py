@@ -9,7 +9,7 @@ import lets.data
 from lets.cli.data import prepare
 from lets.data.bpe import EOS, UNK
 from lets.data.corpus import Corpus, Lines, read_corpus
-from lets.data.digest import arrays_sha256
+from lets.data.dataset import arrays_sha256
 from lets.data.translation import LONGEST, LONGEST_TRAINED, Translation, encode
 from lets.errors import ChecksumError, DataError
 from lets.spec import Layout

@@ -109,6 +109,11 @@ def docstrings(root: Path) -> None:
         file.write_text(text)
 
 
+def documented(root: Path) -> None:
+    """A function gets its first docstring."""
+    edit(root, r"^def _first_line\(.*\n", '\\g<0>    """The first line."""\n', "train/run.py")
+
+
 def annotation(root: Path) -> None:
     edit(root, r"def mean_loss\(self, start: int, stop: int\) -> float:", "def mean_loss(self, start, stop):")
 
@@ -132,45 +137,53 @@ def elsewhere(root: Path) -> None:
 
 def renamed(root: Path) -> None:
     """A file gets another name; who imports it follows."""
-    (root / "train/trace.py").rename(root / "train/course.py")
+    (root / "train/optimizer.py").rename(root / "train/descent.py")
     for file in root.rglob("*.py"):
-        file.write_text(file.read_text().replace("lets.train.trace", "lets.train.course"))
+        file.write_text(file.read_text().replace("lets.train.optimizer", "lets.train.descent"))
 
 
 def merged(root: Path) -> None:
     """Two files become one, in another package."""
-    both = [root / "train/eval_mode.py", root / "train/trace.py"]
+    both = [root / "train/optimizer.py", root / "train/device.py"]
     (root / "records/both.py").write_text("\n".join(file.read_text() for file in both))
     for file in both:
         file.unlink()
     for file in root.rglob("*.py"):
-        text = re.sub(r"lets\.train\.(trace|eval_mode)\b", "lets.records.both", file.read_text())
+        text = re.sub(r"lets\.train\.(optimizer|device)\b", "lets.records.both", file.read_text())
         file.write_text(text)
 
 
 def imported_otherwise(root: Path) -> None:
     """The same function under another name, or as an attribute of its module."""
+    edit(root, r"\bautocast, evaluating$", "autocast", "train/tasks.py")
+    edit(root, r"^import torch$", "import torch\nfrom lets.train import device as modes", "train/tasks.py")
+    edit(root, r"with evaluating\(model\)", "with modes.evaluating(model)", "train/tasks.py")
     edit(
         root,
-        r"^from lets.train.eval_mode import evaluating$",
-        "from lets.train import eval_mode as modes",
-        "train/evaluation.py",
-    )
-    edit(root, r"with evaluating\(model\)", "with modes.evaluating(model)", "train/evaluation.py")
-    edit(
-        root,
-        r"^from lets.train.trace import Trace$",
-        "from lets.train.trace import Trace as Course",
+        r"\bBatch, evaluate, in_precision\b",
+        "Batch, evaluate as measure, in_precision",
         "train/training.py",
     )
-    edit(root, r"self.trace = Trace\(", "self.trace = Course(", "train/training.py")
+    edit(root, r"\bevaluate\(self.model", "measure(self.model", "train/training.py")
+
+
+def imported_within(root: Path) -> None:
+    """An import moves from the top of a file into the function that needs it, and another one out of it."""
+    line = "from lets.train.optimizer import build_optimizer, build_schedule, clip_gradients\n"
+    edit(root, f"^{line}", "", "train/training.py")
+    edit(root, r"^( *)(self.optimizer = build_optimizer)", rf"\1{line}\1\2", "train/training.py")
+    edit(root, r"^ +from lets.train.text_data import read_texts\n\n", "", "train/data.py")
+    edit(
+        root, r"^import torch$", "import torch\nfrom lets.train.text_data import read_texts", "train/data.py"
+    )
 
 
 def split(root: Path) -> None:
     """A function moves into a file of its own."""
-    edit(root, r"^def _contiguous(.|\n)*", "from lets.train.contiguous import _contiguous\n", "train/run.py")
+    pattern = r"^def _contiguous(.|\n)*?\n\n\n"
+    edit(root, pattern, "from lets.train.contiguous import _contiguous\n", "train/run.py")
     text = (Path(lets.__path__[0]) / "train/run.py").read_text()
-    body = re.search(r"^def _contiguous(.|\n)*", text, re.MULTILINE)
+    body = re.search(pattern, text, re.MULTILINE)
     assert body
     (root / "train/contiguous.py").write_text(f"import torch\n\n{body[0]}")
 
@@ -217,12 +230,14 @@ def paths(root: Path) -> None:
     [
         comments,
         docstrings,
+        documented,
         annotation,
         wording,
         elsewhere,
         renamed,
         merged,
         imported_otherwise,
+        imported_within,
         split,
         unused,
         rows,

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from lets.data.bpe import EOS, PAD
-from lets.train import beam
-from lets.train.beam import beam_search
+from lets.train import translation as module
+from lets.train.translation import beam_search
 
 WORDS = (2, 3, 4)
 SOURCES = torch.tensor([[3, 1, 0], [4, 2, 1], [2, 2, 1], [4, 1, 0], [2, 1, 0], [3, 3, 1]])
@@ -53,7 +53,7 @@ def words_of(source: Tensor) -> list[int]:
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """At most 3 words for a source of one, 4 for one of two."""
-    monkeypatch.setattr(beam, "LENGTH_OFFSET", 2)
+    monkeypatch.setattr(module, "LENGTH_OFFSET", 2)
 
 
 @pytest.mark.usefixtures("short")

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 import lets.models
-from lets.data.processed import read_processed
+from lets.data.dataset import read_processed
 from lets.train.data import RunData
-from lets.train.evaluation import evaluate
+from lets.train.tasks import evaluate
 
 CPU = torch.device("cpu")
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from lets.optim import guard
 from lets.train import training
 from lets.train.data import RunData
-from lets.train.evaluation import Evaluation, evaluate
-from lets.train.ranks import Ranks
+from lets.train.device import Ranks
+from lets.train.tasks import Evaluation, evaluate
 from lets.train.training import Training
 
 META = torch.device("meta")

@@ -10,7 +10,7 @@ from lets.records import RunRecord
 from lets.train import train_run
 from lets.train.data import RunData
 from lets.train.device import compute_deterministically
-from lets.train.evaluation import evaluate_weights
+from lets.train.run import evaluate_weights
 from lets.train.training import Training
 
 CPU = torch.device("cpu")

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from lets.data import catalogue
-from lets.data.folder import find_pictures
-from lets.data.index import write_index
+from lets.data.folder import find_pictures, write_index
 from lets.errors import SpecError
 from lets.records import RunRecord, Status
 from lets.spec import Layout, RunSpec

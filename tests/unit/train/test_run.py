@@ -13,7 +13,7 @@ from lets.errors import DataError, DivergenceError
 from lets.records import RunRecord, Status
 from lets.spec import Layout
 from lets.train import train_run
-from lets.train.evaluation import evaluate_weights
+from lets.train.run import evaluate_weights
 
 
 def train(spec, layout, on_epoch=lambda row: None):

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 import lets.data
-from lets.data.processed import write_processed
+from lets.data.dataset import write_processed
 from lets.errors import RecordError, StorageError
 from lets.records import RunRecord
 from lets.records.files import check_writable
 from lets.spec import Layout
 from lets.train import train_run
-from lets.train.state import DIGEST, load_state, save_state
+from lets.train.run import DIGEST, load_state, save_state
 
 IDENTITY = {"run": "one", "torch": "2", "processor": "a"}
 STATE = {"model": {"w": torch.arange(50.0)}, "seconds": 1.0, "resumed": 0}

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from lets.data.texts import TextDataset, Texts
-from lets.data.tokenizing import train_tokenizer
+from lets.data.texts import TextDataset, Texts, train_tokenizer
 from lets.spec import Layout
 from lets.train import train_run
 from lets.train.data import RunData
-from lets.train.evaluation import evaluate_weights, restored_model
+from lets.train.run import evaluate_weights, restored_model
 
 pytest.importorskip("transformers", reason="the extra `language` is not installed")
 from tokenizers import Tokenizer

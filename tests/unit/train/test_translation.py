@@ -11,13 +11,10 @@ from torch import Tensor, nn
 
 from lets.data.bpe import EOS, PAD, Bpe, learn_merges
 from lets.data.corpus import read_corpus
-from lets.data.detokenise import detokenise
-from lets.data.sentence_pairs import SentencePairs
-from lets.data.tokens import Tokens
-from lets.data.translation import Pairs
+from lets.data.tokens import Pairs, SentencePairs, Tokens
 from lets.models.transformer import Transformer
-from lets.train.ranks import Ranks
-from lets.train.translation import Decoding, losses, scores, tally, translate
+from lets.train.device import Ranks
+from lets.train.translation import Decoding, bleu_scores, detokenise, losses, tally, translate
 
 VOCABULARY = 12
 BATCH = (
@@ -120,7 +117,7 @@ def test_bleu_is_that_of_the_command_line(
     spoken: tuple[SentencePairs, list[str], Bpe], tmp_path: Path
 ) -> None:
     pairs, references, bpe = spoken
-    found = scores(Parrot(), pairs, references, bpe, Decoding(beam=2))
+    found = bleu_scores(Parrot(), pairs, references, bpe, Decoding(beam=2))
     hypotheses = translate(Parrot(), pairs, bpe, Decoding(beam=2))
     in_order = [""] * len(references)
     for place, line in zip(pairs.plain_order.tolist(), hypotheses, strict=True):
@@ -165,7 +162,7 @@ def test_ranks_score_the_whole(spoken: tuple[SentencePairs, list[str], Bpe], par
     parts = [SentencePairs(Pairs(side, side), batch_size=2_000, rank=rank, ranks=2) for rank in (0, 1)]
     recorded = [Recording(), Recording()]
     for part, ranks in zip(parts, recorded, strict=True):
-        scores(Parrot(), part, references, bpe, Decoding(beam=1), ranks=ranks)
+        bleu_scores(Parrot(), part, references, bpe, Decoding(beam=1), ranks=ranks)
     sums = [a + b for a, b in zip(*(ranks.seen for ranks in recorded), strict=True)]
-    both = scores(Parrot(), parts[1], references, bpe, Decoding(beam=1), ranks=Adding(sums))
-    assert both == scores(Parrot(), whole, references, bpe, Decoding(beam=1))
+    both = bleu_scores(Parrot(), parts[1], references, bpe, Decoding(beam=1), ranks=Adding(sums))
+    assert both == bleu_scores(Parrot(), whole, references, bpe, Decoding(beam=1))

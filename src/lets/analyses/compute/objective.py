@@ -12,7 +12,7 @@ from lets.optim.passes import Passes
 from lets.optim.vectors import Storage, Vector
 from lets.spec import Layout, RunSpec
 from lets.train.data import RunData
-from lets.train.evaluation import restored_model
+from lets.train.run import restored_model
 
 IMAGES, PIXELS = 500, 2**17
 """a pass takes at most so many: 500 images of digits, 128 of CIFAR; differentiating twice takes much memory"""

@@ -1,6 +1,6 @@
 import pytest
 
-from lets.data.detokenise import detokenise
+from lets.train.translation import detokenise
 
 
 @pytest.mark.parametrize(

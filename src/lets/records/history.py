@@ -1,7 +1,8 @@
 """history.csv: one line per epoch, or per `measure_every` epochs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from lets.errors import RecordError
 from lets.records.rows import columns, read_rows, rows_text
@@ -42,6 +43,8 @@ class HistoryRow:
 COLUMNS = columns(HistoryRow)
 LARGEST = 1e100
 """No float32 is nearly as large; statistics over larger numbers overflow."""
+MOST = 10**12
+"""No line counts nearly as many steps or passes; metrics.json adds the lines up."""
 REMEDY = "delete its folder and make the run again"
 
 
@@ -54,12 +57,24 @@ def read_history(path: Path) -> list[HistoryRow]:
     """Read the csv back; raises RecordError naming the file and line when it is not one of ours."""
     rows = read_rows(HistoryRow, path, REMEDY)
     for number, row in enumerate(rows, start=2):
-        for name, value in vars(row).items():
-            if not (0 if isinstance(value, int) else -LARGEST) <= value <= LARGEST:
-                raise RecordError(f"{path} – line {number}: {name} is {_short(value)} – {REMEDY}")
+        if wrong := impossible(row):
+            raise RecordError(f"{path} – line {number}: {wrong} – {REMEDY}")
     return rows
 
 
-def _short(value: float) -> str:
+def impossible(row: Any) -> str | None:
+    """Return the first number of a dataclass that no training gives, as `loss is nan`; None if there is none."""
+    for field in fields(row):
+        value = getattr(row, field.name)
+        if field.type is int:
+            possible = isinstance(value, int) and 0 <= value <= MOST
+        else:
+            possible = isinstance(value, int | float) and -LARGEST <= value <= LARGEST
+        if not possible:
+            return f"{field.name} is {_short(value)}"
+    return None
+
+
+def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) < 40 else f"{text[:40]}…"

@@ -25,7 +25,7 @@ from lets.records import Divergence, Metrics, RunRecord, Status
 from lets.records.code import code_digest
 from lets.records.digests import sha256_bytes
 from lets.records.files import check_writable, json_text, write_bytes
-from lets.records.history import HistoryRow, history_text
+from lets.records.history import MOST, HistoryRow, history_text
 from lets.records.provenance import Machine, Provenance, image, machine, packages
 from lets.spec import Layout, RunSpec
 from lets.spec.paths import WEIGHTS
@@ -43,6 +43,9 @@ from lets.train.tasks import evaluate, task_of
 from lets.train.training import Training
 
 OnEpoch = Callable[[HistoryRow], None]
+
+LONGEST = 1e9
+"""seconds of a training, thirty years: provenance.json holds the date of its end"""
 
 
 def train_run(spec: RunSpec, layout: Layout, device: str, threads: int, on_epoch: OnEpoch) -> Metrics:
@@ -124,7 +127,7 @@ class _Job:
         try:
             if state := load_state(path, self._identity):
                 self.training.load_state_dict(state)
-                self.seconds_before, self.resumed = float(state["seconds"]), int(state["resumed"]) + 1
+                self.seconds_before, self.resumed = _so_far(state)
         except Exception as error:  # what torch raises of a damaged state is listed nowhere
             reason = str(error) if isinstance(error, RecordError) else f"is damaged ({_first_line(error)})"
             if self.ranks.rank == 0:
@@ -187,6 +190,14 @@ def _divergence(error: DivergenceError) -> Divergence:
     return Divergence(step=error.step, rho=None, norms=norms | {"radius": repr(error.rho)})
 
 
+def _so_far(state: dict[str, Any]) -> tuple[float, int]:
+    """Return the seconds of a training and how often it is resumed; raises ValueError for what cannot be recorded."""
+    seconds, resumed = state["seconds"], state["resumed"]
+    if not (0 <= seconds <= LONGEST and isinstance(resumed, int) and 0 <= resumed < MOST):
+        raise ValueError(f"it took {seconds!r} s and was resumed {resumed!r} times")
+    return float(seconds), resumed + 1
+
+
 def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".partition("\n")[0]
 
@@ -219,6 +230,8 @@ def load_state(path: Path, identity: dict[str, str]) -> dict[str, Any] | None:
     going on from it would give bytes that no unbroken run gives.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited on for ever
+            raise RecordError("cannot be read (it is no regular file)")
         content = path.read_bytes()
     except FileNotFoundError:
         return None

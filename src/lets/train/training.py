@@ -10,7 +10,7 @@ from torch import Tensor
 import lets.models
 from lets.optim import DivergenceError, Method, Stats, create
 from lets.optim.catalogue import METHODS
-from lets.records.history import HistoryRow
+from lets.records.history import HistoryRow, impossible
 from lets.spec import RunSpec, seed_for
 from lets.train.data import RunData
 from lets.train.device import ALONE, Ranks, placed
@@ -214,6 +214,8 @@ class Training:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state; raises an exception of any kind if it is none of this run."""
         epoch, history = Epoch(**state["epoch"]), [HistoryRow(*values) for values in state["history"]]
+        if wrong := next(filter(None, map(impossible, (epoch, *history))), None):
+            raise ValueError(f"its {wrong}")
         every = self.training.measure_every
         if [row.epoch for row in history] != list(range(every, epoch.number + 1, every)):
             raise ValueError(f"its history has {len(history)} lines, {epoch.number} epochs are done")

@@ -1,5 +1,6 @@
 """The state a killed run goes on from: what is damaged is noticed, said, and as good as none."""
 
+import os
 import random
 from hashlib import sha256
 from io import BytesIO
@@ -79,7 +80,7 @@ def flipped(content: bytes) -> bytes:
             lambda content: content[DIGEST:],
             "its sha256 differs",
         ),  # as it was written before there was a digest
-        (lambda content: rewritten(content, lambda state: [state]), "is damaged (AttributeError"),
+        (lambda content: rewritten(content, lambda state: [state]), "is damaged (TypeError"),
         (
             lambda content: rewritten(content, lambda state: state.update(history=[])),
             "0 lines, 1 epochs are done",
@@ -95,7 +96,24 @@ def flipped(content: bytes) -> bytes:
         ),
         (
             lambda content: rewritten(content, lambda state: state["model"].popitem() and None),
-            "Missing key",
+            "is damaged (RuntimeError",
+        ),
+        # What no training gives, and what provenance.json, metrics.json or history.csv could not hold after the end.
+        (lambda content: rewritten(content, lambda state: state.update(seconds=-1.0)), "took -1.0 s"),
+        (lambda content: rewritten(content, lambda state: state.update(seconds=float("inf"))), "took inf s"),
+        (lambda content: rewritten(content, lambda state: state.update(resumed=2.5)), "resumed 2.5 times"),
+        (lambda content: rewritten(content, lambda state: state.update(resumed=2**60)), "resumed 1152"),
+        (
+            lambda content: rewritten(content, lambda state: state["epoch"].update(perturbed=-1)),
+            "perturbed is -1",
+        ),
+        (
+            lambda content: rewritten(content, lambda state: state["epoch"].update(passes=10**30)),
+            "passes is 1000",
+        ),
+        (
+            lambda content: rewritten(content, lambda state: state["history"][0].__setitem__(7, 1e200)),
+            "train_loss is",
         ),
     ],
 )
@@ -107,6 +125,7 @@ def test_a_damaged_state_is_said_to_be_and_ends_with_the_right_bytes(
     assert (ended.files, ended.resumed) == (unbroken.files, 0)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"{elsewhere.state(spec.id)} – ")
+    assert reason in line
     assert line.endswith("the training starts over")
 
 
@@ -138,6 +157,24 @@ def test_what_another_machine_made_is_named(tmp_path):
     path.mkdir()
     with pytest.raises(RecordError, match="cannot be read"):
         load_state(path, IDENTITY)
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "."])
+def test_a_link_to_what_is_no_file_is_as_good_as_none(elsewhere, begun, capsys, target):
+    spec, unbroken, _ = begun
+    path = elsewhere.state(spec.id)
+    path.parent.mkdir(parents=True)
+    path.symlink_to(target)
+    train_run(spec, elsewhere, "cpu", 1, lambda row: None)
+    assert RunRecord.at(elsewhere, spec.id).provenance.files == unbroken.files
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("the training starts over")
+
+
+def test_nobody_waits_for_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "state.pt")
+    with pytest.raises(RecordError, match="cannot be read"):
+        load_state(tmp_path / "state.pt", IDENTITY)
 
 
 def no_epoch(row: Any) -> None:

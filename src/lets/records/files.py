@@ -4,13 +4,13 @@ import errno
 import json
 import math
 import os
-import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from lets.commands import command
 from lets.errors import RecordError, StorageError
 
 
@@ -116,14 +116,34 @@ def check_writable(folder: Path, size: int) -> None:
             file.flush()
 
 
+def check_no_folder(path: Path, aside: Path) -> None:
+    """Raise StorageError if a folder lies where a file is to be written, which cannot replace it.
+
+    The folder may be dear to somebody: it is moved into the folder `aside`.
+    """
+    if path.is_dir() and not path.is_symlink():
+        move = f"{command('mkdir', '-p', aside)} && {command('mv', path, aside)}"
+        raise StorageError(f"{path} – cannot be written (a folder is in its place) – run  {move}")
+
+
 def _remedy(path: Path, error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "free some space and run the same command again: it resumes"
     for link in (path, *path.parents):
         if os.path.islink(link) and not os.path.exists(link):
-            target = shlex.quote(os.path.realpath(link))
-            return f"{link} is a link to a folder that is not there: run  mkdir -p {target}"
+            if _leads_to_itself(link):
+                return f"{link} is a link that leads back to itself: run  {command('rm', link)}"
+            target = Path(os.path.realpath(link))
+            return f"{link} is a link to a folder that is not there: run  {command('mkdir', '-p', target)}"
     return "check the path and its rights"
+
+
+def _leads_to_itself(link: Path) -> bool:
+    try:
+        os.stat(link)
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def _umask() -> int:

@@ -24,7 +24,7 @@ from lets.optim import DivergenceError
 from lets.records import Divergence, Metrics, RunRecord, Status
 from lets.records.code import code_digest
 from lets.records.digests import sha256_bytes
-from lets.records.files import check_writable, json_text, write_bytes
+from lets.records.files import check_no_folder, check_writable, json_text, write_bytes
 from lets.records.history import MOST, HistoryRow, history_text
 from lets.records.provenance import Machine, Provenance, image, machine, packages
 from lets.spec import Layout, RunSpec
@@ -114,12 +114,14 @@ class _Job:
         }
 
     def _check_writable(self) -> None:
-        """Raise StorageError now rather than after the last epoch, if there is no room for what a run leaves."""
+        """Raise StorageError now rather than after the last epoch, if what a run leaves has no room or no place."""
         trace = _size(self.training.trace.columns.values())
         weights = _size(self.training.model.state_dict().values())
         check_writable(self.layout.run(self.spec.id), trace + weights * self.layout.keep_weights)
         # Weights and momentum; and the state before stays until the new one is whole.
         check_writable(self.layout.state(self.spec.id).parent, 2 * (trace + 2 * weights))
+        for path in (*self.layout.run_files(self.spec.id), self.layout.state(self.spec.id)):
+            check_no_folder(path, self.layout.aside(self.spec.id))
 
     def _resume(self) -> None:
         """Go on from the state file; one that cannot be gone on from is as good as none, and said to be."""

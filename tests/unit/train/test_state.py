@@ -2,6 +2,7 @@
 
 import os
 import random
+import subprocess
 from hashlib import sha256
 from io import BytesIO
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 import lets.data
 from lets.data.dataset import write_processed
 from lets.errors import RecordError, StorageError
-from lets.records import RunRecord
+from lets.records import RunRecord, Status
 from lets.records.files import check_writable
 from lets.spec import Layout
 from lets.train import train_run
@@ -182,7 +183,7 @@ def no_epoch(row: Any) -> None:
 
 
 @pytest.mark.parametrize("folder", ["results", "work"])
-@pytest.mark.parametrize("how", ["a file", "a dangling link", "a full disk"])
+@pytest.mark.parametrize("how", ["a file", "a dangling link", "a link to a link to itself", "a full disk"])
 def test_what_cannot_be_written_is_noticed_before_the_first_epoch(
     elsewhere, make_run, monkeypatch, folder, how
 ):
@@ -191,13 +192,34 @@ def test_what_cannot_be_written_is_noticed_before_the_first_epoch(
         place.write_text("")
     elif how == "a dangling link":
         place.symlink_to("/nowhere/at all")
+    elif how == "a link to a link to itself":
+        place.symlink_to("second")
+        (elsewhere.root / "second").symlink_to(folder)
     else:
         place.mkdir()
         full(monkeypatch, place)
     with pytest.raises(StorageError) as caught:
         train_run(spec, elsewhere, "cpu", 1, no_epoch)
-    remedy = {"a dangling link": "run  mkdir -p '/nowhere/at all'", "a full disk": "free some space"}
+    remedy = {
+        "a dangling link": "run  mkdir -p '/nowhere/at all'",
+        "a link to a link to itself": f"run  rm {place}",
+        "a full disk": "free some space",
+    }
     assert remedy.get(how, "check the path") in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["run.json", "weights.safetensors", "state.pt"])
+def test_a_folder_in_the_place_of_a_file_is_noticed_before_the_first_epoch(elsewhere, make_run, name):
+    spec = make_run("erm", epochs=1)
+    places = {path.name: path for path in (*elsewhere.run_files(spec.id), elsewhere.state(spec.id))}
+    (places[name] / "precious").mkdir(parents=True)
+    with pytest.raises(StorageError) as caught:
+        train_run(spec, elsewhere, "cpu", 1, no_epoch)
+    assert str(caught.value).startswith(f"{places[name]} – ")
+    subprocess.run(str(caught.value).partition(" – run  ")[2], shell=True, check=True)
+    train_run(spec, elsewhere, "cpu", 1, lambda row: None)
+    assert RunRecord.at(elsewhere, spec.id).status is Status.FINISHED
+    assert list((elsewhere.root / "work").rglob("precious"))
 
 
 def full(monkeypatch, place):

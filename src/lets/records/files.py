@@ -13,6 +13,8 @@ from typing import Any
 from lets.commands import command
 from lets.errors import RecordError, StorageError
 
+BLOCK = bytes(2**20)
+
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path` atomically and durably; raises StorageError when the disk refuses.
@@ -112,7 +114,8 @@ def check_writable(folder: Path, size: int) -> None:
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(bytes(size))
+            for start in range(0, size, len(BLOCK)):  # the trace of the longest run has gigabytes
+                file.write(BLOCK[: size - start])
             file.flush()
 
 

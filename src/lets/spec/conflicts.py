@@ -5,13 +5,15 @@ from collections.abc import Iterator
 import lets.data.catalogue
 import lets.models.catalogue
 from lets.errors import SpecError
-from lets.spec.effort import trained_on
-from lets.spec.messages import Problem
+from lets.spec.effort import steps, trained_on
+from lets.spec.messages import Problem, short
 from lets.spec.noise import Noise
 from lets.spec.run import RunSpec
 
 READERS = {"translation": "transformer", "classification": "deberta", "regression": "deberta"}
 """task of a data set of texts → the family of architectures that can do it"""
+MOST_STEPS = 10**8
+"""of a run, whose trace holds numbers of every step in memory; the longest of the paper's takes 469,200"""
 
 
 def conflicts(run: RunSpec) -> Iterator[Problem]:
@@ -23,17 +25,18 @@ def conflicts(run: RunSpec) -> Iterator[Problem]:
         yield ("noise",), str(error)
     yield from _of_texts(run)
     yield from _of_size(run)
+    yield from _of_length(run)
     if dataset.pictures and training.augmentation == "crop-flip-cutout":
         yield (
             ("training", "augmentation"),
             f"{training.augmentation!r} on {dataset.title} – cutout is for data sets in memory – "
             "write  augmentation: crop-flip",
         )
-    if training.ranks > training.batch_size:
+    largest = min(training.batch_size, max(1, trained_on(run)))
+    if training.ranks > largest:
         yield (
             ("training", "ranks"),
-            f"{training.ranks} ranks – a batch of {training.batch_size} has no sample for each – "
-            f"write  ranks: {training.batch_size}",
+            f"{training.ranks} ranks – a batch of {largest} has no sample for each – write  ranks: {largest}",
         )
     if training.val_batches == "held-out" and (dataset.pictures or dataset.vocabulary):
         yield (
@@ -84,6 +87,24 @@ def _of_size(run: RunSpec) -> Iterator[Problem]:
             ("training", "batch_size"),
             f"val_batches: held-out – {run.training.batch_size} samples at least are held out, and there are "
             f"{size} – write  batch_size: {max(1, size // 4)}",
+        )
+
+
+def _of_length(run: RunSpec) -> Iterator[Problem]:
+    """A run ends some day, and every step of it fits into memory."""
+    training, there = run.training, steps(run)
+    if there <= MOST_STEPS:
+        return
+    epochs, every = MOST_STEPS * training.epochs // there, training.measure_every
+    reason = (
+        f"{short(there)} steps in one run, and a run that keeps numbers of each has at most {MOST_STEPS:,}"
+    )
+    if every > epochs:
+        yield ("training", "measure_every"), f"{short(every)} – {reason} – write  measure_every: 1"
+    else:
+        yield (
+            ("training", "epochs"),
+            f"{short(training.epochs)} – {reason} – write  epochs: {epochs - epochs % every}",
         )
 
 

@@ -31,6 +31,29 @@ def test_more_ranks_than_samples(tmp_path):
     assert load(tmp_path, training={"ranks": 8, "batch_size": 8}).profile == "test"
 
 
+def test_more_ranks_than_there_are_to_train_on(tmp_path):
+    with pytest.raises(SpecError, match=r"a batch of 1437 has no sample for each – write  ranks: 1437"):
+        load(tmp_path, training={"ranks": 2000, "batch_size": 5000})
+
+
+@pytest.mark.parametrize(
+    ("training", "remedy"),
+    [
+        ({"epochs": 10**17}, "epochs: 8333333"),  # 12 steps an epoch, 10^8 at most
+        ({"epochs": 10**6, "batch_size": 1}, "epochs: 69589"),
+        ({"epochs": 10**9, "measure_every": 1000}, "epochs: 8333000"),
+        ({"epochs": 10**9, "measure_every": 10**9}, "measure_every: 1"),
+    ],
+)
+def test_a_training_without_end(tmp_path, training, remedy):
+    with pytest.raises(SpecError, match=rf"steps in one run, .* – write  {remedy}$"):
+        load(tmp_path, training=training)
+
+
+def test_the_longest_training(tmp_path):
+    load(tmp_path, training={"epochs": 8333333})
+
+
 @pytest.mark.parametrize(
     ("dataset", "architecture", "training", "reason", "remedy"),
     [

@@ -45,6 +45,8 @@ FILES: dict[str, tuple[dict[str, Any], dict[str, Any] | None, dict[str, Any]]] =
         {**SMALL, "training": {"compile": True}, "hyperparameters": {"lets-sam": {"hessian": "exact"}}}, None, {},
     ),
     "other masks": ({**SMALL, "training": {"dropout": "same", "val_batches": "next"}}, None, {}),
+    "a training without end": ({**SMALL, "training": {"epochs": 10**12}}, None, {}),
+    "a training that is measured after none": ({**SMALL, "training": {"measure_every": 10**10}}, None, {}),
     "no such labels": ({**SMALL, "noise": ["human-worse"]}, None, {}),
     "noise, misspelt": ({**SMALL, "noise": ["human-wors"]}, None, {}),
     "noise of texts": ({**TEXTS, "noise": ["symmetric-40"]}, None, {}),

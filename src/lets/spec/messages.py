@@ -151,10 +151,16 @@ def line(place: Location, value: object) -> str:
     return f"{place[-1]}: {text}" if place and isinstance(place[-1], str) else text
 
 
+def same(value: object, other: object) -> bool:
+    """Return whether two values of a params file are one: to Python True is 1, to a reader it is not."""
+    return value == other and isinstance(value, bool) == isinstance(other, bool)
+
+
 def or_near(value: object, choices: Sequence[object], place: Location) -> str:
     """Return the choice that was likely meant, as a line to paste, or all of them."""
     if isinstance(value, str):
-        if (number := as_number(value)) in choices:
+        number = as_number(value)
+        if any(same(number, choice) for choice in choices):
             return f"write  {line(place, number)}"
         names = {str(choice): choice for choice in choices}
         if near := difflib.get_close_matches(value[:60], names, n=1):
@@ -177,7 +183,7 @@ def repeated(at: Location, values: Sequence[object]) -> Iterator[Problem]:
     """Yield every value that stands in a list for the second time."""
     seen: set[object] = set()
     for index, value in enumerate(values):
-        key = tuple(value) if isinstance(value, list) else value
+        key = isinstance(value, bool), tuple(value) if isinstance(value, list) else value
         if key in seen:
             yield (*at, index), f"{short(value)} – stands twice – delete one of them"
         seen.add(key)

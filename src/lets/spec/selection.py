@@ -11,7 +11,7 @@ import lets.models.catalogue
 from lets.optim.catalogue import METHODS
 from lets.spec.comparisons import SETTING, Setting
 from lets.spec.matrix import Matrix, meets
-from lets.spec.messages import Location, Problem, one_of, or_near, renamed, short
+from lets.spec.messages import Location, Problem, one_of, or_near, renamed, same, short
 from lets.spec.paths import Layout
 from lets.spec.run import RunSpec
 from lets.spec.strict import Name, Scalar, Strict
@@ -148,7 +148,7 @@ def nearest_field(name: str, fields: Sequence[str], place: Location) -> str:
 
 def absent_value(place: Location, value: Scalar, there: Sequence[Scalar], reason: str) -> Iterator[Problem]:
     """Yield that a value is not among those that are there, and what was likely meant."""
-    if value not in there:
+    if not any(same(value, one) for one in there):
         names = {*METHODS, *lets.data.catalogue.names(), *lets.models.catalogue.names()}
         remedy = one_of(there) if str(value) in names else or_near(value, there, place)  # a name is no slip
         yield place, f"{short(value)} – {reason} – {remedy}"
@@ -158,7 +158,7 @@ def values_of(runs: list[RunSpec], field: str) -> list[Scalar]:
     """The different values of a field, as they first appear; runs of methods without it have none."""
     values: list[Scalar] = []
     for value in (run.variant[field] for run in runs if field in run.variant):
-        if value not in values:
+        if not any(same(value, one) for one in values):
             values.append(value)
     return values
 

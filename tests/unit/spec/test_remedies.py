@@ -71,6 +71,22 @@ FILES: dict[str, tuple[dict[str, Any], dict[str, Any] | None, dict[str, Any]]] =
     "a condition on a field that no run has": (SMALL, {**TABLE, "where": {"beta": [0.5]}}, {}),
     "a number spelt as text": (SMALL, {**TABLE, "where": {"rho": ["5e-2"]}}, {}),
     "a value that no run has": (SMALL, {**TABLE, "where": {"rho": [0.07]}}, {}),
+    "true for a number": (
+        {**SMALL, "vary": {"rho": [1.0, 2.0]}, "methods": ["sam"]},
+        {**TABLE, "rows": "rho", "where": {"rho": [True]}}, {},
+    ),
+    "a number for true": (
+        {**SMALL, "methods": ["lets-sam"], "vary": {"include_lr": [True, False]}},
+        {**TABLE, "columns": ["include_lr"], "where": {"include_lr": [True, 0]}}, {},
+    ),
+    "a number as text for true": (
+        {**SMALL, "methods": ["lets-sam"], "vary": {"include_lr": [True, False]}},
+        {**TABLE, "columns": ["include_lr"], "where": {"include_lr": ["1"]}}, {},
+    ),
+    "true for a row of numbers": (
+        {**SMALL, "vary": {"rho": [1.0, 2.0]}, "methods": ["sam"]},
+        {**TABLE, "rows": "rho", "columns": ["method"], "groups": [[2.0, True]]}, {},
+    ),
     "conditions that exclude each other": (
         SMALL, {**TABLE, "where": {"method": ["sam"], "rho_lr": [0.01]}}, {"methods": {"lets-sam": {"rho_lr": 0.01}}},
     ),

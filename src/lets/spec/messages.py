@@ -53,6 +53,7 @@ def explain(at: Location, items: list[Any], content: Any, model: type[BaseModel]
 
 
 _NAMES = "a name is made of a-z, 0-9 and dashes"
+_SECTIONS = "want a section of the paper, such as §4.1"
 
 
 def _place(item: Any, content: Any) -> Location:
@@ -77,7 +78,7 @@ def _why(items: list[Any]) -> str:
         wanted = (one["msg"].removeprefix("Input should be ").removeprefix("a valid ") for one in items)
         return f"want one of: {', '.join(dict.fromkeys(wanted))}"
     if item["type"] == "string_pattern_mismatch":
-        return _NAMES
+        return _SECTIONS if "§" in item["ctx"]["pattern"] else _NAMES
     if isinstance(item["input"], str) and item["type"].startswith(("int", "float", "bool")):
         return f"YAML reads this as text, not as a {'truth value' if 'bool' in item['type'] else 'number'}"
     if item["type"].startswith(("dict", "model")):
@@ -219,15 +220,34 @@ def readings(value: Any) -> Iterator[Any]:
     if isinstance(value, str):
         if (number := as_number(value)) is not None:
             yield from (number, round(number))
-        yield from {"yes": [True], "on": [True], "no": [False], "off": [False]}.get(value.lower(), [])
+        yield from _as_truth(value)
         yield _as_name(value)
     if isinstance(value, float) and math.isfinite(value):
         yield round(value)
+    if isinstance(value, int | float) and value in (0, 1):
+        yield bool(value)
     if isinstance(value, list) and len(value) == 1:
         yield value[0]
+        yield from readings(value[0])
     if isinstance(value, str | int | float):
         yield str(value)
+        yield from (f"§{number}" for number in re.findall(r"[1-9](?:\.[1-9])?", str(value))[:1])
         yield [value]
+
+
+TRUE, FALSE = (
+    ("true", "yes", "on", "enabled", "1", "y", "t"),
+    ("false", "no", "off", "disabled", "0", "n", "f"),
+)
+
+
+def _as_truth(text: str) -> Iterator[bool]:
+    """The truth value that a text spells, or nearly spells."""
+    word = text.strip().lower()
+    if word not in TRUE + FALSE:
+        word = "".join(difflib.get_close_matches(word[:60], ("true", "false", "enabled", "disabled"), n=1))
+    if word:
+        yield word in TRUE
 
 
 def _within(item: Any) -> Iterator[Any]:
@@ -272,7 +292,10 @@ def _values_by_key() -> dict[str, list[Any]]:
             given = (*(field.examples or ()), field.default, *choices)
             values = found.setdefault(name, [])
             values += [
-                one for one in given if isinstance(one, str | int | float | list | dict) and one not in values
+                one
+                for one in given
+                if isinstance(one, str | int | float | list | dict)
+                and not any(same(one, other) for other in values)
             ]
     for info in METHODS.values():
         for name, taken in info.hyperparameters.items():

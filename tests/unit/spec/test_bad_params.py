@@ -61,6 +61,16 @@ CASES = {
         "methods.lets-sam.rho_lr is '1e-4' – rho_lr = '1e-4' is text, not a number; YAML reads 1.0e-4 as a number and 1e-4 "
         "as text – write  rho_lr: 0.0001",
     ),
+    "text for true": ("  epochs: 2", "  compile: 'On '\n  epochs: 2", 4, "compile is 'On ' – YAML reads this as text, not as a truth value – write  compile: true"),
+    "text for false": ("  epochs: 2", "  channels_last: 'No'\n  epochs: 2", 4, "write  channels_last: false"),
+    "nearly true": ("  epochs: 2", "  compile: treu\n  epochs: 2", 4, "write  compile: true"),
+    "a number for true": ("seeds: [0, 1]", "seeds: [0, 1]\nkeep_weights: 1", 3, "write  keep_weights: true"),
+    "a number for false": ("seeds: [0, 1]", "seeds: [0, 1]\nkeep_weights: 0.0", 3, "write  keep_weights: false"),
+    "true in a list": ("  epochs: 2", "  compile: ['yes']\n  epochs: 2", 4, "write  compile: true"),
+    "text for true in a hyper-parameter": ("rho_lr: 0.01", "include_lr: 'TRUE'", 12, "write  include_lr: true"),
+    "a number for false in a hyper-parameter": ("rho_lr: 0.01", "include_lr: 0", 12, "write  include_lr: false"),
+    "a section as a number": ("  metric:", "  metric:\n    section: 4", 19, "write  section: §4"),
+    "a section as text": ("  metric:", "  metric:\n    section: Sec. 5.2", 19, "want a section of the paper, such as §4.1 – write  section: §5.2"),
     "impossible value": (
         "epochs: 2", "epochs: 0", 4, "training.epochs is 0 – Input should be greater than or equal to 1 – write  epochs: 1",
     ),

@@ -6,6 +6,7 @@ billion values. Here 010, 1:30 and yes are text, which the types of a params fil
 
 import math
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,12 @@ DEEPEST = 20
 """lists and mappings in one another, also through aliases"""
 COMPARE = "compare with params/demo.yaml"
 
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
-"""what cannot be encoded, or shown in a table, a figure or a terminal"""
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+"""what cannot be encoded, or shown on a line of a table, a figure or a terminal"""
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+)
+"""letters and marks without a shape, beside the category Cf: zero width, and what turns the direction of a text"""
 _PLAIN = {
     "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
@@ -102,8 +107,8 @@ class _Loader(yaml.SafeLoader):
         if tag := getattr(event, "tag", None):
             tag = tag.replace("tag:yaml.org,2002:", "!!")
             raise _Refused(event, f"the tag {tag!a}, but a value is what it looks like", "delete the tag")
-        if isinstance(event, yaml.ScalarEvent) and (odd := _UNPRINTABLE.search(event.value)):
-            raise _Refused(event, f"the character {odd[0]!a}, which cannot be printed", "delete it")
+        if isinstance(event, yaml.ScalarEvent):
+            _refuse_unseen(event)
         if len(self._open) > DEEPEST:
             raise _too_deep(event)
         self._open.append(None if isinstance(event, yaml.AliasEvent) else event.anchor)
@@ -119,6 +124,17 @@ class _Loader(yaml.SafeLoader):
 for _tag, (_pattern, _first) in _PLAIN.items():
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), _first)
 _Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
+
+
+def _refuse_unseen(event: yaml.ScalarEvent) -> None:
+    """Refuse a text that holds more, or reads otherwise, than a table or a page shows of it."""
+    for char in event.value:
+        if char in "\n\t":
+            raise _Refused(event, f"the character {char!a}, and a value is one line of text", "write a blank, and a folded text with >-")
+        if _UNPRINTABLE.match(char):
+            raise _Refused(event, f"the character {char!a}, which cannot be printed", "delete it")
+        if unicodedata.category(char) == "Cf" or _INVISIBLE.match(char):
+            raise _Refused(event, f"the character {char!a}, which cannot be seen", "delete it")
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:

@@ -357,6 +357,36 @@ def test_what_is_no_text(tmp_path: Path, content: bytes) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        r"\u2066", r"\u061C", r"\u00AD", r"\uFEFF", r"\u2060", r"\U000E0041",  # of the category Cf
+        r"\u034F", r"\u3164", r"\uFE0F",  # marks and letters without a shape
+        r"\u2028", r"\r", r"\n", r"\t",
+    ],
+)  # fmt: skip
+def test_what_a_reader_of_a_title_would_not_see(tmp_path: Path, odd: str) -> None:
+    for there in ("title: Test accuracy", "profile: test"):
+        key, value = there.split(": ")
+        text = refusal(tmp_path, GOOD.replace(there, f'{key}: "{value[:2]}{odd}{value[2:]}"'))
+        assert re.fullmatch(r"bad\.yaml:\d+: not plain YAML – the character '\\\S+', .* – .*", text), text
+
+
+def test_a_title_of_several_lines(tmp_path: Path) -> None:
+    folded = GOOD.replace("title: Test accuracy", "title: >-\n      Test\n      accuracy")
+    (tmp_path / "folded.yaml").write_text(folded)
+    assert load_params(tmp_path / "folded.yaml").tables["table1"].title == "Test accuracy"
+    assert "one line of text" in refusal(tmp_path, folded.replace(">-", "|"))
+
+
+@pytest.mark.parametrize(
+    "title", ["Größe ± 1 σ, №\u00a07", "精度 (%)", "naïve — “gap” ≤ 0", "e\u0301", "دقة"]
+)
+def test_any_letters_may_stand_in_a_title(tmp_path: Path, title: str) -> None:
+    (tmp_path / "title.yaml").write_text(GOOD.replace("Test accuracy", title))
+    assert load_params(tmp_path / "title.yaml").tables["table1"].title == title
+
+
 def test_an_alias_that_contains_itself(tmp_path: Path) -> None:
     assert "an alias that contains itself – delete *a" in refusal(tmp_path, "profile: &a [*a]\n")
 

@@ -130,7 +130,11 @@ def _refuse_unseen(event: yaml.ScalarEvent) -> None:
     """Refuse a text that holds more, or reads otherwise, than a table or a page shows of it."""
     for char in event.value:
         if char in "\n\t":
-            raise _Refused(event, f"the character {char!a}, and a value is one line of text", "write a blank, and a folded text with >-")
+            raise _Refused(
+                event,
+                f"the character {char!a}, and a value is one line of text",
+                "write a blank, and a folded text with >-",
+            )
         if _UNPRINTABLE.match(char):
             raise _Refused(event, f"the character {char!a}, which cannot be printed", "delete it")
         if unicodedata.category(char) == "Cf" or _INVISIBLE.match(char):

@@ -6,6 +6,7 @@ from tests.golden.factory import PUBLISHED
 
 from lets.errors import RecordError
 from lets.optim.catalogue import resolve
+from lets.project.checks import PAPER_TABLES
 from lets.spec import RunSpec
 from lets.spec.training import Schedule, Sgd, TrainingSpec
 from lets.tables.published import Published, find_published, read_published
@@ -155,3 +156,7 @@ def test_damage_is_named_by_line(tmp_path: Path, line: int, text: str, says: str
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"published\.csv – cannot be read"):
         read_published(tmp_path / "published.csv")
+
+
+def test_a_params_file_may_name_every_table_of_the_paper() -> None:
+    assert {one.table for one in read_published(PUBLISHED)} == set(range(1, PAPER_TABLES + 1))

@@ -91,6 +91,10 @@ FILES: dict[str, tuple[dict[str, Any], dict[str, Any] | None, dict[str, Any]]] =
         SMALL, {**TABLE, "where": {"method": ["sam"], "rho_lr": [0.01]}}, {"methods": {"lets-sam": {"rho_lr": 0.01}}},
     ),
     "no value at all": (SMALL, {**TABLE, "where": {"method": []}}, {}),
+    "a condition twice": (SMALL, {**TABLE, "where": {"rho": [0.05, 0.05]}}, {}),
+    "a row twice in a group": (SMALL, {**TABLE, "groups": [["lets-sam", "lets-sam"]]}, {}),
+    "a row in two groups": (SMALL, {**TABLE, "groups": [["sam", "lets-sam"], ["sam"]]}, {}),
+    "a table that the paper has not": (SMALL, {**TABLE, "paper": 7}, {}),
     "a row that is not there": (SMALL, {**TABLE, "groups": [["sma", "lets-sam"]]}, {}),
     "a row that is not there, of numbers": (
         SMALL, {**TABLE, "rows": "rho", "columns": ["method"], "groups": [["0.05"]]}, {},

@@ -3,8 +3,9 @@
 PYTHON ?= python3
 ENV := .venv
 ACTIVATE := . $(ENV)/bin/activate
+QUICK := tests/golden $(addprefix tests/unit/,compare figures models project spec stats tables test_commands.py test_imports.py)
 
-.PHONY: demo test lint format shell report bench peers image lock clean
+.PHONY: demo test quick lint format shell report bench peers image lock clean
 
 # An environment whose Python is gone is none, however new it is.
 ifneq ($(shell test -e $(ENV)/installed && { $(ENV)/bin/python -c "" 2> /dev/null || echo gone; }),)
@@ -18,9 +19,14 @@ demo: $(ENV)/installed          ## every table and figure on embedded data
 	@echo "Look at   reports/demo/index.html           all tables and figures on one page"
 	@echo "          reports/demo/tables, figures      csv, md, tex; svg, png"
 	@echo "          reports/demo/audit/audit.md       every number back to bytes; again: lets audit"
+	@echo
+	@$(ACTIVATE) && lets compare | head -n 1
 
 test: $(ENV)/installed          ## the whole test suite
 	@$(ACTIVATE) && OMP_NUM_THREADS=1 pytest -n auto --dist loadfile --no-loadscope-reorder
+
+quick: $(ENV)/installed         ## what a change breaks most often, in a minute and a half: imports, statistics, tables, params
+	@$(ACTIVATE) && OMP_NUM_THREADS=1 pytest -q -n auto --dist loadfile $(QUICK)
 
 lint: $(ENV)/installed          ## formatting, types, workflow and Dockerfile
 	@$(ACTIVATE) && ruff format --check . && ruff check . && mypy && snakefmt --check Snakefile workflow \

@@ -38,7 +38,7 @@ figures:
 def master(make_project: Callable[..., Path]) -> Path:
     def fill(project: Any) -> None:
         write_processed(lets.data.load("digits"), project.layout.arrays("digits"))
-        for run, item in project.matrix.analyses(project.params, Sharpness).items():
+        for run, item in project.now.analyses(Sharpness).items():
             spec = project.matrix.runs[run]
             train_run(spec, project.layout, "cpu", 1, lambda row: None)
             text = measure_sharpness(spec, project.layout, device="cpu", **item.settings)

@@ -13,7 +13,7 @@ from tests.docs.pages import ROOT, commands, links, parses, rows, shown
 from lets.figures.pareto import Pareto
 from lets.optim import PRESETS
 from lets.project import expand, load_params
-from lets.project.params import AnyTable, Figure
+from lets.project.params import AnyFigure, AnyTable
 from lets.tables.baselines import Baselines
 from lets.tables.starts import Starts
 
@@ -57,7 +57,7 @@ def test_presets_are_named() -> None:
 def test_the_example_is_one() -> None:
     example = yaml.safe_load(re.search(r"```yaml\n(.*?)```", PAGE, re.S)[1])  # type: ignore[index]
     tables = TypeAdapter(dict[str, AnyTable]).validate_python(example["tables"])
-    figures = TypeAdapter(dict[str, Figure]).validate_python(example["figures"])
+    figures = TypeAdapter(dict[str, AnyFigure]).validate_python(example["figures"])
     assert [type(one) for one in (*tables.values(), *figures.values())] == [Starts, Baselines, Pareto]
 
 

@@ -4,6 +4,8 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from tests.golden.factory import Project
+from tests.golden.figures import figures_in, stubbed
 
 import lets.data
 from lets.data.dataset import write_processed
@@ -54,3 +56,44 @@ def make_run():
         )
 
     return make
+
+
+@pytest.fixture
+def figures(tmp_path: Path) -> Project:
+    return figures_in(tmp_path)
+
+
+@pytest.fixture
+def drawn(figures: Project) -> Project:
+    return stubbed(figures)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Seven variants, two seeds."""
+    return Project(
+        tmp_path,
+        experiments={
+            "clean": {
+                "datasets": ["digits"],
+                "architectures": ["wrn-small", "resnet-small"],
+                "methods": ["lets-sam", "erm"],
+            },
+            "radius": {
+                "datasets": ["digits"],
+                "architectures": ["resnet-small"],
+                "methods": ["sam"],
+                "vary": {"rho": [0.5, 0.05]},
+            },
+            "texts": {"datasets": ["iwslt14"], "architectures": ["transformer"], "methods": ["erm"]},
+        },
+        tables={
+            "both": {
+                "title": "Both",
+                "experiments": ["clean", "texts"],
+                "columns": ["dataset", "architecture"],
+            },
+            "mixed": {"title": "Mixed", "experiments": ["radius"]},
+            "radius": {"title": "Radius", "experiments": ["radius"], "rows": "rho", "columns": ["dataset"]},
+        },
+    )

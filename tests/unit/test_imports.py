@@ -80,6 +80,7 @@ ALLOWED = {
         "data.catalogue",
     },
     "page": {"commands", "errors", "project", "spec", "records", "stats", "tables", "claims"},
+    "compare": {"commands", "errors", "project", "spec", "records", "stats", "tables", "claims", "page"},
     "audit": {
         "commands",
         "errors",
@@ -110,6 +111,7 @@ ALLOWED = {
         "analyses",
         "claims",
         "page",
+        "compare",
         "audit",
     },
 }

@@ -27,21 +27,13 @@ if TYPE_CHECKING:
 
 Way = tuple[str, str]
 """direction and Hessian"""
-
-
 TRUE: Way = ("derivation", "exact")
 """the way to the true hyper-gradient, the derivative of the step (§3.2)"""
-
-
 COLUMNS = ("Size over true size", "Cosine", "Same sign")
-
-
 DIRECTIONS = {
     "algorithm": "along the gradient at the new weights (Algorithm 1)",
     "derivation": "along the perturbation of the old weights (derivation)",
 }
-
-
 HESSIANS = {
     "diagonal": "Diagonal (Eq. 5)",
     "finite-difference": "Finite difference",

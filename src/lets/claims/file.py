@@ -23,8 +23,6 @@ from lets.spec.strict import Name, Positive, Scalar, Strict
 Measure = RunMetric | Literal["mean_loss", "top_eigenvalue", "trace", "m_sharpness", "landscape"]
 """of a run; mean_loss is the mini-batch training loss averaged over all epochs, m_sharpness that at a radius of 0.05,
 landscape the mean loss on the plane around the weights less the loss at the weights"""
-
-
 ANALYSED = {
     "top_eigenvalue": "sharpness",
     "trace": "sharpness",
@@ -32,11 +30,7 @@ ANALYSED = {
     "landscape": "landscape",
 }
 """measure → the analysis that it is computed by; all others stand in the run record"""
-
-
 Pair = Annotated[list[Scalar], Field(min_length=2, max_length=2)]
-
-
 KNOWN: dict[str, Callable[[str], object]] = {
     "datasets": lets.data.catalogue.describe,
     "noise": Noise.parse,

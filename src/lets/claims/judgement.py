@@ -241,11 +241,7 @@ def _rivalry(claim: Best, setting: Setting, values: Mapping[Scalar, Values]) -> 
 
 RADIUS = 0.05
 """that m-sharpness is compared at: where SAM starts"""
-
-
 _SHARPNESS = {"top_eigenvalue": (EIGENVALUE, 1), "trace": (TRACE, 0), "m_sharpness": (M_SHARPNESS, RADIUS)}
-
-
 MEASURES = QUANTITIES | {
     "mean_loss": Quantity("Training loss over all epochs", "nats", 3, "lower"),
     "top_eigenvalue": Quantity("Largest eigenvalue of the Hessian", "", 2, "lower"),

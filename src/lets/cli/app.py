@@ -5,6 +5,7 @@ import typer
 from lets.cli.analyse import analyse
 from lets.cli.audit import audit
 from lets.cli.bench import WithNames, bench
+from lets.cli.compare import compare
 from lets.cli.data import data
 from lets.cli.export import export
 from lets.cli.list import list_
@@ -27,7 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(data, name="data")
 app.add_typer(analyse, name="analyse")
-for verb in (train, status, plan, only, why, report, audit, track, pull, export):
+for verb in (train, status, plan, only, why, report, audit, compare, track, pull, export):
     app.command(cls=InProject)(verb)
 app.command("list")(list_)
 app.command(cls=WithNames)(bench)

@@ -26,16 +26,10 @@ from lets.figures.styles import GREY
 
 PANEL = (1.6, 1.6)
 """width and height of a panel, inches: two fill a column of a two-column page, whose type they share"""
-
-
 WIDEST = 2
 """panels side by side"""
-
-
 WIDTH = 20
 """letters of a title that fit above a panel; no-break spaces keep `ρ₀ = 0.05` together"""
-
-
 _OURS = {
     "axes.titlesize": 8.5,
     "axes.labelsize": 8,

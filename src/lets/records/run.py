@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -34,10 +34,6 @@ class Status(StrEnum):
     FINISHED = "finished"
 
 
-Stamp = tuple[int, ...] | None
-"""what the system says of a file that is there: it changes whenever the file does"""
-
-
 @dataclass(frozen=True)
 class RunRecord:
     """One folder of the run tree; files are read when asked for and kept."""
@@ -49,9 +45,8 @@ class RunRecord:
 
     @classmethod
     def at(cls, layout: Layout, run: str) -> "RunRecord":
-        """Return the record of a run id; the folder need not exist. Files that have not changed are not read again."""
-        folder, names = layout.run(run), layout.file_names
-        return _record(run, folder, names, tuple(_stamp(folder / name) for name in names))
+        """Return the record of a run id; the folder need not exist."""
+        return cls(run, layout.run(run), layout.file_names)
 
     @cached_property
     def status(self) -> Status:
@@ -104,17 +99,3 @@ class RunRecord:
             raise RecordError(
                 f"{path} – {'.'.join(map(str, first['loc']))}: {first['msg']} – {REMEDY}"
             ) from error
-
-
-@lru_cache(maxsize=4096)
-def _record(run: str, folder: Path, names: tuple[str, ...], stamps: tuple[Stamp, ...]) -> RunRecord:
-    """One record for as long as its files do not change: a report asks for each a hundred times."""
-    return RunRecord(run, folder, names)
-
-
-def _stamp(path: Path) -> Stamp:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from lets.spec.run import RunSpec
 
 SETTING = ("dataset", "noise", "architecture")
-
-
 Setting = tuple[str, str, str]
 """data set, noise, architecture: what methods are compared in"""
 

@@ -18,8 +18,6 @@ _FIELDS = {
     "rho": "Perturbation radius ρ",
     "rho_every": "Radius learns every",
 }
-
-
 _OBJECTIVES = {
     "validation-loss": "Validation loss",
     "gap": "Generalization gap",

@@ -14,8 +14,6 @@ from lets.spec.messages import Location, Problem, explain, places
 from lets.spec.plain_yaml import read_plain_yaml
 
 SHOWN = 8  # problems printed at once
-
-
 Model = TypeVar("Model", bound=BaseModel)
 
 

@@ -39,16 +39,10 @@ RunMetric = Literal[
 ]
 """score is what the data set is usually judged by: accuracy, BLEU, Matthews' correlation, …; held_out_accuracy is what
 one may choose settings by"""
-
-
 EpochMetric = Literal[
     "test_accuracy", "test_loss", "train_accuracy", "train_loss", "generalization_gap", "rho", "lr", "loss"
 ]
-
-
 Where = dict[str, list[Scalar]]
-
-
 Section = Annotated[str, Field(pattern=r"^§[1-9](\.[1-9])?$")]
 """of the paper: §4.1"""
 

@@ -8,8 +8,6 @@ from typing import Any
 from lets.stats.summary import Summary, settled, whole
 
 EXACT = 14  # seeds up to which every one of the 2ⁿ sign patterns is tried: 0.04 s
-
-
 PATTERNS = 9_999  # drawn at random for more seeds
 
 

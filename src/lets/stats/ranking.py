@@ -62,8 +62,6 @@ def nemenyi_distance(methods: int, settings: int, alpha: float = 0.05) -> float 
 
 
 RESAMPLES = 2_000
-
-
 SEED = 0
 """of the bootstrap: the same runs give the same interval, on every machine"""
 

@@ -33,8 +33,6 @@ class Summary:
 
 DIGITS = 11
 """decimals that are told apart: of percents, nats and radii more than anybody measures"""
-
-
 _UNITS = 10.0**DIGITS
 
 

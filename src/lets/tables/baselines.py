@@ -24,20 +24,14 @@ if TYPE_CHECKING:
 
 ALIKE = 0.02
 """relative: two trainings whose passes differ by less cost the same"""
-
-
 WAYS = {
     "start": "the radius that it starts from",
     "best": "the best radius of the grid",
     "passes": "the radius that it starts from, at equal passes",
 }
 """by name: what a learned radius is compared with"""
-
-
 Fixed = dict[float, dict[int, Outcome]]
 """radius → seed → run, of one length"""
-
-
 COLUMNS = (
     "Seeds",
     "Passes",
@@ -48,12 +42,8 @@ COLUMNS = (
     "Holm p",
     "Verdict",
 )
-
-
 CORRECTED_FIELDS = ("holm_p", "verdict")
 """of the csv: the same"""
-
-
 PLACE = ("experiment", "method", *SETTING, "against")
 
 

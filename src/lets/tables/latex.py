@@ -43,12 +43,8 @@ _SPECIAL = {
     "½": r"$\frac12$",
     "†": r"\dag{}",
 }
-
-
 PAGE = 45
 """rows that one page has room for"""
-
-
 _SIZES = (
     (72, r"\small\setlength{\tabcolsep}{4pt}"),
     (82, r"\footnotesize\setlength{\tabcolsep}{3pt}"),

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from lets.project import Params
 
 NAMED = 12
-
-
 _WORDS: dict[State, str] = {
     "diverged": "Diverged",
     "missing": "Missing",

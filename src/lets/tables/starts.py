@@ -27,15 +27,9 @@ if TYPE_CHECKING:
     from lets.project import Params, Project
 
 COURSE = ("Starts", "Seeds", "Moves by a factor of", "Ends at", "Memory of its start")
-
-
 TESTED = ("Spread", "Holm p", "Start matters")
-
-
 CORRECTED_FIELDS = ("holm_p", "start_matters")
 """of the csv: the same"""
-
-
 PLACE = ("experiment", "method", *SETTING)
 
 

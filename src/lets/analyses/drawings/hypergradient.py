@@ -21,8 +21,6 @@ _LOOKS = {
     TRUE: ("#1c1d1f", "o"),
 }
 """colour and marker; the two diagonal ones often lie on top of each other: dark and dashed on light and solid"""
-
-
 _DIRECTIONS = {"algorithm": "Algorithm 1", "derivation": "derivation"}
 
 

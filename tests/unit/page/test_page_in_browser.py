@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.golden.factory import Project
-from tests.unit.report.conftest import figures_in, stubbed
+from tests.golden.figures import figures_in, stubbed
 
 from lets.page.page import write_page
 from lets.records.files import write_text

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.golden.factory import Project
-from tests.unit.report.conftest import figures_in
+from tests.golden.figures import figures_in
 
 from lets.tables.files import render
 from lets.tables.latex import escape, latex

@@ -14,7 +14,7 @@ from lets.spec.paths import SCHEMA
 
 FACTS = ("datasets.yaml", "claims.yaml", "quoted.yaml")
 FILES = [path for path in sorted(Path("params").glob("*.yaml")) if path.name not in FACTS]
-GOOD = Path(__file__).parent / "params.yaml"
+GOOD = Path(__file__).parents[1] / "spec" / "params.yaml"
 
 
 def test_in_step() -> None:

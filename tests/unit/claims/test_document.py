@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.golden.factory import Project
-from tests.unit.report.test_latex import compiled
+from tests.unit.tables.test_latex import compiled
 
 from lets.claims.document import claims_texts, write_claims
 from lets.page.page import render_page

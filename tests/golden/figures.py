@@ -1,23 +1,14 @@
+"""A project with every kind of figure, and drawings that are a few lines long."""
+
 import math
 from pathlib import Path
 
-import pytest
 from tests.golden.factory import Project, epoch_row
 
 from lets.records.files import write_text
 from lets.spec import RunSpec
 
 FOUR = ["sam", "lets-sam", "asam", "lets-asam"]
-
-
-@pytest.fixture
-def figures(tmp_path: Path) -> Project:
-    return figures_in(tmp_path)
-
-
-@pytest.fixture
-def drawn(figures: Project) -> Project:
-    return stubbed(figures)
 
 
 def stubbed(project: Project) -> Project:

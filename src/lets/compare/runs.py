@@ -1,0 +1,216 @@
+"""Runs against those of a reference, by id: equal, printed alike, within the scatter of seeds, or beyond it.
+
+A training that rounds otherwise goes its own way, as one from another seed does: two such runs differ by √2 standard
+deviations of seeds. So a difference is held against the scatter of the reference's seeds: of the run's own variant, but
+not below the median over all variants of its setting (data set, noise, architecture), for two seeds may lie close by
+chance. What is beyond the bound for one run may be chance: of many, a few are. What is beyond the bound for all of them
+is not (Bonferroni), nor is a method whose runs differ to one side (paired t test, Holm over methods).
+"""
+
+import csv
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from io import StringIO
+from math import sqrt
+from statistics import NormalDist, median, stdev
+
+from lets.errors import SpecError
+from lets.stats.paired import ALPHA, Paired, holm
+
+METRIC, DECIMALS = "test_accuracy", 2
+NUMBERS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "final_rho", "steps", "passes")
+"""of runs.csv: two runs that agree in all digits of these are the same training"""
+SETTING = ("dataset", "noise", "architecture")
+Row = Mapping[str, str]
+"""a line of runs.csv"""
+
+
+class Agreement(StrEnum):
+    """How far two numbers agree, the best first."""
+
+    IDENTICAL = "identical"
+    """to the last digit"""
+    PRINTED = "same as printed"
+    SCATTER = "within scatter"
+    """of the seeds of the reference, at the 5 % level"""
+    BEYOND = "beyond scatter"
+    """at the 5 % level: of a hundred such runs five are, by chance"""
+    DIFFERENT = "different"
+    """at the 5 % level of all runs together, or one of the two diverged"""
+    OTHER = "other"
+    """not the same, and there is no scatter of seeds to hold it against"""
+    ALONE = "not compared"
+    """one of the two is not there"""
+
+
+@dataclass(frozen=True)
+class RunPair:
+    """A run here and in the reference; `scatter` is the standard deviation of its seeds, if there is one."""
+
+    id: str
+    method: str
+    setting: tuple[str, ...]
+    here: Row
+    there: Row
+    scatter: float | None
+    runs: int
+    """how many runs are compared"""
+
+    @property
+    def difference(self) -> float | None:
+        """Test accuracy here less that of the reference, in points."""
+        here, there = _number(self.here, METRIC), _number(self.there, METRIC)
+        return None if here is None or there is None else here - there
+
+    @cached_property
+    def agreement(self) -> Agreement:
+        """How far both agree."""
+        states = {row.get("status") for row in (self.here, self.there)}
+        if states - {"finished", "diverged"}:
+            return Agreement.ALONE
+        if len(states) > 1:
+            return Agreement.DIFFERENT
+        if all(self.here.get(name) == self.there.get(name) for name in NUMBERS):
+            return Agreement.IDENTICAL
+        return self._close(self.difference)
+
+    def _close(self, difference: float | None) -> Agreement:
+        if difference is None:  # both diverged, elsewhere
+            return Agreement.SCATTER
+        if _printed(self.here) == _printed(self.there):
+            return Agreement.PRINTED
+        if not self.scatter:
+            return Agreement.OTHER
+        units = abs(difference) / (sqrt(2) * self.scatter)
+        if units <= _bound(ALPHA):
+            return Agreement.SCATTER
+        return Agreement.BEYOND if units <= _bound(ALPHA / self.runs) else Agreement.DIFFERENT
+
+
+@dataclass(frozen=True)
+class MethodShift:
+    """The runs of a method: how far they differ on average, and the p of that, corrected for all methods."""
+
+    method: str
+    paired: Paired
+    p: float | None
+
+    @property
+    def differs(self) -> bool:
+        """Whether chance does not explain it."""
+        return self.p is not None and self.p < ALPHA
+
+
+@dataclass(frozen=True)
+class Runs:
+    """All runs of both."""
+
+    pairs: tuple[RunPair, ...]
+
+    @cached_property
+    def counts(self) -> Counter[Agreement]:
+        """How many agree how far."""
+        return Counter(pair.agreement for pair in self.pairs)
+
+    @property
+    def compared(self) -> list[RunPair]:
+        """Those that are there on both sides."""
+        return [pair for pair in self.pairs if pair.agreement is not Agreement.ALONE]
+
+    @cached_property
+    def methods(self) -> tuple[MethodShift, ...]:
+        """Every method with differences, in the order of the params file."""
+        found: dict[str, dict[int, float]] = defaultdict(dict)
+        for place, pair in enumerate(self.compared):
+            if (difference := pair.difference) is not None:
+                found[pair.method][place] = difference
+        samples = {method: Paired(values) for method, values in found.items()}
+        corrected = holm([one.t_p for one in samples.values()])
+        return tuple(MethodShift(*one, p) for one, p in zip(samples.items(), corrected, strict=True))
+
+    @property
+    def different(self) -> list[RunPair]:
+        """Runs that no chance explains."""
+        return [pair for pair in self.pairs if pair.agreement is Agreement.DIFFERENT]
+
+    @property
+    def shifted(self) -> list[MethodShift]:
+        """Methods that no chance explains."""
+        return [one for one in self.methods if one.differs]
+
+
+def compare_runs(here: str, there: str) -> Runs:
+    """Compare two runs.csv; raises SpecError if they have no finished run in common."""
+    ours, theirs = _rows(here), _rows(there)
+    scatter = _scatter(theirs.values())
+    both = [id for id, row in ours.items() if _ended(row) and _ended(theirs.get(id, {}))]
+    if not both:
+        raise SpecError(
+            "nothing to compare – no run has ended both here and in the reference – make some first:  make demo"
+        )
+    pairs = (_pair(id, row, theirs.get(id, {}), scatter, len(both)) for id, row in ours.items())
+    return Runs(tuple(pairs))
+
+
+def _pair(id: str, here: Row, there: Row, scatter: Mapping[tuple[str, ...], float], runs: int) -> RunPair:
+    setting = tuple(here[name] for name in SETTING)
+    return RunPair(id, here["method"], setting, here, there, scatter.get(_variant(here)), runs)
+
+
+def _rows(text: str) -> dict[str, Row]:
+    rows = list(csv.DictReader(StringIO(text)))
+    if not rows or not {"id", "method", "seed", "status", METRIC, *SETTING} <= rows[0].keys():
+        raise SpecError("runs.csv – of the reference is none of ours – name another reference")
+    return {row["id"]: row for row in rows}
+
+
+def _scatter(rows: Iterable[Row]) -> dict[tuple[str, ...], float]:
+    """Return the standard deviation of seeds of each variant, not below what is usual in its setting."""
+    settings: dict[tuple[str, ...], dict[tuple[str, ...], list[float]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for row in rows:
+        if (value := _number(row, METRIC)) is not None:
+            settings[tuple(row[name] for name in SETTING)][_variant(row)].append(value)
+    found: dict[tuple[str, ...], float] = {}
+    for variants in settings.values():
+        spreads = {variant: stdev(values) for variant, values in variants.items() if len(values) > 1}
+        usual = _usual([(len(variants[one]) - 1, sd) for one, sd in spreads.items()])
+        found |= {variant: max(usual, spreads.get(variant, 0.0)) for variant in variants}
+    return found
+
+
+def _usual(spreads: Sequence[tuple[int, float]]) -> float:
+    """Return the typical standard deviation of samples with so many degrees of freedom: a median, deaf to outliers."""
+    import scipy
+
+    medians = [sd / sqrt(scipy.stats.chi2.median(degrees) / degrees) for degrees, sd in spreads]
+    return float(median(medians)) if medians else 0.0
+
+
+def _variant(row: Row) -> tuple[str, ...]:
+    """Return what a run is but for its seed: the columns before that, and how long it was trained."""
+    names = [*row]
+    return (*(row[name] for name in names[1 : names.index("seed")]), row.get("epochs", ""))
+
+
+def _ended(row: Row) -> bool:
+    return row.get("status") in ("finished", "diverged")
+
+
+def _number(row: Row, name: str) -> float | None:
+    text = row.get(name)
+    return float(text) if text and row.get("status") == "finished" else None
+
+
+def _printed(row: Row) -> str:
+    value = _number(row, METRIC)
+    return "" if value is None else f"{value:.{DECIMALS}f}"
+
+
+def _bound(alpha: float) -> float:
+    """Return how many standard deviations a normal number exceeds with this probability, to either side."""
+    return NormalDist().inv_cdf(1 - alpha / 2)

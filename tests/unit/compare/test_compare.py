@@ -1,0 +1,202 @@
+"""`lets compare`: chance is told from change, for runs, methods, cells, ranks and verdicts."""
+
+import json
+import shutil
+import subprocess
+from math import sqrt
+from pathlib import Path
+from random import Random
+from statistics import stdev
+
+import pytest
+from tests.golden.factory import Project as Folder
+
+from lets.compare.cells import compare_table, compare_verdicts
+from lets.compare.comparison import Comparison, compare
+from lets.compare.reference import open_reference
+from lets.compare.runs import Agreement, compare_runs
+from lets.compare.text import comparison_csv, comparison_text, sentence
+from lets.errors import SpecError
+from lets.page.summaries import runs_text, write_runs
+from lets.tables.files import write_table
+
+METHODS = ["erm", "sam", "gsam", "lets-sam"]
+SD = 0.5
+
+
+def folder(root: Path) -> Folder:
+    root.mkdir(exist_ok=True)
+    clean = {"datasets": ["digits"], "architectures": ["resnet-small", "wrn-small"], "methods": METHODS}
+    ranks = {"kind": "ranking", "title": "R", "experiments": ["clean"]}
+    tables = {"table": {"title": "T", "experiments": ["clean"]}, "ranks": ranks}
+    return Folder(root, seeds=[0, 1, 2], experiments={"clean": clean}, tables=tables)
+
+
+def trained(root: Path, seed: int, shift: dict[str, float] | None = None) -> Folder:
+    """A tree whose seeds scatter by SD around 95, 96, … by method, drawn with `seed`."""
+    made, random = folder(root), Random(seed)
+    for run in made.matrix.runs.values():
+        mean = 95 + METHODS.index(run.method) / 2 + (shift or {}).get(run.method, 0)
+        made.finish(run, round(random.gauss(mean, SD), 3), loss=random.random())
+    write_runs(made.now)
+    for name in made.params.tables:
+        write_table(made.now.table(name), made.layout)
+    return made
+
+
+@pytest.fixture
+def reference(tmp_path: Path) -> Path:
+    return trained(tmp_path / "reference", 1).root
+
+
+def compared(here: Folder, reference: Path | str) -> Comparison:
+    return compare(here.now, open_reference(str(reference), here.root))
+
+
+def test_the_same_tree_is_the_same_to_the_last_digit(tmp_path: Path, reference: Path) -> None:
+    found = compared(trained(tmp_path / "here", 1), reference)
+    assert (found.reproduced, found.identical) == (True, True)
+    assert found.runs.counts == {Agreement.IDENTICAL: 24}
+    assert found.cell_counts == {Agreement.IDENTICAL: 8 + 4}
+    assert found.ranks == {"ranks": {}}
+    assert "to the last digit: 24 of 24 runs" in sentence(found)
+
+
+@pytest.mark.parametrize("seed", range(2, 12))
+def test_other_seeds_are_chance(tmp_path: Path, reference: Path, seed: int) -> None:
+    found = compared(trained(tmp_path / "here", seed), reference)
+    assert (found.reproduced, found.identical) == (True, False)
+    assert found.runs.counts[Agreement.IDENTICAL] == 0
+
+
+@pytest.mark.parametrize("shift", [-2.0, 2.0])
+@pytest.mark.parametrize("method", ["sam", "lets-sam"])
+def test_a_method_that_changed_is_named_and_no_other(
+    tmp_path: Path, reference: Path, method: str, shift: float
+) -> None:
+    found = compared(trained(tmp_path / "here", 3, {method: shift}), reference)
+    assert not found.reproduced
+    assert [one.method for one in found.runs.shifted] == [method]
+    assert ("LETS-SAM" if method == "lets-sam" else "SAM") in sentence(found)
+
+
+def test_a_run_that_broke_is_named(tmp_path: Path, reference: Path) -> None:
+    here = trained(tmp_path / "here", 1)
+    broken, lost = (
+        here.run(method="sam", architecture="wrn-small", seed=2),
+        here.run(method="erm", architecture="wrn-small", seed=0),
+    )
+    here.finish(broken, 60.0)
+    here.diverge(lost)
+    found = compared(here, reference)
+    assert {pair.id for pair in found.runs.different} == {broken.id, lost.id}
+    assert f"differs: {broken.id}: 60.0 here" in comparison_text(found)
+    assert f"differs: {lost.id}: diverge" in comparison_text(found)
+
+
+def test_the_bound_of_a_run_by_hand(tmp_path: Path, reference: Path) -> None:
+    """1.96 and, for 24 runs, 3.08 times √2 standard deviations (quantiles of the normal from a printed table)."""
+    here = trained(tmp_path / "here", 1)
+    run = here.run(method="gsam", architecture="resnet-small", seed=0)
+    text = (reference / "reports/golden/runs.csv").read_text()
+    pair = next(one for one in compare_runs(text, text).pairs if one.id == run.id)
+    gsam = here.runs(method="gsam", architecture="resnet-small")
+    values = [here.now.outcome(one).value("test_accuracy") or 0.0 for one in gsam]
+    assert pair.scatter is not None
+    assert pair.scatter >= stdev(values) - 1e-9
+    for units, wanted in (
+        (1.9, Agreement.SCATTER),
+        (2.1, Agreement.BEYOND),
+        (3.0, Agreement.BEYOND),
+        (3.2, Agreement.DIFFERENT),
+    ):
+        here.finish(run, values[0] + units * sqrt(2) * pair.scatter)
+        (found,) = (one for one in compared(here, reference).runs.pairs if one.id == run.id)
+        assert found.agreement is wanted, units
+
+
+def test_what_is_missing_is_not_compared(tmp_path: Path, reference: Path) -> None:
+    here = trained(tmp_path / "here", 1)
+    shutil.rmtree(here.layout.run(here.run(method="erm", architecture="wrn-small", seed=0).id))
+    found = compared(here, reference)
+    assert found.runs.counts == {Agreement.IDENTICAL: 23, Agreement.ALONE: 1}
+    assert "23 of 24 runs" in sentence(found)
+
+
+def test_ranks_that_differ_are_named(tmp_path: Path, reference: Path) -> None:
+    found = compared(trained(tmp_path / "here", 3, {"erm": 3.0}), reference)
+    assert found.ranks["ranks"]["erm"][0] == 1
+    assert "ERM" in comparison_text(found)
+
+
+def test_verdicts_that_differ_are_named() -> None:
+    here = "claim,verdict\na,supported\nb,not supported\nc,contradicted\n"
+    found = compare_verdicts(here, "verdict,claim\nsupported,a\nsupported,b\nsupported,d\n")
+    assert (found.same, found.other) == (1, (("b", "not supported", "supported"),))
+
+
+@pytest.mark.parametrize(
+    ("mean", "wanted"),
+    [("95.0", Agreement.IDENTICAL), ("95.004", Agreement.PRINTED), ("96.5", Agreement.SCATTER)],
+)
+def test_cells_against_the_interval_of_welch(mean: str, wanted: Agreement) -> None:
+    """Two samples of 3 with sd 1: degrees of freedom 4, t = 2.776 (printed table), half width 2.776 √(2/3) = 2.27."""
+    line = "table,row.method,mean,sd,n\nt,sam,{},1.0,3\n"
+    (found,) = compare_table("t", line.format(mean), line.format("95.0"))
+    assert found.agreement is wanted
+    for far, said in (("97.26", Agreement.SCATTER), ("97.28", Agreement.BEYOND)):
+        (found,) = compare_table("t", line.format(far), line.format("95.0"))
+        assert found.agreement is said
+
+
+def test_every_kind_of_reference_says_the_same(tmp_path: Path, reference: Path) -> None:
+    here = trained(tmp_path / "here", 2)
+    wanted = comparison_csv(compared(here, reference))
+    for command in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a"],
+    ):
+        subprocess.run(["git", *command], cwd=reference, check=True)
+    shutil.copytree(reference / ".git", here.root / ".git")
+    assert comparison_csv(compared(here, "HEAD")) == wanted
+    theirs = folder(reference)
+    crate = tmp_path / "a.zip"
+    shutil.make_archive(str(crate.with_suffix("")), "zip", theirs.root)
+    assert comparison_csv(compared(here, crate)) == wanted
+
+
+@pytest.mark.parametrize("name", ["nosuch", "", "--output=x", "HEAD"])
+def test_no_reference(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SpecError, match="is no folder, no crate and no commit"):
+        open_reference(name, tmp_path)
+
+
+def test_references_that_hold_nothing(tmp_path: Path, reference: Path) -> None:
+    here = trained(tmp_path / "here", 1)
+    with pytest.raises(SpecError, match=r"has no reports/golden/runs\.csv"):
+        compared(here, tmp_path)
+    (reference / "reports/golden/runs.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(SpecError, match="is none of ours"):
+        compared(here, reference)
+    (reference / "reports/golden/runs.csv").write_bytes(b"\xff\xfe")
+    with pytest.raises(SpecError, match="is no text"):
+        compared(here, reference)
+    (tmp_path / "a.zip").write_text("no archive")
+    with pytest.raises(SpecError, match="is no archive"):
+        open_reference(str(tmp_path / "a.zip"), tmp_path)
+    fresh = folder(tmp_path / "fresh")
+    with pytest.raises(SpecError, match="nothing to compare"):
+        compare_runs(runs_text(fresh.now), runs_text(here.now))
+
+
+def test_machines_that_differ_are_named(tmp_path: Path, reference: Path) -> None:
+    here = trained(tmp_path / "here", 1)
+    for root, machine in ((reference, "one"), (here.root, "another")):
+        check = {"name": "machines", "about": f"where the runs were made: 24 on {machine}"}
+        path = root / "reports/golden/audit/audit.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"layers": [{"checks": [check]}]}))
+    assert "made on other machines: 24 on another here, 24 on one there" in comparison_text(
+        compared(here, reference)
+    )

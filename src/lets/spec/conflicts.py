@@ -96,9 +96,7 @@ def _of_length(run: RunSpec) -> Iterator[Problem]:
     if there <= MOST_STEPS:
         return
     epochs, every = MOST_STEPS * training.epochs // there, training.measure_every
-    reason = (
-        f"{short(there)} steps in one run, and a run that keeps numbers of each has at most {MOST_STEPS:,}"
-    )
+    reason = f"{there:,} steps in one run, and a run that keeps numbers of each has at most {MOST_STEPS:,}"
     if every > epochs:
         yield ("training", "measure_every"), f"{short(every)} – {reason} – write  measure_every: 1"
     else:

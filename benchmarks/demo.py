@@ -9,8 +9,8 @@ from pathlib import Path
 
 from lets.project import expand, load_params
 from lets.records import RunRecord
-from lets.spec import Layout
 from lets.spec.matrix import Matrix
+from lets.spec.paths import Layout
 
 from .measure import rounded
 from .project import copy_project, demo_with, digits, seconds, write_params

@@ -5,7 +5,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from lets.records.files import write_text
+from lets.files import write_text
 
 from .catalogue import BENCHMARKS
 from .picture import draw

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from lets.errors import LetsError
-from lets.records.files import write_text
+from lets.files import write_text
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "dvc.yaml", "params", "profiles", "src", "workflow")

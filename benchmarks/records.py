@@ -15,17 +15,17 @@ from safetensors.numpy import save_file
 from lets.audit.case import Case
 from lets.audit.expected import learning_rates
 from lets.data.dataset import arrays_sha256, read_processed
+from lets.files import sha256_file, write_json, write_text
 from lets.project import expand, load_params
 from lets.project.params import Params
 from lets.records import Metrics
-from lets.records.digests import sha256_file
-from lets.records.files import write_json, write_text
 from lets.records.history import HistoryRow, history_text
 from lets.records.provenance import Machine, Provenance, cpu_name, packages
 from lets.records.trace import LEARNED
-from lets.spec import Layout, RunSpec
+from lets.spec import RunSpec
 from lets.spec.effort import steps
 from lets.spec.matrix import Matrix
+from lets.spec.paths import Layout
 
 from .measure import Action, interleave
 from .project import DEMO, copy_project, demo_with, digits, seconds, write_params

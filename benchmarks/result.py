@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lets.records.files import write_json
+from lets.files import write_json
 from lets.records.provenance import machine
 
 if TYPE_CHECKING:

@@ -21,18 +21,17 @@ from lets.data.dataset import arrays_sha256, write_processed
 from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
 from lets.figures import figure as figures
 from lets.figures.figure import write_figure
+from lets.files import sha256_file, write_bytes, write_json, write_text
 from lets.page.page import write_page
 from lets.page.summaries import write_runs, write_summary
 from lets.project import Project as Snapshot
 from lets.project import expand, load_params
 from lets.records import Divergence, Metrics, RunRecord
 from lets.records.code import code_digest
-from lets.records.digests import sha256_file
-from lets.records.files import write_bytes, write_json, write_text
 from lets.records.history import HistoryRow, history_text
 from lets.records.provenance import Provenance
-from lets.spec import Layout, RunSpec, effort, seed_for
-from lets.spec.paths import RUN_FILES
+from lets.spec import RunSpec, effort, seed_for
+from lets.spec.paths import RUN_FILES, Layout
 from lets.tables.files import write_table
 
 PARAMS = Path(__file__).parent / "params.yaml"

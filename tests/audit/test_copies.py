@@ -11,8 +11,8 @@ from safetensors.numpy import load_file, save_file
 from tests.audit.found import reasons
 
 from lets.audit.audit import Audit
+from lets.files import write_json
 from lets.records import Metrics
-from lets.records.files import write_json
 from lets.records.history import HistoryRow, history_text, read_history
 
 

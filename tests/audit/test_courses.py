@@ -17,7 +17,7 @@ from lets.audit.findings import Check
 from lets.project import Project as Snapshot
 from lets.project import expand, load_params
 from lets.records.history import HistoryRow, history_text, read_history
-from lets.spec import Layout
+from lets.spec.paths import Layout
 from lets.train import train_run
 
 REAL = """

@@ -23,7 +23,8 @@ from lets.data.noisy_labels import make_human_labels, read_noisy_labels, write_n
 from lets.data.sources import Archive
 from lets.project import Project as Snapshot
 from lets.project import expand, load_params
-from lets.spec import Layout, seed_for
+from lets.spec import seed_for
+from lets.spec.paths import Layout
 
 PARAMS = """\
 profile: test

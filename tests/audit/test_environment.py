@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lets.audit.audit import Audit
-from lets.records.files import write_json
+from lets.files import write_json
 
 LOCK = """\
 # made by uv

@@ -12,7 +12,7 @@ import lets.data
 from lets.analyses.compute import compare_hypergradients
 from lets.analyses.hypergradient import Probe, probes_of, probes_text, read_probes
 from lets.data.dataset import write_processed
-from lets.records.files import write_text
+from lets.files import write_text
 from lets.train import train_run
 
 PARAMS = """

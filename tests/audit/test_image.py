@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from lets.records.digests import sha256_bytes
-from lets.spec.paths import digest_file
+from lets.files import digest_file, sha256_bytes
 
 
 @pytest.fixture

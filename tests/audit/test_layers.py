@@ -21,11 +21,9 @@ from typer.testing import CliRunner
 
 from lets.audit import errors
 from lets.cli.main import app, main
+from lets.files import digest_file, sha256_bytes, write_json
 from lets.records import Metrics
-from lets.records.digests import sha256_bytes
-from lets.records.files import write_json
 from lets.records.history import HistoryRow, history_text, read_history
-from lets.spec.paths import digest_file
 from lets.train import train_run
 
 PARAMS = """

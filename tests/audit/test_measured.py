@@ -11,7 +11,8 @@ from lets.audit.numbers import check_numbers
 from lets.project import Project as Snapshot
 from lets.project import expand, load_params
 from lets.records.history import HistoryRow, history_text, read_history
-from lets.spec import Layout, RunSpec
+from lets.spec import RunSpec
+from lets.spec.paths import Layout
 
 PARAMS = """\
 profile: test

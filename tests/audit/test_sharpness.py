@@ -12,7 +12,7 @@ import lets.data
 from lets.analyses.compute import measure_sharpness
 from lets.analyses.sharpness import Measure, Sharpness, measures_text, read_measures
 from lets.data.dataset import write_processed
-from lets.records.files import write_text
+from lets.files import write_text
 from lets.train import train_run
 
 SETTINGS = "samples: 64, m: 32, radii: [0.05, 0.2], eigenvalues: 2, probes: 3"

@@ -11,7 +11,7 @@ from tests.audit.found import reasons, verdicts
 import lets.data
 from lets.analyses.compute import loss_landscape
 from lets.data.dataset import write_processed
-from lets.records.files import write_text
+from lets.files import write_text
 from lets.train import train_run
 
 PARAMS = """

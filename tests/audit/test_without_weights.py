@@ -9,10 +9,10 @@ import pytest
 from tests.audit.found import reasons, verdicts
 
 from lets.errors import SpecError
+from lets.files import sha256_file
 from lets.project.load import load_params
 from lets.records import RunRecord, Status
-from lets.records.digests import sha256_file
-from lets.spec import Layout
+from lets.spec.paths import Layout
 from lets.train import train_run
 
 PARAMS = """

@@ -11,8 +11,8 @@ from lets.cli.main import app
 from lets.data.dataset import Dataset, Split, write_processed
 from lets.project import expand, load_params
 from lets.records import RunRecord, Status
-from lets.spec import Layout
 from lets.spec.matrix import Matrix
+from lets.spec.paths import Layout
 
 IMAGES, BATCH, EPOCHS = 20, 4, 40
 STEPS = EPOCHS * IMAGES // BATCH

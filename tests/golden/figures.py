@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.golden.factory import Project, epoch_row
 
-from lets.records.files import write_text
+from lets.files import write_text
 from lets.spec import RunSpec
 
 FOUR = ["sam", "lets-sam", "asam", "lets-asam"]

@@ -9,7 +9,8 @@ from tests.golden.figures import figures_in, stubbed
 
 import lets.data
 from lets.data.dataset import write_processed
-from lets.spec import Layout, RunSpec
+from lets.spec import RunSpec
+from lets.spec.paths import Layout
 from lets.spec.training import Schedule, Sgd, TrainingSpec
 
 

@@ -10,10 +10,10 @@ import pytest
 from tests.workflow.conftest import ROOT, Project, copy_project, put_image
 from tests.workflow.slurm import PROFILE, cancel_the_job_of
 
+from lets.files import image_digest
 from lets.project import expand, load_params
 from lets.records import RunRecord
-from lets.records.digests import image_digest
-from lets.spec import Layout
+from lets.spec.paths import Layout
 
 MATRIX = expand(load_params(ROOT / "params" / "demo.yaml"))
 VARIANTS = (

@@ -6,9 +6,9 @@ import shutil
 import pytest
 from tests.workflow.conftest import put_image
 
+from lets.files import image_digest
 from lets.records import RunRecord
-from lets.records.digests import image_digest
-from lets.spec import Layout
+from lets.spec.paths import Layout
 
 
 @pytest.fixture

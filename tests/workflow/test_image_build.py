@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 from tests.workflow.conftest import ROOT
 
-from lets.records.digests import image_digest
-from lets.spec import Layout
-from lets.spec.paths import digest_file
+from lets.files import digest_file, image_digest
+from lets.spec.paths import Layout
 
 BUILDERS = ("docker", "podman", "buildah", "apptainer")
 

@@ -9,7 +9,7 @@ import pytest
 from tests.workflow.test_workflow import jobs
 
 from lets.project import expand, load_params
-from lets.spec import Layout
+from lets.spec.paths import Layout
 
 for package in ("moto", "flask", "snakemake_executor_plugin_kubernetes", "snakemake_storage_plugin_s3"):
     pytest.importorskip(package, reason=f"{package} is not installed: pip install 'lets-repro[cluster,dev]'")

@@ -9,7 +9,7 @@ import pytest
 from tests.workflow.slurm import PROFILE, answer, cancel_the_job_of
 
 from lets.project import expand, load_params
-from lets.spec import Layout
+from lets.spec.paths import Layout
 
 SLURM = ["snakemake", "--configfile", "params/tiny.yaml", *PROFILE]  # in this order: a target may follow
 pytestmark = pytest.mark.usefixtures("slurm")

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from lets.project import expand, load_params
-from lets.spec import Layout
+from lets.spec.paths import Layout
 
 
 def jobs(output: str) -> dict[str, int]:

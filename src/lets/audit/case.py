@@ -9,13 +9,12 @@ from pathlib import Path
 from lets.audit.draw import NOTHING, Draw
 from lets.audit.printed import Printed, printed
 from lets.errors import RecordError
+from lets.files import bytes_as_written, sha256_bytes, sha256_file
 from lets.project import Params, Project
 from lets.records import RunRecord, Status
 from lets.records.code import code_digest
-from lets.records.digests import sha256_bytes, sha256_file
-from lets.records.files import bytes_as_written
-from lets.spec import Layout
 from lets.spec.matrix import Matrix
+from lets.spec.paths import Layout
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from lets.audit.printed import Printed
 from lets.claims.document import claims_texts
 from lets.errors import LetsError
 from lets.figures import figure as drawing
+from lets.files import bytes_as_written
 from lets.page.page import accepted_pages
 from lets.page.summaries import runs_text, summary_text
 from lets.records import Status
-from lets.records.files import bytes_as_written
 from lets.tables.files import LINES
 from lets.tables.table import Line
 

@@ -9,9 +9,9 @@ import numpy
 
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding, damaged
+from lets.files import sha256_bytes
 from lets.optim.catalogue import describe
 from lets.records import RunRecord
-from lets.records.digests import sha256_bytes
 from lets.spec import RunSpec
 from lets.spec.paths import WEIGHTS
 

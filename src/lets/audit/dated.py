@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from lets.audit.audit import Audit
 from lets.audit.receipt import receipt
 from lets.audit.text import drawn_line, fact_lines, next_line, verdict_lines
-from lets.records.digests import sha256_bytes
+from lets.files import sha256_bytes
 from lets.records.provenance import cpu_name, image, packages
 
 EVIDENCE = 12  # runs named per check; audit.json has them all

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lets.records.digests import sha256_bytes
+from lets.files import sha256_bytes
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from collections import Counter
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding
 from lets.errors import RecordError
+from lets.files import image_digest, sha256_file
 from lets.records import RunRecord
-from lets.records.digests import image_digest, sha256_file
 
 
 def check_image(case: Case) -> Check:

@@ -12,7 +12,7 @@ from lets.commands import command
 from lets.errors import DataError, DivergenceError, LetsError, SpecError
 from lets.records import RunRecord, Status
 from lets.records.code import code_digest, same_code
-from lets.spec import Layout
+from lets.spec.paths import Layout
 
 LOSS = 0.02
 """Relative, of the first epoch's mean loss. Rounded otherwise, a training goes its own way, at first slowly."""

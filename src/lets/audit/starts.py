@@ -6,7 +6,8 @@ from lets.audit.case import Case
 from lets.audit.findings import Check, Finding, damaged
 from lets.audit.terms import same_start, starts
 from lets.errors import DataError, LetsError
-from lets.spec import Layout, RunSpec, seed_for
+from lets.spec import RunSpec, seed_for
+from lets.spec.paths import Layout
 
 
 def check_starts(case: Case) -> Check:

@@ -6,7 +6,8 @@ from lets.audit.case import Case
 from lets.audit.findings import Check, damaged
 from lets.errors import DataError, LetsError
 from lets.records import RunRecord, Status
-from lets.spec import Layout, RunSpec
+from lets.spec import RunSpec
+from lets.spec.paths import Layout
 from lets.spec.training import Precision
 
 TOLERANCE: dict[Precision, tuple[float, float]] = {

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from lets.claims.file import ANALYSED, Best, Equivalent, read_claims
 from lets.claims.judgement import LEAST, Contest, Judged, Ruling, Tested, analysis_missing, judge
+from lets.files import write_text
 from lets.project import Params, Project
-from lets.records.files import write_text
 from lets.spec.labels import setting_title, value_title
 from lets.spec.paths import Layout
 from lets.stats.paired import ALPHA, Paired

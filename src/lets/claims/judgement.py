@@ -17,8 +17,8 @@ from lets.claims.file import ANALYSED, Best, Claim, Equivalent, original, pairs_
 from lets.project import Project
 from lets.records.outcomes import TO_DO, Outcome, repeats
 from lets.records.quantities import QUANTITIES, Quantity
-from lets.spec import Layout
 from lets.spec.comparisons import Setting
+from lets.spec.paths import Layout
 from lets.spec.strict import Scalar
 from lets.stats.paired import ALPHA, Paired, all_within, holm, one_beyond
 from lets.stats.summary import Summary, settled

@@ -54,7 +54,7 @@ def _analyse(kind: str, run: str, params: Path, device: str, threads: int) -> No
 
     with without_garbage_collection():
         from lets.analyses.compute import COMPUTE
-        from lets.records.files import write_text
+        from lets.files import write_text
         from lets.train.device import choose_device, compute_deterministically
 
     leave_out_the_compiler()

@@ -48,8 +48,8 @@ def audit(
     """
     from lets import audit as audits
     from lets.errors import SpecError
+    from lets.files import write_text
     from lets.project import Project
-    from lets.records.files import write_text
 
     if run and not deep:
         options = [] if params == DEMO else ["--params", params]
@@ -76,8 +76,8 @@ def audit(
 def _write_page(project: "Project") -> None:
     """Put the verdicts into the page; what keeps it from being made is among the findings."""
     from lets.errors import LetsError
+    from lets.files import read_json
     from lets.page.page import write_page
-    from lets.records.files import read_json
 
     with suppress(LetsError):
         write_page(project, read_json(project.layout.audit))

@@ -25,8 +25,8 @@ def compare(
     """
     from lets.compare import comparison, text
     from lets.compare.reference import open_reference
+    from lets.files import write_text
     from lets.project import Project
-    from lets.records.files import write_text
 
     project = Project.load(params)
     found = comparison.compare(project, open_reference(reference, project.layout.root))

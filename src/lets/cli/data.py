@@ -41,7 +41,7 @@ def prepare(
     That is its arrays, the list of its pictures, or its sentence pairs in BPE.
     """
     from lets.data.catalogue import describe
-    from lets.spec import Layout
+    from lets.spec.paths import Layout
 
     path = Layout("").prepared(dataset)
     if describe(dataset).pictures:
@@ -77,7 +77,8 @@ def subset(
 ) -> None:
     """Draw so many training images of a prepared data set, of each class its share."""
     from lets.data.dataset import draw_subset, write_subset
-    from lets.spec import Layout, seed_for
+    from lets.spec import seed_for
+    from lets.spec.paths import Layout
 
     path, seed = Layout("").subset(dataset, samples), seed_for("subset", dataset)
     write_subset(draw_subset(_true_labels(dataset), samples, seed), dataset, seed, path)
@@ -103,8 +104,9 @@ def noise(
     from lets.data.catalogue import describe
     from lets.data.dataset import read_processed, read_subset
     from lets.data.noisy_labels import human_labels_file, make_labels, write_noisy_labels
-    from lets.spec import Layout, seed_for
+    from lets.spec import seed_for
     from lets.spec.noise import Noise
+    from lets.spec.paths import Layout
 
     layout, wanted = Layout(""), Noise.parse(name)
     wanted.check(describe(dataset))
@@ -131,7 +133,7 @@ def _true_labels(dataset: str) -> "Tensor":
     from lets.data.dataset import read_processed
     from lets.data.folder import read_index
     from lets.errors import SpecError
-    from lets.spec import Layout
+    from lets.spec.paths import Layout
 
     info, path = describe(dataset), Layout("").prepared(dataset)
     if info.vocabulary:

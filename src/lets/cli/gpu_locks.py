@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lets.errors import SpecError
-from lets.records.digests import sha256_bytes
+from lets.files import sha256_bytes
 from lets.spec.gpus import slots_per_gpu, visible_gpus
 
 __all__ = ["take_gpus"]

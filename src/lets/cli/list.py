@@ -65,8 +65,8 @@ def _presets() -> dict[str, dict[str, Any]]:
 
 def _write_costs() -> None:
     from lets.cli.project import refuse_outside
+    from lets.files import write_text
     from lets.models.cost import costs_text
-    from lets.records.files import write_text
     from lets.spec.paths import COSTS
     from lets.spec.shapes import catalogue_shapes
 

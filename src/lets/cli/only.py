@@ -22,9 +22,9 @@ def only(
     """
     from lets.commands import command
     from lets.errors import SpecError
+    from lets.files import write_text
     from lets.project.cut import cut
     from lets.project.load import load_params
-    from lets.records.files import write_text
 
     smaller = cut(params, names, profile)
     path = params.parent / f"{smaller.profile}.yaml"

@@ -44,8 +44,8 @@ def plan(
 
 
 def _write_schema() -> None:
+    from lets.files import write_text
     from lets.project.schema import schema_text
-    from lets.records.files import write_text
     from lets.spec.paths import SCHEMA
 
     write_text(SCHEMA, schema_text())

@@ -8,7 +8,8 @@ from lets.cli.options import DEMO, ParamsFile
 
 if TYPE_CHECKING:
     from lets.records.outcomes import Outcome
-    from lets.spec import Layout, Matrix
+    from lets.spec import Matrix
+    from lets.spec.paths import Layout
 
 
 def status(

@@ -14,7 +14,7 @@ from lets.commands import command
 if TYPE_CHECKING:
     from lets.project import Project
     from lets.records.outcomes import Outcome
-    from lets.spec import Layout
+    from lets.spec.paths import Layout
 
 
 def why(

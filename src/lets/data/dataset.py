@@ -20,7 +20,7 @@ from torch import Tensor
 
 from lets.data.verify import damaged
 from lets.errors import ChecksumError, DataError, SpecError
-from lets.records.files import write_bytes
+from lets.files import write_bytes
 
 __all__ = [
     "Dataset",

@@ -26,8 +26,7 @@ from urllib.parse import urlsplit
 from lets.data.sources import Archive, Source
 from lets.data.verify import damaged, intact
 from lets.errors import ChecksumError, DataError
-from lets.records.digests import sha256_file
-from lets.records.files import storage_errors, write_bytes
+from lets.files import sha256_file, storage_errors, write_bytes
 
 __all__ = ["download", "fetch_and_unpack", "fetch_and_unpack_folder"]
 

@@ -25,7 +25,7 @@ from lets.data.download import fetch_and_unpack_folder
 from lets.data.sources import source
 from lets.data.verify import damaged
 from lets.errors import ChecksumError, DataError
-from lets.records.files import write_bytes
+from lets.files import write_bytes
 
 __all__ = ["Picture", "PictureIndex", "find_pictures", "picture_folder", "read_index", "scan", "write_index"]
 

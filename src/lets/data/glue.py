@@ -18,7 +18,7 @@ from lets.data.sources import Source
 from lets.data.texts import TextDataset, Texts, arrays_of, train_tokenizer
 from lets.data.verify import damaged
 from lets.errors import ChecksumError, DataError
-from lets.records.files import write_bytes
+from lets.files import write_bytes
 
 __all__ = ["FILES", "TASKS", "Task", "read"]
 

@@ -23,8 +23,7 @@ from lets.data.download import download as fetch
 from lets.data.sources import Archive, default_root, source
 from lets.data.verify import ALLOWED, damaged
 from lets.errors import ChecksumError, DataError, SpecError
-from lets.records.digests import sha256_file
-from lets.records.files import write_bytes, write_json
+from lets.files import sha256_file, write_bytes, write_json
 
 __all__ = [
     "NoiseCard",

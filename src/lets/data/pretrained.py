@@ -19,7 +19,7 @@ from lets.data.dataset import arrays_sha256
 from lets.data.sources import PICKLE, REVISIONS, TOKENIZER, WEIGHTS, language, pretrained_folder, whole_folder
 from lets.data.texts import pretrained_tokenizer
 from lets.errors import ChecksumError, DataError
-from lets.records.files import storage_errors, write_bytes
+from lets.files import storage_errors, write_bytes
 
 __all__ = ["Pretrained", "fetch_pretrained", "read_pretrained"]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lets.records.files import write_bytes
+from lets.files import write_bytes
 from lets.records.outcomes import Outcome
 from lets.spec.labels import address
 from lets.spec.selection import Selection

@@ -17,9 +17,9 @@ from rocrate.rocrate import ROCrate
 
 from lets.commands import command
 from lets.errors import RecordError
+from lets.files import sha256_file
 from lets.project import Project
 from lets.records import RunRecord, Status
-from lets.records.digests import sha256_file
 from lets.spec.paths import WEIGHTS
 
 PAPER = "https://arxiv.org/abs/2408.08222"

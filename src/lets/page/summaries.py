@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lets.files import json_text, write_text
 from lets.project import Project
 from lets.records import Metrics
-from lets.records.files import json_text, write_text
 from lets.records.outcomes import Outcome
 from lets.records.quantities import QUANTITIES, SCORES
 from lets.spec.run import RunSpec

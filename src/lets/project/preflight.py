@@ -15,9 +15,10 @@ import lets.models.catalogue
 from lets.commands import command
 from lets.data.sources import default_root, missing_packages, whole_folder
 from lets.errors import LetsError, SpecError
+from lets.files import digest_file
 from lets.project.params import Params
 from lets.spec.matrix import Matrix
-from lets.spec.paths import Layout, digest_file
+from lets.spec.paths import Layout
 
 
 @contextmanager

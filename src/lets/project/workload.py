@@ -7,9 +7,10 @@ from lets.analyses.analysis import Analysis
 from lets.project.project import Project
 from lets.records.cost import Networks
 from lets.records.outcomes import Outcome
-from lets.spec import Layout, RunSpec
+from lets.spec import RunSpec
 from lets.spec.effort import passes, run_bytes, training_flops
 from lets.spec.matrix import Matrix
+from lets.spec.paths import Layout
 from lets.spec.selection import Selection
 
 TRAINING = "training"

@@ -17,10 +17,9 @@ from pathlib import Path
 import lets
 from lets.data.catalogue import describe as describe_data
 from lets.errors import StorageError
+from lets.files import sha256_bytes, sha256_file, write_text
 from lets.models.catalogue import describe as describe_network
 from lets.optim.catalogue import describe as describe_method
-from lets.records.digests import sha256_bytes, sha256_file
-from lets.records.files import write_text
 from lets.records.reach import Source
 from lets.spec.run import RunSpec
 

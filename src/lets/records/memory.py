@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from lets.errors import RecordError
-from lets.spec import Layout
+from lets.spec.paths import Layout
 
 SNAKEMAKE = Path(".snakemake")
 """its folder `metadata` holds a record per output, named by the output's path in base64, in parts if that is long"""

@@ -11,7 +11,8 @@ from lets.errors import RecordError, SpecError
 from lets.records import Metrics, RunRecord, Status
 from lets.records.provenance import Provenance
 from lets.records.quantities import SCORES
-from lets.spec import Layout, RunSpec
+from lets.spec import RunSpec
+from lets.spec.paths import Layout
 
 State = Literal["finished", "diverged", "missing", "partial", "unreadable"]
 

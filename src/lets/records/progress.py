@@ -5,8 +5,8 @@ from datetime import datetime
 
 from lets.errors import RecordError
 from lets.records.run import RunRecord
-from lets.spec import Layout
 from lets.spec.matrix import Matrix
+from lets.spec.paths import Layout
 
 RECENT = 8  # runs the pace is taken from
 CLOSE = 60  # seconds within which a file's time stamp must be that of its run's end

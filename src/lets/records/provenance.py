@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, model_validator
 
-from lets.records.digests import image_digest
+from lets.files import image_digest
 from lets.records.metrics import STRICT, Count, Number
 
 PACKAGES = ("torch", "numpy", "torchvision", "timm", "safetensors")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from lets.errors import RecordError
-from lets.records.files import read_json
+from lets.files import read_json
 from lets.records.history import REMEDY, HistoryRow, read_history
 from lets.records.metrics import Metrics
 from lets.records.provenance import Provenance

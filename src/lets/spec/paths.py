@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lets.spec.matrix import Matrix
     from lets.spec.run import RunSpec
 
+
 WEIGHTS = "weights.safetensors"
 RUN_FILES = (
     "run.json",
@@ -25,11 +26,6 @@ TABLE_SUFFIXES = ("csv", "md", "tex")
 FIGURE_SUFFIXES = ("csv", "svg", "png")
 SCHEMA = Path("workflow/schemas/params.schema.json")
 COSTS = Path("src/lets/models/costs.csv")
-
-
-def digest_file(image: Path) -> Path:
-    """The file that holds an image's sha256, written when it was built: to hash gigabytes in every job takes long."""
-    return image.with_name(f"{image.name}.sha256")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from lets.records.files import write_text
+from lets.files import write_text
 from lets.spec.paths import Layout
 from lets.tables.latex import latex_lines
 from lets.tables.markdown import markdown_lines

@@ -20,8 +20,9 @@ from lets.data.folder import picture_folder, read_index
 from lets.data.loader import Loader
 from lets.data.noisy_labels import read_noisy_labels
 from lets.data.sources import default_root
-from lets.spec import Layout, RunSpec, seed_for
+from lets.spec import RunSpec, seed_for
 from lets.spec.noise import Noise
+from lets.spec.paths import Layout
 from lets.spec.training import Precision, held_out
 from lets.train.tasks import Batch, evaluate
 

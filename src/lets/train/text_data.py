@@ -20,7 +20,8 @@ from lets.data.sources import default_root
 from lets.data.texts import TextDataset, encode
 from lets.data.tokens import Pairs, SentencePairs, Sentences
 from lets.data.translation import Translation
-from lets.spec import Layout, RunSpec, seed_for
+from lets.spec import RunSpec, seed_for
+from lets.spec.paths import Layout
 from lets.train.data import Place, RunData
 from lets.train.device import evaluating
 from lets.train.tasks import in_precision

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from lets.analyses.compute import compare_hypergradients
 from lets.errors import DivergenceError
-from lets.records.digests import sha256_file
+from lets.files import sha256_file
 from lets.train import train_run
 
 COLUMNS = ["step", "epoch", "rho", "direction", "hessian", "hypergradient", "cosine", "ratio", "agrees"]

@@ -7,7 +7,7 @@ import torch
 
 from lets.analyses.compute.landscape import _directions, loss_landscape
 from lets.data.dataset import read_processed
-from lets.records.digests import sha256_file
+from lets.files import sha256_file
 from lets.spec import seed_for
 from lets.train import train_run
 from lets.train.data import RunData

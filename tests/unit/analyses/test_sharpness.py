@@ -16,7 +16,7 @@ from lets.analyses.compute.sharpness import _hessian, m_sharpness
 from lets.analyses.sharpness import Measure
 from lets.data.dataset import read_processed
 from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
-from lets.records.digests import sha256_file
+from lets.files import sha256_file
 from lets.records.rows import parse_rows
 from lets.spec import seed_for
 from lets.train import train_run

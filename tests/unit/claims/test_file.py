@@ -10,7 +10,7 @@ from lets.claims.judgement import MEASURES
 from lets.errors import SpecError
 from lets.optim.catalogue import METHODS
 from lets.project import Project as Snapshot
-from lets.spec import Layout
+from lets.spec.paths import Layout
 from lets.tables.published import read_quoted
 
 CLAIMS, QUOTED = Path("params/claims.yaml"), Path("params/quoted.yaml")

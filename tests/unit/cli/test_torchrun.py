@@ -12,7 +12,7 @@ import yaml
 
 from lets.project import expand, load_params
 from lets.records import RunRecord, Status
-from lets.spec import Layout
+from lets.spec.paths import Layout
 
 RUN = "digits/clean/resnet-small/sam/"
 

@@ -17,7 +17,7 @@ from lets.data.sources import Archive, source
 from lets.data.texts import TextDataset
 from lets.data.translation import Translation, encode
 from lets.errors import DataError, SpecError
-from lets.spec import Layout
+from lets.spec.paths import Layout
 
 LAYOUT = Layout("")
 

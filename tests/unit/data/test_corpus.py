@@ -16,7 +16,7 @@ from lets.data.catalogue import DATASETS
 from lets.data.corpus import CORPORA, corpus_info, fetch_missing, read_corpus, split_words
 from lets.data.translation import Translation, read
 from lets.errors import ChecksumError, DataError, SpecError
-from lets.spec import Layout
+from lets.spec.paths import Layout
 
 LINES = {
     "train": ("ein haus .", "zwei h&auml; .", "drei ."),

@@ -12,7 +12,7 @@ from lets.data.corpus import Corpus, Lines, read_corpus
 from lets.data.dataset import arrays_sha256
 from lets.data.translation import LONGEST, LONGEST_TRAINED, Translation, encode
 from lets.errors import ChecksumError, DataError
-from lets.spec import Layout
+from lets.spec.paths import Layout
 
 
 def corpus(code: Path, long: int = 2, long_test: int = 2) -> Corpus:

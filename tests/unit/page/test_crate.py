@@ -10,8 +10,8 @@ from rocrate.rocrate import ROCrate
 from tests.golden.factory import Project
 
 from lets.errors import RecordError
+from lets.files import write_text
 from lets.page.crate import write_crate
-from lets.records.files import write_text
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from tests.golden.factory import Project, epoch_row
 
 from lets.errors import RecordError
 from lets.figures.figure import write_figure
+from lets.files import write_json
 from lets.page.evidence import evidence
 from lets.page.page import accepted_pages, render_page, with_verdicts, write_page
-from lets.records.files import write_json
 from lets.records.outcomes import read_outcome
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}

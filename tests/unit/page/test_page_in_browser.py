@@ -10,8 +10,8 @@ import pytest
 from tests.golden.factory import Project
 from tests.golden.figures import figures_in, stubbed
 
+from lets.files import write_text
 from lets.page.page import write_page
-from lets.records.files import write_text
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(

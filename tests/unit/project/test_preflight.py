@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from lets.errors import DataError, SpecError
+from lets.files import digest_file
 from lets.project.expand import expand
 from lets.project.params import Params
 from lets.project.preflight import (
@@ -17,9 +18,8 @@ from lets.project.preflight import (
     refuse_without_packages,
     refuse_without_weights,
 )
-from lets.spec import Layout
 from lets.spec.matrix import Matrix
-from lets.spec.paths import digest_file
+from lets.spec.paths import Layout
 
 IN_CONTAINERS = [SimpleNamespace(name="APPTAINER")]
 """as Snakemake tells the deployment that --use-singularity asks for"""

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from lets.records import digests
+from lets import files as digests
 
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 """SHA-256 of the text abc: the example of FIPS 180-4"""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lets import files
 from lets.errors import RecordError, StorageError
-from lets.records import files
 
 
 def names(folder: Path) -> list[str]:

@@ -7,7 +7,7 @@ from snakemake.persistence.file import FilePersistence
 
 from lets.errors import RecordError
 from lets.records.memory import keep_memory, recall_memory
-from lets.spec import Layout
+from lets.spec.paths import Layout
 
 SHORT = Path("results/demo/runs/digits/clean/resnet-small/sam/seed-0-3ee3a226/metrics.json")
 LONG = Path("results/demo") / ("long-" * 60) / "metrics.json"

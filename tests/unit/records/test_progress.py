@@ -9,8 +9,8 @@ import pytest
 
 from lets.project import expand, load_params
 from lets.records.progress import Progress, duration, progress
-from lets.spec import Layout
 from lets.spec.matrix import Matrix
+from lets.spec.paths import Layout
 
 MATRIX = expand(load_params(Path(__file__).parents[2] / "audit" / "params.yaml"))
 

@@ -5,13 +5,12 @@ from pathlib import Path
 import pytest
 
 from lets.errors import RecordError
+from lets.files import sha256_file, write_bytes, write_json, write_text
 from lets.records import Divergence, Metrics, RunRecord, Status
-from lets.records.digests import sha256_file
-from lets.records.files import write_bytes, write_json, write_text
 from lets.records.history import HistoryRow, history_text
 from lets.records.provenance import Provenance
-from lets.spec import Layout, RunSpec
-from lets.spec.paths import RUN_FILES
+from lets.spec import RunSpec
+from lets.spec.paths import RUN_FILES, Layout
 from lets.spec.training import Schedule, Sgd, TrainingSpec
 
 SPEC = RunSpec(

@@ -10,7 +10,7 @@ from lets.analyses.compute.hessian import largest_eigenvalues
 from lets.analyses.hypergradient import Hypergradient
 from lets.analyses.landscape import Landscape
 from lets.analyses.sharpness import Sharpness
-from lets.spec import Layout, RunSpec
+from lets.spec import RunSpec
 from lets.spec.effort import (
     HISTORY_LINE,
     measured_size,
@@ -22,6 +22,7 @@ from lets.spec.effort import (
     trained_on,
     training_flops,
 )
+from lets.spec.paths import Layout
 from lets.spec.training import Adam, Schedule, Sgd, TrainingSpec, held_out
 
 NETWORK = SimpleNamespace(parameters=1000, flops=10)

@@ -12,10 +12,10 @@ from lets.analyses.sharpness import Sharpness
 from lets.errors import SpecError
 from lets.project import Project, expand
 from lets.project.params import ANALYSES, Params
-from lets.spec import Layout, RunSpec
+from lets.spec import RunSpec
 from lets.spec.effort import passes, steps
 from lets.spec.matrix import Matrix
-from lets.spec.paths import RUN_FILES
+from lets.spec.paths import RUN_FILES, Layout
 from lets.spec.training import TrainingOverride, TrainingSpec
 
 CONTENT = yaml.safe_load((Path(__file__).parent / "params.yaml").read_text())

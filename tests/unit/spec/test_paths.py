@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from lets.errors import SpecError
-from lets.spec import Layout
 from lets.spec.matrix import Matrix
 from lets.spec.noise import Noise
+from lets.spec.paths import Layout
 
 RUN = "digits/clean/resnet-small/sam/seed-0-3ee3a226"
 

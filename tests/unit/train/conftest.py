@@ -3,9 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from lets.records.digests import sha256_file
-from lets.spec import Layout
-from lets.spec.paths import RUN_FILES
+from lets.files import sha256_file
+from lets.spec.paths import RUN_FILES, Layout
 
 
 @pytest.fixture

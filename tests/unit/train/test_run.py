@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from lets.errors import DataError, DivergenceError
 from lets.records import RunRecord, Status
-from lets.spec import Layout
+from lets.spec.paths import Layout
 from lets.train import train_run
 from lets.train.run import evaluate_weights
 

@@ -13,9 +13,9 @@ import torch
 import lets.data
 from lets.data.dataset import write_processed
 from lets.errors import RecordError, StorageError
+from lets.files import check_writable
 from lets.records import RunRecord, Status
-from lets.records.files import check_writable
-from lets.spec import Layout
+from lets.spec.paths import Layout
 from lets.train import train_run
 from lets.train.run import DIGEST, load_state, save_state
 
@@ -231,7 +231,7 @@ def full(monkeypatch, place):
     def on_a_full_disk(dir):
         return open("/dev/full", "wb") if place in dir.parents else real(dir=dir)
 
-    monkeypatch.setattr("lets.records.files.tempfile.TemporaryFile", on_a_full_disk)
+    monkeypatch.setattr("lets.files.tempfile.TemporaryFile", on_a_full_disk)
 
 
 def test_nothing_stays_where_it_was_tried(tmp_path):

@@ -13,7 +13,8 @@ from lets.optim.hypergradient import Curvature, Perturbation, UpperLevel, hyperg
 from lets.optim.passes import Gradient
 from lets.optim.snapshot import Buffers
 from lets.optim.vectors import Vector
-from lets.spec import Layout, RunSpec
+from lets.spec import RunSpec
+from lets.spec.paths import Layout
 from lets.train.data import RunData
 from lets.train.startup import leave_out_the_compiler
 from lets.train.training import Training

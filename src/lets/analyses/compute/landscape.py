@@ -10,7 +10,8 @@ from torch import Tensor
 
 from lets.analyses.compute.objective import Objective
 from lets.analyses.landscape import Point, points_text
-from lets.spec import Layout, RunSpec, seed_for
+from lets.spec import RunSpec, seed_for
+from lets.spec.paths import Layout
 
 Direction = list[Tensor]
 

@@ -10,7 +10,8 @@ from torch.nn.functional import cross_entropy
 
 from lets.optim.passes import Passes
 from lets.optim.vectors import Storage, Vector
-from lets.spec import Layout, RunSpec
+from lets.spec import RunSpec
+from lets.spec.paths import Layout
 from lets.train.data import RunData
 from lets.train.run import restored_model
 

@@ -1,6 +1,7 @@
-"""Write whole files or none: a temporary neighbour, then a rename."""
+"""Whole files or none: a temporary neighbour, then a rename; and the SHA-256 of what is in them."""
 
 import errno
+import hashlib
 import json
 import math
 import os
@@ -153,3 +154,25 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def sha256_bytes(content: bytes) -> str:
+    """Return the hexadecimal SHA-256 of bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file's bytes (never trusting time stamps)."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def image_digest(image: Path) -> str | None:
+    """Return the sha256 that was written beside a container image when it was built; None if none was."""
+    written = digest_file(image)
+    return written.read_text().split()[0] if written.is_file() else None
+
+
+def digest_file(image: Path) -> Path:
+    """The file that holds an image's sha256, written when it was built: to hash gigabytes in every job takes long."""
+    return image.with_name(f"{image.name}.sha256")

@@ -13,7 +13,6 @@ from lets.errors import RecordError
 from lets.page.summaries import runs_text
 from lets.project import Project
 from lets.spec.paths import Layout
-from lets.tables.ranking import Ranking
 
 
 @dataclass(frozen=True)
@@ -66,10 +65,10 @@ def compare(project: Project, reference: Reference) -> Comparison:
 
 def _ranks(project: Project, reference: Reference, there: Layout) -> dict[str, dict[str, tuple[int, int]]]:
     found = {}
-    for name, table in project.params.tables.items():
-        text = _maybe(reference, there.table(name, "csv")) if isinstance(table, Ranking) else None
-        if text is not None:
-            found[name] = compare_ranks(project.table(name).csv.text(), text)
+    for name in project.params.tables:
+        here, text = project.table(name).csv, _maybe(reference, there.table(name, "csv"))
+        if "average_rank" in here.header and text is not None:
+            found[name] = compare_ranks(here.text(), text)
     return found
 
 

@@ -19,7 +19,6 @@ from lets.spec.messages import Location, Problem, line, or_near, readings, renam
 from lets.spec.noise import Noise
 from lets.spec.run import RunSpec
 from lets.spec.selection import Selection, nearest_field, unselectable
-from lets.tables.pivot import Pivot
 
 AXES = ("datasets", "noise", "architectures", "methods", "seeds")
 
@@ -31,8 +30,6 @@ KNOWN: dict[str, Callable[[str], object]] = {
 }
 
 
-PAPER_TABLES = 6
-"""that the paper has"""
 MOST_RUNS = 10_000
 """of a file: what is expanded, checked and planned in seconds; the paper's has 780"""
 
@@ -227,8 +224,6 @@ def references(params: Params) -> Iterator[Problem]:
         yield from repeated((*at, "experiments"), item.experiments)
         for field, values in item.where.items():
             yield from repeated((*at, "where", field), values)
-        if isinstance(item, Pivot):
-            yield from _of_pivot(at, item)
         for place, field in item.named_fields():
             if field not in fields:
                 yield (
@@ -237,15 +232,6 @@ def references(params: Params) -> Iterator[Problem]:
                 )
     for name in params.tables.keys() & params.figures.keys():
         yield ("figures", name), f"{name!r} – a table has this name already – rename it  {name}-figure"
-
-
-def _of_pivot(at: Location, table: Pivot) -> Iterator[Problem]:
-    """Yield rows that stand in its groups twice, and a table that the paper does not have."""
-    places = [(index, place) for index, group in enumerate(table.groups) for place in range(len(group))]
-    for (number,), text in repeated((), [row for group in table.groups for row in group]):
-        yield (*at, "groups", *places[int(number)]), text
-    if table.paper and table.paper > PAPER_TABLES:
-        yield (*at, "paper"), f"{short(table.paper)} – the paper has Tables 1 to {PAPER_TABLES} – delete it"
 
 
 def showable(params: Params, matrix: Matrix) -> Iterator[Problem]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 STAYED = 0.01
 """A learned radius that moves by less, relative to its start, is a fixed one."""
+PAPER_TABLES = 6
+"""that the paper has"""
 FIXED = "†"
 """marks a method that is to learn its radius and does not"""
 
@@ -48,7 +50,7 @@ class Pivot(Selection):
         yield from ((("columns", index), field) for index, field in enumerate(self.columns))
 
     def problems(self, at: Location, params: "Params", matrix: Matrix) -> Iterator[Problem]:
-        """Yield axes that are named twice, and rows of groups that there are not."""
+        """Yield axes or rows that are named twice, rows of groups that there are not, and no table of the paper."""
         yield from repeated((*at, "columns"), self.columns)
         if self.rows in self.columns:
             other = next(name for name in reversed(RUN_FIELDS) if name not in self.columns)
@@ -57,6 +59,11 @@ class Pivot(Selection):
         for index, group in enumerate(self.groups):
             for place, row in enumerate(group):
                 yield from absent_value((*at, "groups", index, place), row, rows, "the table has no such row")
+        places = [(index, place) for index, group in enumerate(self.groups) for place in range(len(group))]
+        for (number,), text in repeated((), [row for group in self.groups for row in group]):
+            yield (*at, "groups", *places[int(number)]), text
+        if self.paper and self.paper > PAPER_TABLES:
+            yield (*at, "paper"), f"{self.paper} – the paper has Tables 1 to {PAPER_TABLES} – delete it"
 
     def narrowed(self, kept: Sequence[str], matrix: Matrix) -> dict[str, Any]:
         """Return also its groups without the rows that are gone."""

@@ -79,10 +79,10 @@ class Ranking(Selection):
         ranked = self.rank(project)
         runs = tuple(run.id for run in ranked.runs)
         rows = tuple(_row(one, ranked.standings[0].rank, self, runs) for one in ranked.standings)
-        titles, notes = tuple(_titles(self)), tuple(_notes(ranked))
-        return Table(
-            name, self.title, "Method", titles, (Block("", rows),), notes, _csv(name, ranked), ranked.runs
-        )
+        titles, notes, csv = tuple(_titles(self)), tuple(_notes(ranked)), _csv(name, ranked)
+        order = dict.fromkeys(value_title("method", run.spec.method) for run in ranked.runs)
+        blocks = (Block("", rows),)
+        return Table(name, self.title, "Method", titles, blocks, notes, csv, ranked.runs, order=[*order])
 
 
 Values = Mapping[str, list[float]]

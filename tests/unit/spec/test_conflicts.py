@@ -40,6 +40,7 @@ def test_more_ranks_than_there_are_to_train_on(tmp_path):
     ("training", "remedy"),
     [
         ({"epochs": 10**17}, "epochs: 8333333"),  # 12 steps an epoch, 10^8 at most
+        ({"epochs": 8333334}, "epochs: 8333333"),
         ({"epochs": 10**6, "batch_size": 1}, "epochs: 69589"),
         ({"epochs": 10**9, "measure_every": 1000}, "epochs: 8333000"),
         ({"epochs": 10**9, "measure_every": 10**9}, "measure_every: 1"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lets.spec.comparisons import SETTING
 from lets.spec.labels import address, setting_title, value_title
+from lets.spec.run import RunSpec
 from lets.spec.selection import Selection, read_for
 from lets.stats.summary import Summary
 from lets.tables.notes import absent_notes, scale
@@ -51,7 +52,16 @@ class AgainstPaper(Selection):
         blocks = tuple(Block(title, tuple(group)) for title, group in rows.items())
         notes = tuple(_notes(numbers, marks, project.params))
         runs = tuple(run for one in numbers for run in one.cell.runs)
-        return Table(name, self.title, "Test accuracy (%)", COLUMNS, blocks, notes, _csv(name, numbers), runs)
+        there = {one.address for one in numbers}
+        order = [
+            where for where in dict.fromkeys(map(_address, self.select(project.matrix))) if where in there
+        ]
+        csv, corner = _csv(name, numbers), "Test accuracy (%)"
+        return Table(name, self.title, corner, COLUMNS, blocks, notes, csv, runs, order=order)
+
+
+def _address(run: RunSpec) -> str:
+    return address(("method", *SETTING), (run.method, *run.setting))
 
 
 def _with_paper(params: "Params") -> list[Pivot]:
@@ -71,8 +81,7 @@ class Beside:
     @property
     def address(self) -> str:
         """Method and setting: the rows of a method in a setting share it, whatever radius it starts from."""
-        names, spec = ("method", *SETTING), self.cell.runs[0].spec
-        return address(names, (spec.method, *spec.setting))
+        return _address(self.cell.runs[0].spec)
 
     @property
     def difference(self) -> float | None:

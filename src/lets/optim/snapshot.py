@@ -118,7 +118,7 @@ class Before:
         modules: Iterable[nn.Module],
         parts: Iterable[tuple[Part, dict[str, Any]]],
     ) -> None:
-        self._theta = weights.theta()
+        self._theta = weights.values()
         self.buffers = Buffers(modules)
         self._parts = list(parts)
         self._optimizer: _OptimizerState | None = None

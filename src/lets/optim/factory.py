@@ -5,7 +5,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from .ascent import L2, Ascent, Masked
@@ -209,6 +209,8 @@ def _refuse_bad_parts(info: MethodInfo, own: dict[str, Any]) -> None:
                 f"it: {axis}=My{base}()"
             )
         _refuse_half_a_state(part)
+        if isinstance(part, Radius):
+            _refuse_bad_value(part)
         if info.policy == "never":
             raise ValueError(f"{info.name} never perturbs and has no {axis} to replace; create 'sam' with it")
     if not info.needs_validation:
@@ -233,6 +235,15 @@ def _refuse_half_a_state(part: Part) -> None:
         (missing,) = set(names).difference(defined)
         raise TypeError(
             f"{kind.__name__} has {defined[0]} and no {missing}; define both, or a checkpoint loses its state"
+        )
+
+
+def _refuse_bad_value(radius: Radius) -> None:
+    rho: object = radius.value()
+    scalar = rho.dim() == 0 if isinstance(rho, Tensor) else isinstance(rho, Real)
+    if not scalar or not 0 <= float(rho) < inf:  # type: ignore[arg-type]
+        raise ValueError(
+            f"value() of {type(radius).__name__} returned {rho!r}; it must return the radius, a number of at least 0"
         )
 
 

@@ -132,7 +132,7 @@ class Method:
             "method": self.info.name,
             "steps": self._steps,
             "shapes": self._shapes(),
-            **tree_map_only(Tensor, torch.clone, self._states()),
+            **_copied(self._states()),
             "base_optimizer": deepcopy(self._base_optimizer.state_dict()),
         }
 
@@ -369,9 +369,10 @@ class Method:
 
     def _states_before(self) -> list[tuple[Part, dict[str, Any]]]:
         """The parts with their states, for a step that fails; a user's part may change its state in place."""
-        states = self._states()
-        states |= {name: tree_map_only(Tensor, torch.clone, states[name]) for name in self._own}
-        return list(zip(self._parts().values(), states.values(), strict=True))
+        return [
+            (part, _copied(part.state_dict()) if name in self._own else part.state_dict())
+            for name, part in self._parts().items()
+        ]
 
     def _parts(self) -> dict[str, Part]:
         return {
@@ -391,6 +392,11 @@ class Method:
                 "method.step(loss_fn, batch, val_batch)"
             )
         batches.size(val_batch, "val_batch")
+
+
+def _copied(state: dict[str, Any]) -> dict[str, Any]:
+    copy: dict[str, Any] = tree_map_only(Tensor, torch.clone, state)
+    return copy
 
 
 def _told(error: Exception) -> str:

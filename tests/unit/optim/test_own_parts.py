@@ -204,6 +204,14 @@ def test_what_only_a_replaced_part_takes_is_refused(network):
     assert create("ae-sam", network(), policy=EveryThird()).rho == 0.05  # no schedule, no total_steps
 
 
+class Given(lets.Radius):
+    def __init__(self, rho):
+        self.value = lambda: rho
+
+    def value(self):
+        """Of the object."""
+
+
 class Forgetful(lets.Ascent):
     """Without `at`."""
 
@@ -229,6 +237,10 @@ class Forgetting(lets.Policy):
         ("sam", lambda: {"policy": Forgetting()}, "Forgetting has state_dict and no load_state_dict"),
         ("erm", lambda: {"ascent": Sign()}, "erm never perturbs and has no ascent.*'sam'"),
         ("lets-sam", lambda: {"radius": Falling()}, "lets-sam learns its radius.*Falling.*'sam'"),
+        *[
+            ("sam", lambda rho=rho: {"radius": Given(rho)}, r"value\(\) of Given returned .*, a number")
+            for rho in (None, "0.1", -0.1, float("nan"), torch.tensor(-1.0), torch.ones(2))
+        ],
         ("lets-gsam", lambda: {"descent": Mean()}, r"Mean has no response\(clean, there\).*'gsam'"),
         (
             "lets-sam",
@@ -241,6 +253,28 @@ def test_refused(name, given, words, network):
     with pytest.raises((TypeError, ValueError), match=words) as error:
         create(name, network(), **given())
     assert "\n" not in str(error.value)
+
+
+class Outwards(lets.Ascent):
+    def at(self, weights):
+        theta = weights.theta()
+        return lambda gradient: theta
+
+
+@pytest.mark.parametrize("rho", [0.25, torch.tensor(0.25)])
+def test_frozen_weights_do_not_climb(rho, network, draw):
+    model = network()
+    model.first.weight.requires_grad_(False)
+    before, seen = copy.deepcopy(dict(model.named_parameters())), []
+
+    def loss_fn(batch):
+        seen.append({name: p / before[name] for name, p in model.named_parameters()})
+        return model(batch)
+
+    create("sam", model, ascent=Outwards(), radius=Given(rho)).step(loss_fn, draw(0))
+    for name, ratio in seen[1].items():
+        expected = 1.0 if name == "first.weight" else 1.25
+        torch.testing.assert_close(ratio, torch.full_like(ratio, expected), rtol=1e-12, atol=0)
 
 
 class Tensors(lets.Ascent):

@@ -104,7 +104,7 @@ class Adaptive(Ascent):
 
     def at(self, weights: Weights) -> Direction:
         """The direction whose T is that of the weights now."""
-        theta = weights.theta()
+        theta = weights.values()
         t = Vector(self._t(theta), theta.storage.all, theta.storage)
         return lambda gradient: t * unit(t * gradient)
 

@@ -357,7 +357,11 @@ class Method:
         self._weights.look(self._modules)
 
     def _rho(self) -> Tensor:
-        return torch.as_tensor(self._radius.value(), dtype=torch.float64, device=self._weights.device)
+        rho = self._radius.value()
+        if "radius" in self._own:
+            return torch.as_tensor(rho, dtype=torch.float64, device=self._weights.device)
+        assert isinstance(rho, Tensor)
+        return rho
 
     @property
     def _learned(self) -> Learned:
@@ -368,11 +372,10 @@ class Method:
         return {name: part.state_dict() for name, part in self._parts().items()}
 
     def _states_before(self) -> list[tuple[Part, dict[str, Any]]]:
-        """The parts with their states, for a step that fails; a user's part may change its state in place."""
-        return [
-            (part, _copied(part.state_dict()) if name in self._own else part.state_dict())
-            for name, part in self._parts().items()
-        ]
+        """The parts with their states, for a step that fails; a user's part may change its own in place."""
+        parts = self._parts()
+        states = [(part, part.state_dict()) for part in parts.values()]
+        return [(part, _copied(state)) for part, state in states] if self._own else states
 
     def _parts(self) -> dict[str, Part]:
         return {

@@ -8,9 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lets import data, models, optim
-    from lets.optim import DivergenceError, create, describe, methods
+    from lets.optim import Ascent, Descent, DivergenceError, Policy, Radius, create, describe, methods
 
-__all__ = ["DivergenceError", "create", "data", "describe", "methods", "models", "optim"]
+__all__ = [
+    "Ascent",
+    "Descent",
+    "DivergenceError",
+    "Policy",
+    "Radius",
+    "create",
+    "data",
+    "describe",
+    "methods",
+    "models",
+    "optim",
+]
 
 _SUBPACKAGES = ("data", "models", "optim")
 

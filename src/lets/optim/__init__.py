@@ -8,24 +8,36 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .ascent import Ascent
     from .catalogue import METHODS, Hyperparameter, MethodInfo, describe, methods, resolve
+    from .descent import Descent
     from .errors import DivergenceError, RadiusWarning, StaleGradientError
     from .factory import create
     from .method import Method
+    from .policy import Policy
     from .presets import PRESETS, Preset
+    from .radius import Radius
     from .stats import Stats
+    from .vectors import Vector
+    from .weights import Weights
 
 __all__ = [
     "METHODS",
     "PRESETS",
+    "Ascent",
+    "Descent",
     "DivergenceError",
     "Hyperparameter",
     "Method",
     "MethodInfo",
+    "Policy",
     "Preset",
+    "Radius",
     "RadiusWarning",
     "StaleGradientError",
     "Stats",
+    "Vector",
+    "Weights",
     "create",
     "describe",
     "methods",
@@ -47,6 +59,12 @@ _HOMES = {
     "create": "factory",
     "Method": "method",
     "Stats": "stats",
+    "Ascent": "ascent",
+    "Descent": "descent",
+    "Policy": "policy",
+    "Radius": "radius",
+    "Vector": "vectors",
+    "Weights": "weights",
 }
 
 

@@ -4,6 +4,7 @@ A direction is linear up to its norm and fixed for the step: it is made at theta
 theta_{t+1}, where LETS applies it to another gradient (Algorithm 1, steps 11-12).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from operator import and_
 from typing import Any
@@ -19,19 +20,31 @@ from .weights import Weights
 Direction = Callable[[Vector], Vector]
 
 
-class Ascent(Part):
-    """L2: the steepest direction in a Euclidean ball, g/||g|| (SAM)."""
+class Ascent(Part, ABC):
+    """Decides in which direction the weights climb. A subclass defines `at`."""
+
+    @abstractmethod
+    def at(self, weights: Weights) -> Direction:
+        """The map from g, the gradient at theta_t, to eps_hat, the perturbation of radius 1; both as long as theta.
+
+        The weights, `weights.theta()`, are at theta_t and climb to theta_t + rho eps_hat. LETS applies the map once
+        more, to the gradient at theta_{t+1}: read the weights here and not within the map.
+        """
 
     def active(self, trainable: Present) -> Present:
-        """The parameters whose gradient at theta_t is needed."""
+        """The parameters whose gradient at theta_t is needed, of those that are trainable; one bool for each."""
         return trainable
-
-    def at(self, weights: Weights) -> Direction:
-        """The map from a gradient to the perturbation of radius 1, where the weights are now."""
-        return unit
 
     def end_step(self) -> None:
         """Called when a step is complete."""
+
+
+class L2(Ascent):
+    """The steepest direction in a Euclidean ball, g/||g|| (SAM)."""
+
+    def at(self, weights: Weights) -> Direction:
+        """g/||g||, wherever the weights are."""
+        return unit
 
 
 def unit(gradient: Vector) -> Vector:
@@ -91,7 +104,7 @@ class Adaptive(Ascent):
 
     def at(self, weights: Weights) -> Direction:
         """The direction whose T is that of the weights now."""
-        theta = weights.theta()
+        theta = weights.values()
         t = Vector(self._t(theta), theta.storage.all, theta.storage)
         return lambda gradient: t * unit(t * gradient)
 

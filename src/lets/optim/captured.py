@@ -278,7 +278,7 @@ class Captured:
         here = self._circumstances(inputs.batch)
         m._kept = reused.placed(inputs.gradient, inputs.batch, here) if reused else None
         undo = _Undo(m._weights, m._modules, self._state)
-        stats = m._take(self._loss_fn, inputs.batch, inputs.val_batch, m._radius.value(), undo)
+        stats = m._take(self._loss_fn, inputs.batch, inputs.val_batch, m._rho(), undo)
         seen = m._guard.seen()
         numbers = torch.stack([x.detach().double() for x in (*seen.values(), *_tensors(vars(stats)))])
         self._fine.logical_and_(numbers[: len(seen)].isfinite().all())
@@ -375,6 +375,11 @@ def _constants(group: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse(method: "Method") -> None:
     info, device = method.info, method._weights.device
+    if method._own:
+        raise ValueError(
+            f"{info.name} runs code of your own in every step, and a CUDA graph repeats kernels only; take its steps "
+            "with method.step(loss_fn, batch)"
+        )
     if info.policy == "adaptive" or info.descent == "sharp-subset":
         raise ValueError(
             f"{info.name} chooses on the host, step by step, what to compute, and a CUDA graph repeats the same; "

@@ -125,6 +125,8 @@ _BN_STATS = Hyperparameter(
 )
 _HESSIANS = ("diagonal", "finite-difference", "exact")
 
+AXES = ("policy", "ascent", "descent", "radius")
+
 # A part brings its hyper-parameters along. Keys are "axis: choice" of the table in `METHODS`.
 _PARTS: dict[str, tuple[Hyperparameter, ...]] = {
     "radius: fixed": (_rho(0.05),),
@@ -331,7 +333,29 @@ def resolve(name: str, given: Mapping[str, object]) -> dict[str, Value]:
     `rho=1.0`). `preset` names a whole setting of a learned radius, and what is given beside it wins. ValueError
     or TypeError names the value, the reason and what would be accepted.
     """
-    info = describe(name)
+    return settle(describe(name), given)
+
+
+def with_parts(info: MethodInfo, own: Mapping[str, str]) -> MethodInfo:
+    """`info` with parts of a user's own, named by axis; the hyper-parameters of the replaced ones are gone."""
+    if not own:
+        return info
+    left = [h for axis in AXES if axis not in own for h in _PARTS.get(f"{axis}: {getattr(info, axis)}", ())]
+    names = {h.name for h in (*left, _BN_STATS)}
+    table = {name: h for name, h in info.hyperparameters.items() if name in names}
+    parts = " and ".join(own.values())
+    return replace(
+        info,
+        name=f"{info.name} with {parts}",
+        title=f"{info.title} with {parts}",
+        hyperparameters=MappingProxyType(table),
+        **own,
+    )
+
+
+def settle(info: MethodInfo, given: Mapping[str, object]) -> dict[str, Value]:
+    """What `resolve` does, for the method `info`."""
+    name = info.name
     if "preset" in given and not info.needs_validation:
         raise ValueError(f"a preset is a setting of a learned radius, which {name} has not; lets-sam has one")
     given = spelled_out(given)

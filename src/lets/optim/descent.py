@@ -1,5 +1,6 @@
 """Descent: from the gradients at theta_t and at the perturbed weights to the one the base optimizer gets."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -11,23 +12,47 @@ from .vectors import Vector, joined, reciprocal
 from .weights import Weights
 
 
-class Descent(Part):
-    """SAM: descend along the perturbed gradient; along the plain one if the step is not perturbed."""
+class Descent(Part, ABC):
+    """Decides which gradient the base optimizer gets. A subclass defines `perturbed`, and for lets-* `response`."""
 
-    def subset(self, batch: Any, before: Tensor, score: Callable[[], Tensor]) -> Any:
-        """The samples of the second gradient, from the losses [n] `before` at theta_t and `score()` there."""
-        return batch
-
+    @abstractmethod
     def perturbed(self, clean: Vector, there: Vector) -> Vector:
-        """The gradient to descend along, from `clean` at theta_t and `there` at the perturbed weights."""
-        return there
-
-    def unperturbed(self, clean: Vector) -> Vector:
-        """The gradient to descend along when there is only the one at theta_t."""
-        return clean
+        """The gradient to descend along, from g = `clean` at theta_t and ghat = `there` at theta_t + rho eps_hat."""
 
     def response(self, clean: Vector, there: Vector) -> Callable[[Vector], Vector]:
-        """The derivative of `perturbed` with respect to `there`: LETS's chain rule goes through it."""
+        """The derivative of `perturbed` with respect to ghat, as a map from a change of ghat to that of the result.
+
+        Both as long as theta. LETS's chain rule goes through it; methods with another radius do not ask.
+        """
+        raise NotImplementedError
+
+    def unperturbed(self, clean: Vector) -> Vector:
+        """The gradient to descend along when there is only g = `clean` at theta_t."""
+        return clean
+
+    def subset(self, batch: Any, before: Tensor, score: Callable[[], Tensor]) -> Any:
+        """The samples of ghat: `batch`, or one with some of its samples.
+
+        `before` [n] are the losses of the samples at theta_t; `score()`, a forward pass, gives them at
+        theta_t + rho eps_hat.
+        """
+        return batch
+
+    @property
+    def chooses_samples(self) -> bool:
+        """Whether `subset` is defined anew: then `loss_fn` must return the loss of every sample."""
+        return type(self).subset is not Descent.subset
+
+
+class Perturbed(Descent):
+    """SAM: descend along the perturbed gradient; along the plain one if the step is not perturbed."""
+
+    def perturbed(self, clean: Vector, there: Vector) -> Vector:
+        """ghat."""
+        return there
+
+    def response(self, clean: Vector, there: Vector) -> Callable[[Vector], Vector]:
+        """The identity."""
         return lambda change: change
 
 
@@ -55,7 +80,7 @@ class SurrogateGap(Descent):
         return change
 
 
-class Reuse(Descent):
+class Reuse(Perturbed):
     """LookSAM: keep the part of the perturbed gradient orthogonal to the clean one, add it in between.
 
     `per_tensor` takes norms and products tensor by tensor instead of over all of them jointly.
@@ -106,7 +131,7 @@ def _orthogonal(clean: Vector, there: Vector) -> Vector:
     return there - clean * (there.dot(clean) * reciprocal(clean.norm()) ** 2)
 
 
-class SharpSubset(Descent):
+class SharpSubset(Perturbed):
     """ESAM's sharpness-sensitive data selection: the gamma share of the batch whose loss rose most.
 
     `strict` keeps one sample fewer, as `>` instead of `>=` does in the official code. Ties are broken by

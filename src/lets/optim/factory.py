@@ -5,19 +5,20 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from .ascent import L2, Ascent, Masked
 from .ascent import Adaptive as AdaptiveAscent
-from .ascent import Ascent, Masked
-from .catalogue import MethodInfo, describe, resolve
+from .catalogue import AXES, MethodInfo, describe, settle, with_parts
 from .data_parallel import Mode, join
-from .descent import Descent, Reuse, SharpSubset, SurrogateGap
+from .descent import Descent, Perturbed, Reuse, SharpSubset, SurrogateGap
 from .errors import RadiusWarning
 from .hypergradient import UpperLevel
 from .method import Method
+from .part import Part
 from .policy import Adaptive, Always, Bernoulli, Every, Never, Policy
-from .radius import Learned, LearningRateCoupled, Radius
+from .radius import Fixed, Learned, LearningRateCoupled, Radius
 from .refusals import refuse_model, refuse_rate
 from .weights import Weights
 
@@ -32,6 +33,10 @@ def create(
     model: nn.Module,
     base_optimizer: Optimizer,
     *,
+    policy: Policy | None = None,
+    ascent: Ascent | None = None,
+    descent: Descent | None = None,
+    radius: Radius | None = None,
     total_steps: int | None = None,
     lr_max: float | None = None,
     micro_batches: int = 1,
@@ -40,6 +45,10 @@ def create(
     **hyperparameters: object,
 ) -> Method:
     """Make the method `name` around `base_optimizer`, whose parameters are the weights that are perturbed.
+
+    `policy`, `ascent`, `descent` and `radius` replace that part of the method by an object of a subclass of yours,
+    whose name `info` then gives; the replaced part's hyper-parameters go with it. A lets-* method learns its radius
+    and takes the other three.
 
     `total_steps` is the length of training, needed by the adaptive policies (ae-*); with it comes a `RadiusWarning`
     if a learned radius cannot move in that time. `lr_max` is the largest learning rate of the schedule, for gsam,
@@ -53,15 +62,21 @@ def create(
     "synchronized": along that of the whole batch, the numbers of one process; "off": they train separately.
     Weights and buffers start as rank 0's.
     """
-    info = describe(name)
-    h: dict[str, Any] = dict(resolve(name, hyperparameters))
+    given = dict(zip(AXES, (policy, ascent, descent, radius), strict=True))
+    own: dict[str, Any] = {axis: part for axis, part in given.items() if part is not None}
+    _refuse_bad_parts(describe(name), own)
+    info = with_parts(describe(name), {axis: type(part).__name__ for axis, part in own.items()})
+    h: dict[str, Any] = settle(info, hyperparameters)
     _refuse_bad_setup(info, model, base_optimizer, total_steps, micro_batches)
     _refuse_bad_rates(info, h, base_optimizer, lr_max)
     weights = Weights(base_optimizer, model)
-    arguments = {"method": name, **h, "total_steps": total_steps, "data_parallel": data_parallel}
+    arguments = {"method": info.name, **h, "total_steps": total_steps, "data_parallel": data_parallel}
     ranks = join(data_parallel, process_group, model, weights, arguments)
-    descent = _descent(info, h, weights)
-    radius = _radius(info, h, weights, base_optimizer, lr_max)
+    policy = _policy(info, h, total_steps) if policy is None else policy
+    ascent = _ascent(info, h, weights, model) if ascent is None else ascent
+    descent = _descent(info, h, weights) if descent is None else descent
+    radius = _radius(info, h, weights, base_optimizer, lr_max) if radius is None else radius
+    _refuse_bad_curvature(info, h, descent)
     if isinstance(radius, Learned) and total_steps:
         _warn_if_it_stands_still(info, h, radius, total_steps)
     return Method(
@@ -70,8 +85,8 @@ def create(
         model,
         base_optimizer,
         weights,
-        policy=_policy(info, h, total_steps),
-        ascent=_ascent(info, h, weights, model),
+        policy=policy,
+        ascent=ascent,
         descent=descent,
         radius=radius,
         upper_level=UpperLevel(h["metric"], h["direction"], h["hessian"], descent)
@@ -79,6 +94,7 @@ def create(
         else None,
         micro_batches=micro_batches,
         ranks=ranks,
+        own=tuple(own),
     )
 
 
@@ -101,7 +117,7 @@ def _ascent(info: MethodInfo, h: dict[str, Any], weights: Weights, model: nn.Mod
             return AdaptiveAscent(model, h["asam_norm"], h["xi"])
         case "masked":
             return Masked(len(weights.parameters), h["beta"], h["seed"])
-    return Ascent()
+    return L2()
 
 
 def _descent(info: MethodInfo, h: dict[str, Any], weights: Weights) -> Descent:
@@ -112,7 +128,7 @@ def _descent(info: MethodInfo, h: dict[str, Any], weights: Weights) -> Descent:
             return Reuse(weights, h["alpha"], per_tensor=h["scope"] == "per-tensor")
         case "sharp-subset":
             return SharpSubset(h["gamma"], h["sds_strict"])
-    return Descent()
+    return Perturbed()
 
 
 def _radius(
@@ -120,7 +136,7 @@ def _radius(
 ) -> Radius:
     match info.radius:
         case "none":
-            return Radius(0.0, weights.device)
+            return Fixed(0.0, weights.device)
         case "lr-coupled":
             ends = h["rho"], h["rho_min"], h["lr_min"]
             return LearningRateCoupled(*ends, optimizer, weights.device, lr_max)
@@ -129,7 +145,7 @@ def _radius(
             settings = {key: h[key] for key in own}
             given = {"every": h["rho_every"], "bounds": h["rho_bounds"]}
             return Learned(h["rho"], weights.device, optimizer, **given, **settings)
-    return Radius(h["rho"], weights.device)
+    return Fixed(h["rho"], weights.device)
 
 
 LARGEST = {"diagonal": 5e-3, "finite-difference": 3.4e-2, "exact": 3.4e-2}
@@ -178,3 +194,62 @@ def _refuse_bad_setup(
     for name, value in (("total_steps", total_steps), ("micro_batches", micro_batches)):
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise ValueError(f"{name} = {value!r} must be a whole number of at least 1")
+
+
+_BASES = {"policy": Policy, "ascent": Ascent, "descent": Descent, "radius": Radius}
+
+
+def _refuse_bad_parts(info: MethodInfo, own: dict[str, Any]) -> None:
+    """TypeError or ValueError if one of a user's own parts is none, or has no place in the method `info`."""
+    for axis, part in own.items():
+        base = _BASES[axis].__name__
+        if not isinstance(part, _BASES[axis]):
+            raise TypeError(
+                f"{axis} = {part!r} is no {base}; write a subclass of lets.optim.{base} and hand over an object of "
+                f"it: {axis}=My{base}()"
+            )
+        _refuse_half_a_state(part)
+        if isinstance(part, Radius):
+            _refuse_bad_value(part)
+        if info.policy == "never":
+            raise ValueError(f"{info.name} never perturbs and has no {axis} to replace; create 'sam' with it")
+    if not info.needs_validation:
+        return
+    if "radius" in own:
+        raise ValueError(
+            f"{info.name} learns its radius, and {type(own['radius']).__name__} would replace it; create "
+            f"{info.name.removeprefix('lets-')!r} with it"
+        )
+    if "descent" in own and type(own["descent"]).response is Descent.response:
+        raise ValueError(
+            f"{info.name} learns its radius through the descent, and {type(own['descent']).__name__} has no "
+            f"response(clean, there), the derivative of perturbed; define it, or create "
+            f"{info.name.removeprefix('lets-')!r}, whose radius is given"
+        )
+
+
+def _refuse_half_a_state(part: Part) -> None:
+    kind, names = type(part), ("state_dict", "load_state_dict")
+    defined = [name for name in names if getattr(kind, name) is not getattr(Part, name)]
+    if len(defined) == 1:
+        (missing,) = set(names).difference(defined)
+        raise TypeError(
+            f"{kind.__name__} has {defined[0]} and no {missing}; define both, or a checkpoint loses its state"
+        )
+
+
+def _refuse_bad_value(radius: Radius) -> None:
+    rho: object = radius.value()
+    scalar = rho.dim() == 0 if isinstance(rho, Tensor) else isinstance(rho, Real)
+    if not scalar or not 0 <= float(rho) < inf:  # type: ignore[arg-type]
+        raise ValueError(
+            f"value() of {type(radius).__name__} returned {rho!r}; it must return the radius, a number of at least 0"
+        )
+
+
+def _refuse_bad_curvature(info: MethodInfo, h: dict[str, Any], descent: Descent) -> None:
+    if h.get("hessian") == "finite-difference" and descent.chooses_samples:
+        raise ValueError(
+            f"hessian='finite-difference' is a difference of two gradients of the same samples, and the descent of "
+            f"{info.name} chooses some of them for the second; use hessian='diagonal' or 'exact'"
+        )

@@ -4,7 +4,7 @@ if the policy says so, climb along the ascent direction by the radius, take the 
 descent gradient, give it to the base optimizer; then let the radius learn.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from functools import partial
@@ -26,7 +26,7 @@ from .part import Part
 from .passes import Gradient, LossFunction, Passes
 from .policy import Policy
 from .radius import Learned, Radius
-from .refusals import refuse_idle, refuse_waiting
+from .refusals import refuse_idle, refuse_no_vector, refuse_waiting
 from .reuse import Content, Kept, circumstances
 from .snapshot import Before, Buffers, untouched
 from .stats import Stats
@@ -64,12 +64,13 @@ class Method:
         upper_level: UpperLevel | None,
         micro_batches: int,
         ranks: DataParallel | None,
+        own: Collection[str] = (),
     ) -> None:
         self.info, self.hyperparameters = info, hyperparameters
         self._model, self._base_optimizer, self._weights = model, base_optimizer, weights
         self._policy, self._ascent, self._descent, self._radius = policy, ascent, descent, radius
-        self._upper_level, self._ranks = upper_level, ranks
-        self._passes = Passes(micro_batches, ranks, model, one_by_one=info.descent == "sharp-subset")
+        self._upper_level, self._ranks, self._own = upper_level, ranks, own
+        self._passes = Passes(micro_batches, ranks, model, one_by_one=descent.chooses_samples)
         self._guard = Guard(late=weights.device.type != "cpu")
         self._first_pass_only = hyperparameters["bn_stats"] == "first"
         self._modules: list[nn.Module] = []
@@ -88,7 +89,7 @@ class Method:
         """
         self._refuse_bad_input(batch, val_batch)
         self._look_at_the_model()
-        rho = self._radius.value()
+        rho = self._rho()
         self._passes.regions = autocast.regions_now(self._weights.device)
         with (
             torch.no_grad(),  # but for the passes and the base optimizer
@@ -109,7 +110,7 @@ class Method:
     @property
     def rho(self) -> float:
         """The radius the next step will use."""
-        return float(self._radius.value())
+        return float(self._rho())
 
     @property
     def rho_clamped(self) -> int:
@@ -131,7 +132,7 @@ class Method:
             "method": self.info.name,
             "steps": self._steps,
             "shapes": self._shapes(),
-            **tree_map_only(Tensor, torch.clone, self._states()),
+            **_copied(self._states()),
             "base_optimizer": deepcopy(self._base_optimizer.state_dict()),
         }
 
@@ -168,7 +169,7 @@ class Method:
         self._kept = None
         device = self._weights.device
         for name, part in self._parts().items():
-            part.load_state_dict(tree_map_only(Tensor, lambda x: x.to(device), parts[name]))
+            part.load_state_dict(tree_map_only(Tensor, lambda x: x.to(device, copy=True), parts[name]))
         self._base_optimizer.load_state_dict(deepcopy(optimizer))  # torch would go on in the caller's tensors
         self._steps = steps
 
@@ -193,6 +194,7 @@ class Method:
         theta = self._weights.copy()
         direction = self._ascent.at(self._weights)
         eps_hat = direction(clean.ascent)
+        refuse_no_vector(eps_hat, self._ascent)
         with self._weights.moved(theta, eps_hat * rho), self._same_buffers():
             # take the gradient there,
             samples = self._descent.subset(batch, clean.losses, partial(self._scored, loss_fn, batch, rho))
@@ -238,6 +240,7 @@ class Method:
         return unchanged
 
     def _descend(self, gradient: Vector, rho: Tensor, before: Before) -> None:
+        refuse_no_vector(gradient, self._descent)
         self._inspect(rho, descent_norm=gradient.norm())
         before.include(self._base_optimizer)
         self._weights.hand_over(gradient)
@@ -324,7 +327,7 @@ class Method:
 
     @contextmanager
     def _undone_on_error(self, rho: Tensor) -> Iterator[Before]:
-        before, steps = Before(self._weights, self._modules, self._parts().values()), self._steps
+        before, steps = Before(self._weights, self._modules, self._states_before()), self._steps
 
         def undo() -> None:
             before.undo()
@@ -353,6 +356,13 @@ class Method:
         self._modules = _modules(self._model)
         self._weights.look(self._modules)
 
+    def _rho(self) -> Tensor:
+        rho = self._radius.value()
+        if "radius" in self._own:
+            return torch.as_tensor(rho, dtype=torch.float64, device=self._weights.device)
+        assert isinstance(rho, Tensor)
+        return rho
+
     @property
     def _learned(self) -> Learned:
         assert isinstance(self._radius, Learned)
@@ -360,6 +370,12 @@ class Method:
 
     def _states(self) -> dict[str, dict[str, Any]]:
         return {name: part.state_dict() for name, part in self._parts().items()}
+
+    def _states_before(self) -> list[tuple[Part, dict[str, Any]]]:
+        """The parts with their states, for a step that fails; a user's part may change its own in place."""
+        parts = self._parts()
+        states = [(part, part.state_dict()) for part in parts.values()]
+        return [(part, _copied(state)) for part, state in states] if self._own else states
 
     def _parts(self) -> dict[str, Part]:
         return {
@@ -379,6 +395,11 @@ class Method:
                 "method.step(loss_fn, batch, val_batch)"
             )
         batches.size(val_batch, "val_batch")
+
+
+def _copied(state: dict[str, Any]) -> dict[str, Any]:
+    copy: dict[str, Any] = tree_map_only(Tensor, torch.clone, state)
+    return copy
 
 
 def _told(error: Exception) -> str:

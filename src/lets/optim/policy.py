@@ -1,5 +1,6 @@
 """Policy: is this step perturbed?"""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -9,12 +10,16 @@ from .part import Part
 from .vectors import Vector
 
 
-class Policy(Part):
-    """Decides, step by step, whether to spend the second pass."""
+class Policy(Part, ABC):
+    """Decides, step by step, whether to spend the second pass. A subclass defines `perturbs`."""
 
+    @abstractmethod
     def perturbs(self, step: int, gradient: Vector) -> bool:
-        """Whether step `step` (0-based), whose gradient at theta_t is `gradient`, is perturbed."""
-        raise NotImplementedError
+        """Whether step t = `step`, counted from 0, is perturbed; `gradient` is g, of the mean loss at theta_t.
+
+        Asked once a step. With several processes g is that of all their samples, so that all decide alike. A number
+        of g that is read here, as in `float(gradient.norm())`, makes the step wait for a GPU.
+        """
 
 
 class Never(Policy):

@@ -1,5 +1,6 @@
 """Radius: how far do the weights climb? Fixed, coupled to the learning rate, or learned (Algorithm 1, step 14)."""
 
+from abc import ABC, abstractmethod
 from math import log
 from typing import Any
 from warnings import warn
@@ -55,18 +56,29 @@ class Adam(Descend):
         self._steps, self._mean, self._square = state["steps"], state["mean"], state["square"]
 
 
-class Radius(Part):
+class Radius(Part, ABC):
+    """Decides how far the weights climb. A subclass defines `value`."""
+
+    @abstractmethod
+    def value(self) -> Tensor | float:
+        """rho, the radius of the next step: a number, or a scalar tensor, best in float64 where the weights are.
+
+        Asked in every step, and whenever somebody reads `method.rho`.
+        """
+
+    def end_epoch(self) -> None:
+        """Called by `method.end_epoch()`."""
+
+
+class Fixed(Radius):
     """A fixed radius."""
 
     def __init__(self, rho: float, device: torch.device) -> None:
         self._rho = torch.full((), rho, dtype=torch.float64, device=device)
 
     def value(self) -> Tensor:
-        """The radius of the next step, a float64 scalar on the device of the weights."""
+        """rho, a float64 scalar on the device of the weights."""
         return self._rho
-
-    def end_epoch(self) -> None:
-        """Called at the end of an epoch."""
 
 
 class LearningRateCoupled(Radius):

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.optim import LBFGS, Optimizer
 
+from .vectors import Vector
+
 _WRAPPERS = ("torch.nn.parallel.distributed", "torch.distributed.")
 
 
@@ -142,6 +144,15 @@ def refuse_idle(present: Sequence[bool]) -> None:
         raise ValueError(
             "the losses of loss_fn do not depend on any trainable parameter of base_optimizer; does loss_fn use the "
             "model that was given to lets.create?"
+        )
+
+
+def refuse_no_vector(made: object, part: object) -> None:
+    """TypeError if `part` made something else than a vector as long as the weights."""
+    if not isinstance(made, Vector):
+        raise TypeError(
+            f"{type(part).__name__} returned a {type(made).__name__}; it must return a Vector, "
+            "made of the one it was given: gradient.map(torch.sign) * 0.5"
         )
 
 

@@ -107,12 +107,20 @@ def _can_change(buffer: Tensor) -> bool:
 
 
 class Before:
-    """Copies that take weights, buffers, base optimizer and the parts of a method back to where a step began."""
+    """Copies that take weights, buffers, base optimizer and the parts of a method back to where a step began.
 
-    def __init__(self, weights: Weights, modules: Iterable[nn.Module], parts: Iterable[Part]) -> None:
-        self._theta = weights.theta()
+    `parts` come with their states.
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        modules: Iterable[nn.Module],
+        parts: Iterable[tuple[Part, dict[str, Any]]],
+    ) -> None:
+        self._theta = weights.values()
         self.buffers = Buffers(modules)
-        self._parts = [(part, part.state_dict()) for part in parts]
+        self._parts = list(parts)
         self._optimizer: _OptimizerState | None = None
 
     @property

@@ -9,7 +9,7 @@ directions are vectors that a handful of kernels work on, whatever the network. 
 they are.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import and_, is_, or_
@@ -174,6 +174,17 @@ class Vector:
         """A view per parameter, in its shape; None if it is not present."""
         views = zip(self.storage.views(self.blocks), self.present, strict=True)
         return [x if here else None for x, here in views]
+
+    def like(self, parts: Sequence[Tensor | None]) -> "Vector":
+        """A vector of other numbers: a tensor per parameter, in its shape, or None, as `parts` gives them."""
+        return Vector(self.storage.gather(parts), tuple([x is not None for x in parts]), self.storage)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> "Vector":
+        """`function` of the numbers of each parameter, a tensor in its shape: `gradient.map(torch.sign)`.
+
+        It returns a tensor of that shape, or one that is spread over it, such as a norm.
+        """
+        return self.like([x if x is None else function(x).to(x).expand_as(x) for x in self.parts()])
 
     def one_by_one(self) -> "list[Vector]":
         """A vector per parameter, for norms and products of each alone; `joined` puts them together again."""

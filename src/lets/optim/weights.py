@@ -63,8 +63,12 @@ class Weights:
         return self._trainable
 
     def theta(self) -> Vector:
-        """The weights as a vector: a copy."""
-        return Vector(self.storage.gather(self.parameters), self.trainable(), self.storage)
+        """The weights as a vector: a copy; frozen ones are zero, like all that is not present."""
+        return self.values().only(self.trainable())
+
+    def values(self) -> Vector:
+        """The same with the frozen ones."""
+        return Vector(self.storage.gather(self.parameters), self.storage.all, self.storage)
 
     def copy(self) -> list[Tensor]:
         """A copy of every parameter, for `restore`."""

@@ -51,6 +51,28 @@ def test_one_by_one():
     assert numbers(joined(taken)) == numbers(vector(A))
 
 
+def test_a_function_of_each_tensor():
+    v = vector(A)
+    assert numbers(v.map(torch.neg)) == [[-1, -2], -3, None, None]
+    assert not v.map(torch.exp).blocks[0][3:].any()  # what is not present stays zero
+    assert numbers(v.map(lambda x: x.double().square().sum())) == [[5, 5], 9, None, None]
+    assert v.map(torch.Tensor.double).blocks[0].dtype == torch.float32
+    with pytest.raises(RuntimeError):
+        v.map(lambda x: torch.ones(7))
+
+
+def test_a_function_sees_the_shape_and_leaves_the_order_in_memory():
+    weight = torch.arange(120.0).reshape(2, 3, 4, 5).to(memory_format=torch.channels_last)
+    v = vector([weight], Storage([weight]))
+    norms = v.map(lambda x: torch.linalg.vector_norm(x, dim=(1, 2, 3), keepdim=True)).parts()[0]
+    assert norms.stride() == weight.stride()
+    torch.testing.assert_close(norms[1, 2, 3, 4].item(), (weight[1] ** 2).sum().sqrt().item())
+
+
+def test_a_vector_of_other_numbers():
+    assert numbers(vector(A).like(B)) == numbers(vector(B))
+
+
 def test_low_precision_keeps_the_scalar_and_sums_in_single_precision():
     ones = torch.ones(1001, dtype=torch.bfloat16)  # which has no 1001
     v = vector([ones], Storage([ones]))

@@ -68,6 +68,12 @@ def damaged(case: Case, run: str, reason: str) -> Finding:
     return Finding(run, reason, cells, run, (str(folder),), case.make)
 
 
+def shared(case: Case, one: str, other: str, what: str) -> Iterator[Finding]:
+    """Two runs that have in common `what` only one can have; which is the copy, nobody knows: both are made again."""
+    yield damaged(case, one, f"has {what}: {other}")
+    yield damaged(case, other, f"has {what}: {one}")
+
+
 def stray(case: Case, path: Path, reason: str) -> Finding:
     """Something in the tree of runs that nobody asks for; it may be dear to somebody, and is moved, not deleted."""
     name = path.relative_to(case.layout.runs).as_posix()

@@ -50,7 +50,7 @@ def _named(runs: list[str]) -> str:
 def _chosen(case: Case) -> list[str]:
     finished = [run for run, state in case.states.items() if state is Status.FINISHED]
     if case.draw.runs:
-        named = list(dict.fromkeys(case.matrix.find(run).id for run in case.draw.runs))
+        named = list(dict.fromkeys(case.project.find(run).id for run in case.draw.runs))
         for run in named:
             if run not in finished:
                 raise SpecError(

@@ -79,7 +79,7 @@ ALLOWED = {
         "models.catalogue",
         "data.catalogue",
     },
-    "page": {"commands", "errors", "project", "spec", "records", "stats", "tables", "claims"},
+    "page": {"commands", "errors", "project", "spec", "records", "stats", "tables", "figures", "claims"},
     "audit": {
         "commands",
         "errors",

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from lets.audit.case import Case
 from lets.audit.differences import Difference, differences
-from lets.audit.drawings import drawn_by, matplotlib_here, same_picture
+from lets.audit.drawings import same_picture
 from lets.audit.findings import Check, Finding, wrong_file
 from lets.audit.printed import Printed
 from lets.claims.document import claims_texts
 from lets.errors import LetsError
 from lets.figures import figure as drawing
+from lets.figures.drawn_by import drawn_elsewhere, matplotlib_here
 from lets.page.page import accepted_pages
 from lets.page.summaries import runs_text, summary_text
 from lets.records import Status
@@ -67,7 +68,9 @@ def check_cells(case: Case, suspects: Suspects) -> Check:
         found += _guarded(case, str(path), _summary(case, path, derive, suspects))
     failures = [one for one in found if not one.unchecked]
     unchecked = tuple(one for one in found if one.unchecked)
-    others = {name: version for name in case.params.figures if (version := _drawn_elsewhere(case, name))}
+    others = {
+        name: version for name in case.params.figures if (version := drawn_elsewhere(case.layout, name))
+    }
     uncompared = frozenset(place.name for place in case.printed if place.item in others)
     about = "printed places derived from run records, figures drawn again"
     warnings = tuple(_not_compared(others))
@@ -82,18 +85,12 @@ def check_cells(case: Case, suspects: Suspects) -> Check:
     )
 
 
-def _drawn_elsewhere(case: Case, name: str) -> str:
-    """Return what drew a figure if it was another matplotlib than the one here, which may draw otherwise."""
-    svg = case.layout.figure(name, "svg")
-    return version if svg.is_file() and (version := drawn_by(svg.read_bytes())) != matplotlib_here() else ""
-
-
 def _not_compared(others: dict[str, str]) -> Iterator[str]:
     for version in sorted(set(others.values())):
         names = ", ".join(name for name, one in others.items() if one == version)
         yield (
             f"the drawings of {names} cannot be compared here: they say that matplotlib {version} drew them, here is "
-            f"{matplotlib_here()}; the numbers in them are compared"
+            f"{matplotlib_here()}; the numbers in them are compared, and the page does not show them"
         )
 
 
@@ -120,12 +117,12 @@ def _figure(case: Case, name: str, suspects: Suspects) -> Iterator[Finding]:
     yield from wrong
     # A picture of other numbers is wrong where they are; one of the right numbers could be wrong anywhere.
     cells = next((finding.cells for finding in wrong), places.names)
-    drawn = drawing.drawn(name, figure, numbers)
+    drawn, elsewhere = drawing.drawn(name, figure, numbers), drawn_elsewhere(case.layout, name)
     for suffix in ("svg", "png"):
         path = case.layout.figure(name, suffix)
         if not path.is_file():
             yield Finding(str(path), "not drawn yet", places.names, make=case.make)
-        elif not _drawn_elsewhere(case, name) and not same_picture(suffix, _read(path), drawn[suffix]):
+        elif not elsewhere and not same_picture(suffix, _read(path), drawn[suffix]):
             reason = f"is not what matplotlib {matplotlib_here()} draws from the run records"
             yield _wrong(case, path, reason, cells, places.runs, suspects)
 

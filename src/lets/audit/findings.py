@@ -106,13 +106,18 @@ def _moved(findings: list[Finding]) -> Iterator[str]:
 
 
 def _made(findings: list[Finding]) -> Iterator[str]:
-    """Commands in alphabetical order: `lets data` comes before `snakemake`."""
+    """Data first, each of what was made before it; then in alphabetical order: `lets data` comes before `snakemake`."""
     again: dict[str, list[str]] = defaultdict(list)
     for finding in findings:
         again[finding.make] += finding.again
-    for make, paths in sorted(again.items()):
+    for make, paths in sorted(again.items(), key=lambda one: (_rank(one[0]), one[0])):
         if make:
             yield make + (f" --forcerun {shell(*_paths(paths))}" if paths else "")
+
+
+def _rank(make: str) -> int:
+    verbs = ("prepare", "subset", "noise")
+    return next((i for i, verb in enumerate(verbs) if make.startswith(f"lets data {verb} ")), len(verbs))
 
 
 def _paths(names: Iterable[str]) -> list[Path]:

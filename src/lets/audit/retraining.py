@@ -6,9 +6,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lets.audit.case import Case
+from lets.audit.data import prepare
 from lets.audit.findings import Check, Finding, damaged
 from lets.audit.weights import repeatable
-from lets.commands import command
 from lets.errors import DataError, DivergenceError, LetsError, SpecError
 from lets.records import RunRecord, Status
 from lets.records.code import code_digest, same_code
@@ -77,11 +77,8 @@ def _compared(case: Case, run: str, folder: Path) -> tuple[list[Finding], str]:
         train_run(spec, layout, case.device, threads, lambda row: None)
         reasons = [*compare(said, RunRecord.at(layout, run))]
     except DataError as error:
-        reason, make = (
-            f"cannot be trained again here: {error}",
-            command("lets", "data", "prepare", spec.dataset),
-        )
-        return [Finding(run, reason, (), run, (), make, unchecked=True)], "with nothing"
+        reason = f"cannot be trained again here: {error}"
+        return [Finding(run, reason, (), run, (), prepare(spec.dataset), unchecked=True)], "with nothing"
     except DivergenceError as error:
         reasons = [f"finished, but trained again it {error}"]
     except LetsError as error:

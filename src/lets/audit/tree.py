@@ -40,7 +40,8 @@ def _nothing_here(case: Case) -> tuple[Finding, ...]:
     """A clone that has no run yet: that is no damage."""
     if any(case.layout.runs.rglob("*.json")):
         return ()
-    reason = f"none of the {len(case.states)} runs is here: to have those that were recorded run  lets pull"
+    pull = case.project.command("pull")
+    reason = f"none of the {len(case.states)} runs is here: to have those that were recorded run  {pull}"
     return (Finding(str(case.layout.runs), reason, make=case.make, unchecked=True),)
 
 

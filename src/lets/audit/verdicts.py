@@ -34,7 +34,7 @@ class Verdict(StrEnum):
     MISSING = "missing"
     """a run, an analysis or the file itself is not there"""
     EXECUTED = "executed but unverified"
-    """it follows from runs that are whole; not all that it shows of them was computed again, or one diverged"""
+    """it follows from runs that are whole; not all that it shows of them was computed again (one may have diverged)"""
     VERIFIED = "verified"
     """and all that it shows of its runs was computed again"""
 

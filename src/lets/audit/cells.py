@@ -1,8 +1,9 @@
 """Check: every table and every figure, derived anew from the run records, byte for byte."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -121,7 +122,7 @@ def _figure(case: Case, name: str, suspects: Suspects) -> Iterator[Finding]:
     for suffix in ("svg", "png"):
         path = case.layout.figure(name, suffix)
         if not path.is_file():
-            yield Finding(str(path), "not drawn yet", places.names, make=case.make)
+            yield _absent(case, path, places.names)
         elif not elsewhere and not same_picture(suffix, _read(path), drawn[suffix]):
             reason = f"is not what matplotlib {matplotlib_here()} draws from the run records"
             yield _wrong(case, path, reason, cells, places.runs, suspects)
@@ -146,16 +147,38 @@ def _summaries(case: Case) -> dict[Path, Callable[[], Sequence[str]]]:
 def _summary(
     case: Case, path: Path, derive: Callable[[], Sequence[str]], suspects: Suspects
 ) -> Iterator[Finding]:
-    """The page and the tables of all runs repeat what tables and figures print; they need not have been made."""
-    if path.is_file() and bytes_as_written(path) not in [text.encode() for text in derive()]:
+    """The page and the tables of all runs repeat what tables and figures print."""
+    if not path.is_file():
+        yield from _no_summary(case, path)
+    elif bytes_as_written(path) not in [text.encode() for text in derive()]:
         yield _wrong(case, path, "is not what the run records give", (), set(case.matrix.runs), suspects)
+
+
+def _no_summary(case: Case, path: Path) -> Iterator[Finding]:
+    """One without the others is missing; the page is made by every audit, and none of them by `lets report --table`."""
+    layout = case.layout
+    written_together = layout.claims, layout.claims_csv, layout.summary, layout.long_table
+    if os.path.lexists(path) or (path in written_together and any(map(os.path.lexists, written_together))):
+        nowhere = any(state is Status.MISSING for state in case.states.values())
+        yield replace(_absent(case, path), unchecked=nowhere)
+
+
+def _absent(case: Case, path: Path, cells: tuple[str, ...] = ()) -> Finding:
+    """What is not there; a folder in its place, or a link that leads nowhere, is moved out of the way."""
+    if not os.path.lexists(path):
+        return Finding(str(path), "not made yet", cells, make=case.make, absent=True)
+    target = case.layout.aside(f"reports/{path.relative_to(case.layout.reports)}").parent
+    aside = ((str(path), str(target)),)
+    return Finding(
+        str(path), "is no file, so it is not made yet", cells, make=case.make, aside=aside, absent=True
+    )
 
 
 def _file(
     case: Case, path: Path, lines: Sequence[Line], places: Places, suspects: Suspects
 ) -> Iterator[Finding]:
     if not path.is_file():
-        yield Finding(str(path), "not made yet", places.names, make=case.make)
+        yield _absent(case, path, places.names)
         return
     printed, derived = bytes_as_written(path), "".join(f"{text}\n" for text, _ in lines)
     if printed == derived.encode():

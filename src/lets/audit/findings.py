@@ -31,6 +31,9 @@ class Finding:
     unchecked: bool = False
     """whether nothing is known to be wrong: what it would be held against is not here"""
 
+    absent: bool = False
+    """whether nothing is wrong with what it is about but that it is not there"""
+
     @property
     def command(self) -> str:
         """The command to run next, for this finding alone."""

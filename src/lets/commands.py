@@ -1,7 +1,10 @@
 """Shell commands that we print: quoted, so that what is pasted is what was meant."""
 
 import shlex
-from pathlib import PurePath
+from pathlib import Path, PurePath
+
+DEMO = Path("params/demo.yaml")
+"""the params file that every command takes by itself"""
 
 
 def command(*words: object) -> str:

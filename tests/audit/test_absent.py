@@ -36,7 +36,7 @@ def test_a_clone_without_data(audited: Any) -> None:
     assert done.stdout.startswith("# Audit of test: INCOMPLETE")
     assert (found["passed"], found["exit_code"], found["failures"]) == (False, 16, [])
     assert found["verdicts"] == {"executed but unverified": 14}
-    assert {one["command"] for one in found["unchecked"]} == {"lets data prepare digits"}
+    assert {one["command"] for one in found["unchecked"]} == {"lets data prepare digits --download"}
 
 
 @pytest.mark.parametrize("data", [False, True])
@@ -52,7 +52,7 @@ def test_a_clone_without_runs(audited: Any, data: bool) -> None:
         found["unchecked"]
     )
     make = "snakemake --cores all --configfile params/test.yaml"
-    assert found["next"] == (make if data else f"lets data prepare digits && {make}")
+    assert found["next"] == (make if data else f"lets data prepare digits --download && {make}")
 
 
 def test_labels_that_are_absent_and_labels_that_are_others(audited: Any) -> None:

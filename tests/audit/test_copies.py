@@ -12,7 +12,7 @@ from tests.audit.found import reasons
 
 from lets.audit.audit import Audit
 from lets.files import write_json
-from lets.records import Metrics
+from lets.records import Divergence, Metrics
 from lets.records.history import HistoryRow, history_text, read_history
 
 
@@ -102,6 +102,112 @@ def test_a_radius_that_never_moved_is_that_of_the_base_method(project: Any) -> N
     save_file(moved, project.path(target, "trace.safetensors"))
     project.reseal(target)
     assert copies(project.audit()).keys() == {source, target}
+
+
+def save_again(path: Path, change: Any, **metadata: str) -> None:
+    """Write tensors to another file: as `change` makes them of themselves, with a header of their own."""
+    save_file(
+        {name: change(tensor) for name, tensor in load_file(path).items()}, path, metadata=metadata or None
+    )
+
+
+@pytest.mark.parametrize(
+    ("seed", "change", "metadata"),
+    [
+        (0, lambda tensor: tensor, {"of": "another"}),
+        (1, lambda tensor: tensor, {"of": "another"}),  # the check of the seeds names them
+        (0, lambda tensor: tensor.astype("float64"), {}),
+        (0, lambda tensor: numpy.where(tensor == 0, -tensor, tensor), {}),
+    ],
+)
+def test_the_same_weights_in_another_file(
+    project: Any, seed: int, change: Any, metadata: dict[str, str]
+) -> None:
+    source, target = project.run("sam"), project.run("erm" if seed == 0 else "sam", seed)
+    name = "weights.safetensors"
+    save_file({"a": numpy.zeros(3, "float32"), "b": numpy.ones(2, "float32")}, project.path(source, name))
+    copy(project, source, target, (name,))
+    save_again(project.path(target, name), change, **metadata)
+    assert project.path(source, name).read_bytes() != project.path(target, name).read_bytes()
+    project.reseal(source)
+    project.reseal(target)
+    found = reasons(project.audit())["copies" if seed == 0 else "seeds"]
+    assert len(found) == 2
+    assert all(one.startswith(f"has the {name} of another ") for one in found)
+
+
+def test_a_history_whose_radius_and_passes_are_its_own(project: Any) -> None:
+    source, target = project.run("sam"), project.run("erm")
+    rows = zip(*(read_history(project.path(run, "history.csv")) for run in (source, target)), strict=True)
+    own = ("lr", "rho", "passes", "perturbed", "steps")
+    mixed = [HistoryRow(**{**vars(row), **{name: getattr(mine, name) for name in own}}) for row, mine in rows]
+    project.path(target, "history.csv").write_text(history_text(mixed))
+    project.reseal(target)
+    found = copies(project.audit())
+    assert found[target] == f"has the history.csv of another run: {source}"
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda losses: losses * (1 + 1e-9),
+        lambda losses: numpy.where(numpy.arange(len(losses)) == len(losses) - 1, losses + 0.1, losses),
+        lambda losses: numpy.where(numpy.arange(len(losses)) < len(losses) // 2, losses + 0.1, losses),
+    ],
+)
+@pytest.mark.parametrize("method", ["lets-sam", "erm"])
+def test_almost_the_losses(project: Any, method: str, forge: Any) -> None:
+    """A copy whose losses were moved a little everywhere, or a lot somewhere."""
+    source, target = project.run("sam", 1), project.run(method)
+    losses = load_file(project.path(source, "trace.safetensors"))["loss"]
+    path = project.path(target, "trace.safetensors")
+    save_file(load_file(path) | {"loss": forge(losses)}, path)
+    project.reseal(target)
+    assert copies(project.audit())[target] == f"has almost the losses of another run: {source}"
+
+
+@pytest.mark.parametrize(
+    ("method", "last", "found"),
+    [("lets-sam", 0.0501, False), ("lets-sam", 0.06, True), ("erm", 0.0, True)],
+)
+def test_radii_that_hardly_differ_may_give_almost_the_same_losses(
+    project: Any, method: str, last: float, found: bool
+) -> None:
+    source, target = project.run("sam"), project.run(method)
+    path = project.path(target, "trace.safetensors")
+    losses = load_file(project.path(source, "trace.safetensors"))["loss"]
+    radii = numpy.linspace(min(last, 0.05), last, len(losses))
+    save_file(load_file(path) | {"loss": losses * (1 + 1e-7), "rho": radii}, path)
+    project.reseal(target)
+    assert (target in copies(project.audit())) is found
+
+
+def test_what_only_began_alike_is_no_copy(project: Any) -> None:
+    """As AE-LookSAM and LETS-AE-LookSAM do, which take the same steps until one perturbs."""
+    source, target = project.run("sam"), project.run("erm")
+    first, other = (load_file(project.path(run, "trace.safetensors")) for run in (source, target))
+    half = len(first["loss"]) // 2
+    other["loss"][:half] = first["loss"][:half]
+    save_file(other, project.path(target, "trace.safetensors"))
+    project.reseal(target)
+    assert copies(project.audit()) == {}
+
+
+def test_two_runs_that_diverged_in_their_first_epoch_are_no_copies(project: Any) -> None:
+    """Neither history has an epoch."""
+    for run in (project.run("sam"), project.run("erm", 1)):
+        path = project.path(run, "trace.safetensors")
+        trace = load_file(path)
+        for column in trace.values():
+            column[11:] = numpy.nan
+        save_file(trace, path)
+        project.path(run, "history.csv").write_text(history_text([]))
+        write_json(
+            project.path(run, "metrics.json"),
+            Metrics.of(run, [], Divergence(step=11, rho=0.05, norms={"loss": "nan"})).model_dump(mode="json"),
+        )
+        project.reseal(run)
+    assert copies(project.audit()) == {}
 
 
 DIVERGED = '{"step": 3, "rho": 0.05, "norms": {"loss": "nan"}}'

@@ -12,12 +12,13 @@ from safetensors.numpy import load_file, save_file
 from tests.audit.found import verdicts
 
 from lets.audit.case import Case
-from lets.audit.courses import check_losses, check_passes, check_radii, check_schedules
+from lets.audit.courses import check_courses
 from lets.audit.findings import Check
 from lets.project import Project as Snapshot
 from lets.project import expand, load_params
 from lets.records.history import HistoryRow, history_text, read_history
-from lets.spec.paths import Layout
+from lets.records.trace import read_trace
+from lets.spec import Layout
 from lets.train import train_run
 
 REAL = """
@@ -45,7 +46,6 @@ experiments:
       lets-rst: {p: 0.8, rho_every: 2, hessian: exact, rho_lr: 5.0, rho_bounds: [0.049, 0.051]}
       lets-sam: {rho_optimizer: sgd, parametrization: raw, rho_lr: 0.5, rho_decay: 0.5, include_lr: false}
 """
-CHECKS = {"losses": check_losses, "schedule": check_schedules, "passes": check_passes, "radius": check_radii}
 Rows = list[HistoryRow]
 
 
@@ -66,13 +66,17 @@ def case_in(root: Path, file: str) -> Case:
     return Case(Snapshot(params, expand(params), Layout.of(params, root)), "make")
 
 
+def checks(case: Case) -> dict[str, Check]:
+    return {check.name: check for check in check_courses(case)}
+
+
 def methods(case: Case, check: Check) -> set[str]:
     return {case.matrix.runs[run].method for run in check.confirmed}
 
 
 def test_every_real_training_passes_and_only_what_its_spec_decides_is_confirmed(trained: Path) -> None:
     case = case_in(trained, "params.yaml")
-    found = {name: check(case) for name, check in CHECKS.items()}
+    found = checks(case)
     assert [one.failures for one in found.values()] == [()] * 4
     assert {one.examined for one in found.values()} == {9}
     every = {run.method for run in case.matrix.runs.values()}
@@ -153,9 +157,9 @@ def test_what_a_course_cannot_have_been_is_found(trained: Path, tmp_path: Path, 
     shutil.copy(trained / "params.yaml", tmp_path)
     case = case_in(tmp_path, "params.yaml")
     change(case, method, rows, **columns)
-    (failure,) = CHECKS[name](case).failures
+    (failure,) = checks(case)[name].failures
     assert case.matrix.runs[failure.run].method == method
-    assert failure.run not in CHECKS[name](case).confirmed
+    assert failure.run not in checks(case)[name].confirmed
 
 
 def test_a_damaged_trace_is_left_to_the_check_that_names_it(trained: Path, tmp_path: Path) -> None:
@@ -166,9 +170,24 @@ def test_a_damaged_trace_is_left_to_the_check_that_names_it(trained: Path, tmp_p
     save_file({"loss": numpy.zeros(6)}, traces[1])
     save_file({"loss": numpy.zeros(6), "rho": numpy.zeros(3)}, traces[2])
     case = case_in(tmp_path, "params.yaml")
-    for check in CHECKS.values():
-        assert check(case).failures == ()
-        assert check(case).examined == 6
+    found = checks(case)
+    assert set(found) == {"losses", "schedule", "passes", "radius"}
+    for check in found.values():
+        assert check.failures == ()
+        assert check.examined == 6
+
+
+def test_each_course_is_read_once(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case, read = case_in(trained, "params.yaml"), list[Path]()
+    whole = len(case.complete())
+
+    def counted(path: Path) -> Any:
+        read.append(path)
+        return read_trace(path)
+
+    monkeypatch.setattr("lets.records.run.read_trace", counted)
+    checks(case)
+    assert len(read) == len(set(read)) == whole
 
 
 def forge_first_epoch(project: Any) -> str:

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import lets.data
 from lets.audit.case import Case
 from lets.audit.data import check_data
-from lets.audit.findings import Check
+from lets.audit.findings import Check, command
 from lets.audit.terms import check_terms
 from lets.cli.data import noise, subset
+from lets.cli.main import app
 from lets.data import noisy_labels
 from lets.data.catalogue import DATASETS, HUMAN_LABELS, HumanLabels
 from lets.data.dataset import arrays_sha256, read_subset, write_processed, write_subset
@@ -112,7 +114,7 @@ def test_changed_labels_of_people(people: Case, file_is_here: bool) -> None:
     write(labels, card)
     (finding,) = check_data(people).failures
     assert "sha256 of the labels is" in finding.reason
-    assert finding.command == "lets data noise digits human-worse"
+    assert finding.command == "lets data noise digits human-worse --download"
     assert finding.cells != ()
     write(labels, replace(card, sha256=arrays_sha256({"labels": labels})))  # and the card made to fit
     expected = ["2 labels are not those that their file gives"]
@@ -182,6 +184,21 @@ def test_other_images_than_the_seed_gives(part: Case) -> None:
     file.unlink()
     (finding,) = check_data(part).unchecked
     assert finding.command == "lets data subset digits 500"
+
+
+def test_what_is_printed_makes_what_is_absent_in_this_order(part: Case) -> None:
+    """The labels of a subset are made of the subset."""
+    LAYOUT.subset("digits", 500).unlink()
+    LAYOUT.labels("digits", "symmetric-40", 500).unlink()
+    LAYOUT.arrays("digits").rename("aside")
+    printed = [command([*check_data(part).unchecked])]
+    Path("aside").rename(LAYOUT.arrays("digits"))
+    printed += command([*check_data(part).unchecked]).split(" && ")
+    assert len(printed) == 3
+    for line in printed:
+        done = CliRunner().invoke(app, line.split()[1:], catch_exceptions=False)
+        assert done.exit_code == 0, line
+    assert check_data(part).unchecked == ()
 
 
 def test_other_labels_of_a_subset(part: Case) -> None:
@@ -279,7 +296,7 @@ def test_a_part_of_the_pictures_fails(pictures: Case, monkeypatch: pytest.Monkey
     assert finding.reason == "a part: 3 of 10 classes, 21 of 9469 training pictures"
     assert finding.subject == "data/processed/imagenette/index.csv.gz"
     assert finding.cells != ()
-    assert finding.command == "lets data prepare imagenette"
+    assert finding.command == "lets data prepare imagenette --download"
 
 
 def test_a_picture_that_changed(pictures: Case) -> None:
@@ -309,7 +326,7 @@ def test_pictures_that_are_not_here(pictures: Case) -> None:
     assert "index.csv.gz – damaged, or not the file that was written" in reason
     LAYOUT.index("imagenette").unlink()
     (finding,) = check_data(pictures).unchecked
-    assert finding.command == "lets data prepare imagenette"
+    assert finding.command == "lets data prepare imagenette --download"
 
 
 def test_a_run_trained_on_another_list(pictures: Case, write_run: Callable[..., None]) -> None:

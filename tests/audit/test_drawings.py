@@ -4,6 +4,7 @@ import io
 import re
 import struct
 import zlib
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,12 @@ import numpy
 import pytest
 from PIL import Image, ImageDraw
 from tests.audit.found import reasons, verdicts
+from typer.testing import CliRunner
 
-from lets.audit.drawings import drawn_by, same_picture
+from lets.audit.drawings import same_picture
+from lets.cli.main import app
+from lets.figures.drawn_by import drawn_by, matplotlib_here
+from lets.page.page import render_page
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
@@ -36,6 +41,7 @@ def saved(image: Any) -> bytes:
     return file.getvalue()
 
 
+FIGURES = "figure1", "figure2"
 FORGERIES: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "a text": ("svg", lambda svg: svg.replace(b"</svg>", b'<text x="9" y="9">97.3</text></svg>')),
     "a point moved": ("svg", lambda svg: re.sub(rb"L (\d+)\.(\d+)", rb"L \g<1>.9\2", svg, count=1)),
@@ -100,12 +106,27 @@ def test_a_forged_picture_fails_every_audit_until_it_is_drawn_again(project: Any
     assert project.audit().passed
 
 
-def test_what_another_matplotlib_drew_is_not_called_wrong(project: Any) -> None:
-    """Nor is it called right."""
-    path = project.layout.figure("figure2", "svg")
-    version = drawn_by(path.read_bytes())
-    assert re.fullmatch(r"\d+\.\d+.*", version)
-    path.write_text(path.read_text().replace(f"Matplotlib v{version}", "Matplotlib v2.0"))
+def said_to_be_drawn_by(project: Any, version: str) -> tuple[Path, Path]:
+    """Write one word into a drawing, and forge both of its pictures."""
+    svg, png = (project.layout.figure("figure2", suffix) for suffix in ("svg", "png"))
+    here = drawn_by(svg.read_bytes())
+    assert re.fullmatch(r"\d+\.\d+.*", here)
+    svg.write_text(svg.read_text().replace(f"Matplotlib v{here}", f"Matplotlib v{version}"))
+    for path, name in ((svg, "a text"), (png, "another picture")):
+        path.write_bytes(FORGERIES[name][1](path.read_bytes()))
+    return svg, png
+
+
+def lock(*packages: str) -> None:
+    Path("requirements.lock").write_text("".join(f"{one} \\\n    --hash=sha256:0\n" for one in packages))
+
+
+@pytest.mark.parametrize("locked", [(), ("seaborn==1.0", "matplotlib==2.0")])
+def test_what_another_matplotlib_drew_is_not_called_wrong(project: Any, locked: tuple[str, ...]) -> None:
+    """Nor is it called right, nor shown: it may say so and be anything."""
+    if locked:
+        lock(*locked)
+    said_to_be_drawn_by(project, "2.0")
     project.report_page()
     audit = project.audit()
     assert audit.passed
@@ -114,3 +135,35 @@ def test_what_another_matplotlib_drew_is_not_called_wrong(project: Any) -> None:
         r"the drawings of figure2 cannot be compared here: .* matplotlib 2\.0 drew them", warning
     )
     assert "figure2" not in str(reasons(audit))
+    page = project.layout.page.read_text()
+    shown = [b64encode(project.layout.figure(name, "svg").read_bytes()).decode() in page for name in FIGURES]
+    assert shown == [name != "figure2" for name in FIGURES]
+    assert "matplotlib 2.0 drew it" in page
+
+
+def test_a_page_made_where_another_matplotlib_is_shows_its_pictures_and_is_no_failure(project: Any) -> None:
+    """What it shows is gone when the audit has written its verdicts into it."""
+    svg, _ = said_to_be_drawn_by(project, "2.0")
+    project.layout.page.write_text(render_page(project.now, believed=True))
+    assert b64encode(svg.read_bytes()).decode() in project.layout.page.read_text()
+    done = CliRunner().invoke(app, ["audit", "--params", "params/test.yaml", "--weights", "0"])
+    assert done.exit_code == 0
+    assert b64encode(svg.read_bytes()).decode() not in project.layout.page.read_text()
+    assert project.audit().passed
+
+
+def test_where_the_locked_matplotlib_is_no_picture_is_let_off(project: Any) -> None:
+    lock("markupsafe==3.0", f"matplotlib=={matplotlib_here()}")
+    paths = said_to_be_drawn_by(project, "2.0")
+    project.report_page()
+    audit = project.audit()
+    assert {one.subject for one in audit.failures} == {*map(str, paths)}
+    assert str(audit.judgement.items["figure2"]) == "mismatch"
+
+
+@pytest.mark.parametrize("locked", ["matplotlib=={}1", "matplotlib=={}.dev1", "xmatplotlib=={}"])
+def test_a_version_or_package_that_only_looks_like_it_is_not_locked(project: Any, locked: str) -> None:
+    lock(locked.format(matplotlib_here()))
+    said_to_be_drawn_by(project, "2.0")
+    project.report_page()
+    assert project.audit().passed

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from tests.audit.found import reasons
 
+from lets.spec.paths import RUN_FILES
+
 
 def matrix(project: Any) -> list[Any]:
     return [one for check in project.audit().checks if check.name == "matrix" for one in check.failures]
@@ -45,6 +47,42 @@ def test_a_folder_that_is_a_link_out_of_the_tree(
     subprocess.run(failure.command, shell=True, check=True)
     assert not folder.is_symlink()
     assert elsewhere.is_dir()  # what lies elsewhere stays there
+    assert project.audit().failures == ()
+
+
+@pytest.mark.parametrize("name", RUN_FILES)
+def test_a_file_that_is_a_link_out_of_the_tree(
+    project: Any, name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = project.path(project.run("sam"), name)
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "a file"
+    shutil.move(path, elsewhere)
+    path.symlink_to(elsewhere)
+    (failure,) = matrix(project)
+    assert failure.reason.startswith(f"is a link to {elsewhere}")
+    assert failure.subject.endswith(f"/{name}")
+    assert "table1: SAM × ResNet (small)" in failure.cells
+    subprocess.run(failure.command, shell=True, check=True)
+    assert elsewhere.is_file()
+    assert not path.is_symlink()
+    assert project.audit().failures == ()
+
+
+@pytest.mark.parametrize("relative", [True, False])
+@pytest.mark.parametrize("away", [True, False])
+def test_links_into_the_cache_of_dvc_are_no_finding(
+    project: Any, relative: bool, away: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """That may be a link to another disk itself."""
+    cache = Path(".dvc/cache/files/md5/ab")
+    if away:
+        Path(".dvc").mkdir()
+        Path(".dvc/cache").symlink_to(tmp_path_factory.mktemp("disk"))
+    cache.mkdir(parents=True)
+    path = project.path(project.run("sam"), "weights.safetensors")
+    shutil.move(path, cache / "cdef")
+    target = (cache / "cdef").absolute()
+    path.symlink_to(os.path.relpath(target, path.parent) if relative else target)
     assert project.audit().failures == ()
 
 

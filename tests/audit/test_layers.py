@@ -197,8 +197,8 @@ def test_one_seed_copied_over_another_and_relabelled(project: Any, caught: Any, 
             other, run, lambda row: {"loss": row.loss * (1 + changed), "test_loss": row.test_loss + changed}
         )
     relabel(project, other, run)
-    reason = "almost the trace.safetensors" if changed else "weights.safetensors and history.csv"
-    caught(errors.RecordsAuditError, f"has the {reason}", [one, other])
+    reason = "almost the losses" if changed else "the history.csv and weights.safetensors"
+    caught(errors.RecordsAuditError, f"has {reason}", [one, other])
 
 
 def forge(folder: Path, run: str, change: Callable[[HistoryRow], dict[str, float]]) -> None:

@@ -176,7 +176,7 @@ def test_what_cannot_be_trained_again(project: Any, run: str) -> None:
     assert (found.failures, found.confirmed) == ((), frozenset())
     (absent,) = found.unchecked
     assert absent.reason.startswith("cannot be trained again here: ")
-    assert absent.command == "lets data prepare digits"
+    assert absent.command == "lets data prepare digits --download"
 
 
 def test_nothing_is_finished(project: Any, run: str) -> None:

@@ -403,7 +403,7 @@ def test_other_arrays(project: Any) -> None:
     assert (
         failures(audit, "data")[0].reason == "the arrays are not those whose sha256 stands in datasets.yaml"
     )
-    assert audit.next == "lets data prepare digits"
+    assert audit.next == "lets data prepare digits --download"
 
 
 def test_missing_arrays(project: Any) -> None:
@@ -412,7 +412,7 @@ def test_missing_arrays(project: Any) -> None:
     assert (audit.failures, audit.passed, audit.complete) == ((), False, False)
     (absent,) = audit.unchecked
     assert absent.subject == str(project.layout.arrays("digits"))
-    assert audit.next == "lets data prepare digits"
+    assert audit.next == "lets data prepare digits --download"
     assert {str(one.verdict) for one in audit.judged} == {"executed but unverified"}
 
 
@@ -531,7 +531,7 @@ def test_nothing_made_yet(project: Any) -> None:
         str(project.layout.arrays("digits")),
     }
     assert {str(one.verdict) for one in audit.judged} == {"missing"}
-    assert audit.next == f"lets data prepare digits && {MAKE}"
+    assert audit.next == f"lets data prepare digits --download && {MAKE}"
 
 
 def test_yaml_of_the_project_is_the_one_of_the_tests(project: Any) -> None:

@@ -73,7 +73,7 @@ def test_missing_data_condemns_no_run(project: Any) -> None:
     result = project.audit(weights=1)
     assert reasons(result) == {}
     assert [one.subject for one in result.unchecked] == [str(project.layout.prepared("digits"))]
-    assert result.next == "lets data prepare digits"
+    assert result.next == "lets data prepare digits --download"
     assert "verified" not in verdicts(result).values()
 
 

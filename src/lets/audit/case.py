@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from lets.audit.contents import contents
 from lets.audit.draw import NOTHING, Draw
 from lets.audit.printed import Printed, printed
 from lets.errors import RecordError
@@ -65,6 +66,13 @@ class Case:
         whole = [record for record in self.records.values() if not record.absent]
         with ThreadPoolExecutor() as threads:  # on all cores: Python lets go of its lock while it hashes
             return dict(zip((record.id for record in whole), threads.map(_digests, whole), strict=True))
+
+    @cached_property
+    def contents(self) -> dict[str, dict[str, str]]:
+        """Run → what only one training can have, of the runs that finished or diverged."""
+        whole = self.complete()
+        with ThreadPoolExecutor() as threads:
+            return dict(zip((record.id for record in whole), threads.map(contents, whole), strict=True))
 
     @cached_property
     def content(self) -> str:

@@ -1,19 +1,21 @@
 """Check: every table and every figure, derived anew from the run records, byte for byte."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
 from lets.audit.case import Case
 from lets.audit.differences import Difference, differences
-from lets.audit.drawings import drawn_by, matplotlib_here, same_picture
+from lets.audit.drawings import same_picture
 from lets.audit.findings import Check, Finding, wrong_file
 from lets.audit.printed import Printed
 from lets.claims.document import claims_texts
 from lets.errors import LetsError
 from lets.figures import figure as drawing
+from lets.figures.drawn_by import drawn_elsewhere, matplotlib_here
 from lets.files import bytes_as_written
 from lets.page.page import accepted_pages
 from lets.page.summaries import runs_text, summary_text
@@ -67,7 +69,9 @@ def check_cells(case: Case, suspects: Suspects) -> Check:
         found += _guarded(case, str(path), _summary(case, path, derive, suspects))
     failures = [one for one in found if not one.unchecked]
     unchecked = tuple(one for one in found if one.unchecked)
-    others = {name: version for name in case.params.figures if (version := _drawn_elsewhere(case, name))}
+    others = {
+        name: version for name in case.params.figures if (version := drawn_elsewhere(case.layout, name))
+    }
     uncompared = frozenset(place.name for place in case.printed if place.item in others)
     about = "printed places derived from run records, figures drawn again"
     warnings = tuple(_not_compared(others))
@@ -82,18 +86,12 @@ def check_cells(case: Case, suspects: Suspects) -> Check:
     )
 
 
-def _drawn_elsewhere(case: Case, name: str) -> str:
-    """Return what drew a figure if it was another matplotlib than the one here, which may draw otherwise."""
-    svg = case.layout.figure(name, "svg")
-    return version if svg.is_file() and (version := drawn_by(svg.read_bytes())) != matplotlib_here() else ""
-
-
 def _not_compared(others: dict[str, str]) -> Iterator[str]:
     for version in sorted(set(others.values())):
         names = ", ".join(name for name, one in others.items() if one == version)
         yield (
             f"the drawings of {names} cannot be compared here: they say that matplotlib {version} drew them, here is "
-            f"{matplotlib_here()}; the numbers in them are compared"
+            f"{matplotlib_here()}; the numbers in them are compared, and the page does not show them"
         )
 
 
@@ -120,12 +118,12 @@ def _figure(case: Case, name: str, suspects: Suspects) -> Iterator[Finding]:
     yield from wrong
     # A picture of other numbers is wrong where they are; one of the right numbers could be wrong anywhere.
     cells = next((finding.cells for finding in wrong), places.names)
-    drawn = drawing.drawn(name, figure, numbers)
+    drawn, elsewhere = drawing.drawn(name, figure, numbers), drawn_elsewhere(case.layout, name)
     for suffix in ("svg", "png"):
         path = case.layout.figure(name, suffix)
         if not path.is_file():
-            yield Finding(str(path), "not drawn yet", places.names, make=case.make)
-        elif not _drawn_elsewhere(case, name) and not same_picture(suffix, _read(path), drawn[suffix]):
+            yield _absent(case, path, places.names)
+        elif not elsewhere and not same_picture(suffix, _read(path), drawn[suffix]):
             reason = f"is not what matplotlib {matplotlib_here()} draws from the run records"
             yield _wrong(case, path, reason, cells, places.runs, suspects)
 
@@ -149,16 +147,38 @@ def _summaries(case: Case) -> dict[Path, Callable[[], Sequence[str]]]:
 def _summary(
     case: Case, path: Path, derive: Callable[[], Sequence[str]], suspects: Suspects
 ) -> Iterator[Finding]:
-    """The page and the tables of all runs repeat what tables and figures print; they need not have been made."""
-    if path.is_file() and bytes_as_written(path) not in [text.encode() for text in derive()]:
+    """The page and the tables of all runs repeat what tables and figures print."""
+    if not path.is_file():
+        yield from _no_summary(case, path)
+    elif bytes_as_written(path) not in [text.encode() for text in derive()]:
         yield _wrong(case, path, "is not what the run records give", (), set(case.matrix.runs), suspects)
+
+
+def _no_summary(case: Case, path: Path) -> Iterator[Finding]:
+    """One without the others is missing; the page is made by every audit, and none of them by `lets report --table`."""
+    layout = case.layout
+    written_together = layout.claims, layout.claims_csv, layout.summary, layout.long_table
+    if os.path.lexists(path) or (path in written_together and any(map(os.path.lexists, written_together))):
+        nowhere = any(state is Status.MISSING for state in case.states.values())
+        yield replace(_absent(case, path), unchecked=nowhere)
+
+
+def _absent(case: Case, path: Path, cells: tuple[str, ...] = ()) -> Finding:
+    """What is not there; a folder in its place, or a link that leads nowhere, is moved out of the way."""
+    if not os.path.lexists(path):
+        return Finding(str(path), "not made yet", cells, make=case.make, absent=True)
+    target = case.layout.aside(f"reports/{path.relative_to(case.layout.reports)}").parent
+    aside = ((str(path), str(target)),)
+    return Finding(
+        str(path), "is no file, so it is not made yet", cells, make=case.make, aside=aside, absent=True
+    )
 
 
 def _file(
     case: Case, path: Path, lines: Sequence[Line], places: Places, suspects: Suspects
 ) -> Iterator[Finding]:
     if not path.is_file():
-        yield Finding(str(path), "not made yet", places.names, make=case.make)
+        yield _absent(case, path, places.names)
         return
     printed, derived = bytes_as_written(path), "".join(f"{text}\n" for text, _ in lines)
     if printed == derived.encode():

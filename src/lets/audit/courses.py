@@ -5,10 +5,12 @@ worked out again; the rest is held against the trace, which is no more than a re
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, pairwise, product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lets.audit.case import Case
 from lets.audit.expected import (
@@ -59,7 +61,17 @@ class Course:
         bounds = pairwise(accumulate((row.steps for row in self.rows), initial=0))
         return ((row, slice(*bound)) for row, bound in zip(self.rows, bounds, strict=True))
 
-    @property
+    @cached_property
+    def rates(self) -> Callable[[int], float]:
+        """Step → learning rate, by the spec."""
+        return learning_rates(self.spec, self.per_epoch)
+
+    @cached_property
+    def perturbed(self) -> Pattern | None:
+        """The steps that the method perturbs; None if it looks at gradients."""
+        return perturbed_steps(self.spec, len(self.taken))
+
+    @cached_property
     def taken(self) -> list[float]:
         """The hyper-gradient of every step; NaN where none was taken."""
         steps = sum(row.steps for row in self.rows)
@@ -67,46 +79,38 @@ class Course:
         return [math.nan] * steps if column is None else [float(one) for one in column[:steps]]
 
 
-def check_schedules(case: Case) -> Check:
-    """Epochs, their steps and their learning rates are those of the spec."""
-    return _check(
-        case,
-        "schedule",
-        "steps and learning rates of every epoch, from the spec",
-        _schedule,
-        lambda one: True,
-    )
+@dataclass(frozen=True)
+class Part:
+    """What is checked of a course; what `reasons` finds nothing against is confirmed if the spec has `decided` it."""
+
+    name: str
+    about: str
+    reasons: Callable[[Course], Iterator[str]]
+    decided: Callable[[Course], bool]
 
 
-def check_passes(case: Case) -> Check:
-    """Perturbed steps and passes are those that the method takes; adaptive ones can be bounded alone."""
-    about = "perturbed steps and passes of every epoch, from the method"
-    return _check(case, "passes", about, _passes, _decided)
-
-
-def check_radii(case: Case) -> Check:
-    """Radii are those of the spec; learned ones follow from the hyper-gradients that the trace says were taken."""
-    about = "radii of every step, from the spec or the trace's hyper-gradients"
-    return _check(case, "radius", about, _radii, lambda one: not learns_radius(one.spec))
-
-
-def check_losses(case: Case) -> Check:
-    """Losses and accuracies of every epoch can be those of one network; that they are, only training again proves."""
-    about = "losses of every epoch, no lower than its wrong answers allow"
-    return _check(case, "losses", about, _losses, lambda one: False)
-
-
-def _check(case: Case, name: str, about: str, reasons: Any, decided: Any) -> Check:
-    """What `reasons` finds nothing against is confirmed where the spec alone has `decided` it."""
-    failures, confirmed, examined = list[Finding](), set[str](), 0
+def check_courses(case: Case) -> tuple[Check, ...]:
+    """Perform the checks of all parts; every course is read once, and none is kept."""
+    failures, confirmed, examined = defaultdict[str, list[Finding]](list), defaultdict[str, set[str]](set), 0
     for record in case.complete():
         if (course := _course(case, record)) is None:
             continue  # named by the check of the numbers
-        found = [damaged(case, record.id, reason) for reason in reasons(course)]
-        failures, examined = failures + found, examined + 1
-        if not found and decided(course):
-            confirmed.add(record.id)
-    return Check(name, about, examined, tuple(failures), confirmed=frozenset(confirmed))
+        examined += 1
+        for part in PARTS:
+            found = [damaged(case, record.id, reason) for reason in part.reasons(course)]
+            failures[part.name] += found
+            if not found and part.decided(course):
+                confirmed[part.name].add(record.id)
+    return tuple(
+        Check(
+            part.name,
+            part.about,
+            examined,
+            tuple(failures[part.name]),
+            confirmed=frozenset(confirmed[part.name]),
+        )
+        for part in PARTS
+    )
 
 
 def _course(case: Case, record: RunRecord) -> Course | None:
@@ -118,14 +122,14 @@ def _course(case: Case, record: RunRecord) -> Course | None:
 
 
 def _schedule(course: Course) -> Iterator[str]:
-    spec, rates = course.spec, learning_rates(course.spec, course.per_epoch)
+    spec = course.spec
     per_epoch = course.per_epoch if describe(spec.dataset).tokens else foretold(spec) // spec.training.epochs
     wanted = per_epoch * spec.training.measure_every
     for row, steps in course.epochs:
         if row.steps != wanted:
             yield f"history.csv says {row.steps} steps in epoch {row.epoch}, its data and batches give {wanted}"
             return
-        if not math.isclose(row.lr, rate := rates(steps.stop - 1), rel_tol=EXACT):
+        if not math.isclose(row.lr, rate := course.rates(steps.stop - 1), rel_tol=EXACT):
             yield f"history.csv says lr = {row.lr} in epoch {row.epoch}, its schedule gives {rate}"
             return
 
@@ -144,11 +148,9 @@ def _losses(course: Course) -> Iterator[str]:
 
 def _pattern(course: Course) -> Pattern | None:
     """The perturbed steps, as far as the method or the trace tells."""
-    taken = course.taken
-    known = perturbed_steps(course.spec, len(taken))
-    if known is None and course.spec.hyperparameters.get("rho_every") == 1:
-        return [not math.isnan(one) for one in taken]
-    return known
+    if course.perturbed is None and course.spec.hyperparameters.get("rho_every") == 1:
+        return [not math.isnan(one) for one in course.taken]
+    return course.perturbed
 
 
 def _passes(course: Course) -> Iterator[str]:
@@ -182,7 +184,7 @@ def _decided(course: Course) -> bool:
     """Whether passes are what spec and method leave no choice about, not merely possible."""
     from lets.train.training import STRETCH
 
-    pattern = perturbed_steps(course.spec, len(course.taken))
+    pattern = course.perturbed
     if pattern is None:
         return False
     learning = learning_steps(course.spec, pattern)
@@ -194,11 +196,10 @@ def _decided(course: Course) -> bool:
 
 
 def _radii(course: Course) -> Iterator[str]:
-    rates = learning_rates(course.spec, course.per_epoch)
     if learns_radius(course.spec) and "hypergradient" not in course.trace:
         yield "trace.safetensors has no hyper-gradients, and its radius is learned"
         return
-    now = list(radii(course.spec, rates, course.per_epoch, course.taken))
+    now = list(radii(course.spec, course.rates, course.per_epoch, course.taken))
     for step, (said, wanted) in enumerate(zip(course.trace["rho"], now[:-1], strict=False)):
         if not math.isclose(said, wanted, rel_tol=RADIUS):
             yield f"trace.safetensors says rho = {said} at step {step}, {_source(course)} {wanted}"
@@ -215,3 +216,21 @@ def _after_epochs(course: Course, now: Sequence[float]) -> Iterator[str]:
 
 def _source(course: Course) -> str:
     return "its hyper-gradients give" if learns_radius(course.spec) else "its spec gives"
+
+
+PARTS = (
+    Part(
+        "losses", "losses of every epoch, no lower than its wrong answers allow", _losses, lambda one: False
+    ),
+    Part("schedule", "steps and learning rates of every epoch, from the spec", _schedule, lambda one: True),
+    Part("passes", "perturbed steps and passes of every epoch, from the method", _passes, _decided),
+    Part(
+        "radius",
+        "radii of every step, from the spec or the trace's hyper-gradients",
+        _radii,
+        lambda one: not learns_radius(one.spec),
+    ),
+)
+"""Losses and accuracies of every epoch can be those of one network: that they are, only training again proves.
+Passes of an adaptive method can be bounded alone; learned radii follow from hyper-gradients that the trace says were
+taken."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding, damaged
+from lets.commands import command
 from lets.errors import DataError, LetsError
 from lets.spec import RunSpec, seed_for
 from lets.spec.noise import Noise
@@ -91,9 +92,10 @@ def _arrays(case: Case, dataset: str, sets: Sets) -> Iterator[Finding]:
 
 
 def _other_labels(case: Case, dataset: str, one: TrainingSet, reason: str) -> Finding:
-    option = f" --train-samples {one.samples}" if one.samples else ""
+    options = ["--train-samples", one.samples] if one.samples else []
+    options += ["--download"] if Noise.parse(one.noise).human else []
     file = case.layout.labels(dataset, one.noise, one.samples)
-    make = f"lets data noise {dataset} {one.noise}{option}"
+    make = command("lets", "data", "noise", dataset, one.noise, *options)
     return Finding(str(file), reason, _cells(case, dataset, [one]), make=make)
 
 
@@ -171,8 +173,14 @@ def _folder(dataset: str, name: str | None = None) -> Path | None:
 
 
 def _finding(case: Case, dataset: str, sets: Sets, reason: str) -> Finding:
-    make = f"lets data prepare {dataset}"
-    return Finding(str(case.layout.prepared(dataset)), reason, _cells(case, dataset, sets), make=make)
+    return Finding(
+        str(case.layout.prepared(dataset)), reason, _cells(case, dataset, sets), make=prepare(dataset)
+    )
+
+
+def prepare(dataset: str) -> str:
+    """Return the command that prepares a data set: as the workflow does, it fetches what is missing."""
+    return command("lets", "data", "prepare", dataset, "--download")
 
 
 def _labels(case: Case, arrays: "Dataset", one: TrainingSet, subset: "Tensor | None") -> tuple[str, str]:

@@ -9,7 +9,6 @@ import io
 import math
 import re
 import struct
-from importlib.metadata import version
 from typing import Any
 
 COORDINATE = 1e-5
@@ -17,17 +16,6 @@ COORDINATE = 1e-5
 LEVEL = 2
 """of 255, in any colour of any pixel: edges may be smoothed in another way, and nobody can see it"""
 NUMBER = re.compile(r"(?<![#\w.-])-?\d+(?:\.\d+)?")
-
-
-def drawn_by(svg: bytes) -> str:
-    """Return the version of matplotlib that says it drew an svg; nothing if none does."""
-    found = re.search(rb"Matplotlib v([\w.+-]+)", svg)
-    return found[1].decode() if found else ""
-
-
-def matplotlib_here() -> str:
-    """Return the version of matplotlib that is installed."""
-    return version("matplotlib")
 
 
 def same_picture(suffix: str, one: bytes, other: bytes) -> bool:

@@ -31,6 +31,9 @@ class Finding:
     unchecked: bool = False
     """whether nothing is known to be wrong: what it would be held against is not here"""
 
+    absent: bool = False
+    """whether nothing is wrong with what it is about but that it is not there"""
+
     @property
     def command(self) -> str:
         """The command to run next, for this finding alone."""
@@ -68,6 +71,12 @@ def damaged(case: Case, run: str, reason: str) -> Finding:
     return Finding(run, reason, cells, run, (str(folder),), case.make)
 
 
+def shared(case: Case, one: str, other: str, what: str) -> Iterator[Finding]:
+    """Two runs that have in common `what` only one can have; which is the copy, nobody knows: both are made again."""
+    yield damaged(case, one, f"has {what}: {other}")
+    yield damaged(case, other, f"has {what}: {one}")
+
+
 def stray(case: Case, path: Path, reason: str) -> Finding:
     """Something in the tree of runs that nobody asks for; it may be dear to somebody, and is moved, not deleted."""
     name = path.relative_to(case.layout.runs).as_posix()
@@ -100,13 +109,18 @@ def _moved(findings: list[Finding]) -> Iterator[str]:
 
 
 def _made(findings: list[Finding]) -> Iterator[str]:
-    """Commands in alphabetical order: `lets data` comes before `snakemake`."""
+    """Data first, each of what was made before it; then in alphabetical order: `lets data` comes before `snakemake`."""
     again: dict[str, list[str]] = defaultdict(list)
     for finding in findings:
         again[finding.make] += finding.again
-    for make, paths in sorted(again.items()):
+    for make, paths in sorted(again.items(), key=lambda one: (_rank(one[0]), one[0])):
         if make:
             yield make + (f" --forcerun {shell(*_paths(paths))}" if paths else "")
+
+
+def _rank(make: str) -> int:
+    verbs = ("prepare", "subset", "noise")
+    return next((i for i, verb in enumerate(verbs) if make.startswith(f"lets data {verb} ")), len(verbs))
 
 
 def _paths(names: Iterable[str]) -> list[Path]:

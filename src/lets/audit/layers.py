@@ -7,7 +7,7 @@ from itertools import chain
 from lets.audit.case import Case
 from lets.audit.cells import Suspects, check_cells
 from lets.audit.copies import check_copies
-from lets.audit.courses import check_losses, check_passes, check_radii, check_schedules
+from lets.audit.courses import check_courses
 from lets.audit.data import check_data
 from lets.audit.digests import check_digests
 from lets.audit.endings import check_endings
@@ -76,10 +76,7 @@ def examine(case: Case) -> tuple[Layer, ...]:
 
 def _records(case: Case) -> Iterator[Check]:
     yield check_numbers(case)
-    yield check_losses(case)
-    yield check_schedules(case)
-    yield check_passes(case)
-    yield check_radii(case)
+    yield from check_courses(case)
     yield check_seeds(case)
     yield check_copies(case)
     yield check_terms(case)

@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lets.audit.case import Case
+from lets.audit.data import prepare
 from lets.audit.findings import Check, Finding, damaged
 from lets.audit.weights import repeatable
-from lets.commands import command
 from lets.errors import DataError, DivergenceError, LetsError, SpecError
-from lets.records import RunRecord, Status
+from lets.records import RunRecord
 from lets.records.code import code_digest, same_code
 from lets.spec.paths import Layout
 
@@ -48,16 +49,16 @@ def _named(runs: list[str]) -> str:
 
 
 def _chosen(case: Case) -> list[str]:
-    finished = [run for run, state in case.states.items() if state is Status.FINISHED]
+    whole = [record.id for record in case.complete()]
     if case.draw.runs:
-        named = list(dict.fromkeys(case.matrix.find(run).id for run in case.draw.runs))
+        named = list(dict.fromkeys(case.project.find(run).id for run in case.draw.runs))
         for run in named:
-            if run not in finished:
+            if run not in whole:
                 raise SpecError(
                     f"run {run!r} – is not finished, so there is nothing to compare – run  {case.make}"
                 )
         return named
-    alone = [run for run in finished if case.matrix.runs[run].training.ranks == 1]
+    alone = [run for run in whole if case.matrix.runs[run].training.ranks == 1]
     return case.draw.order(case.content, alone)[:1]
 
 
@@ -72,18 +73,13 @@ def _compared(case: Case, run: str, folder: Path) -> tuple[list[Finding], str]:
     threads = said.provenance.machine.threads or 1
     same = same_code(said.provenance.code, code_digest(spec))
     exact = same and case.device == "cpu" and repeatable(said, spec)
-    compare = _bytes if exact else _numbers
     try:
-        train_run(spec, layout, case.device, threads, lambda row: None)
-        reasons = [*compare(said, RunRecord.at(layout, run))]
+        with suppress(DivergenceError):  # it is in the record, as of the run itself
+            train_run(spec, layout, case.device, threads, lambda row: None)
+        reasons = [*_reasons(said, RunRecord.at(layout, run), exact)]
     except DataError as error:
-        reason, make = (
-            f"cannot be trained again here: {error}",
-            command("lets", "data", "prepare", spec.dataset),
-        )
-        return [Finding(run, reason, (), run, (), make, unchecked=True)], "with nothing"
-    except DivergenceError as error:
-        reasons = [f"finished, but trained again it {error}"]
+        reason = f"cannot be trained again here: {error}"
+        return [Finding(run, reason, (), run, (), prepare(spec.dataset), unchecked=True)], "with nothing"
     except LetsError as error:
         return [_elsewhere(case, said, f"cannot be trained again: {error}")], "with nothing"
     finally:
@@ -91,6 +87,18 @@ def _compared(case: Case, run: str, folder: Path) -> tuple[list[Finding], str]:
     if exact:
         return [damaged(case, run, reason) for reason in reasons], "to the byte"
     return [_elsewhere(case, said, reason) for reason in reasons], WITHIN
+
+
+def _reasons(said: RunRecord, now: RunRecord, exact: bool) -> Iterator[str]:
+    if (end := _end(said)) != _end(now):
+        yield f"says that it {end}, but trained again it {_end(now)}"
+    else:
+        yield from (_bytes if exact else _numbers)(said, now)
+
+
+def _end(record: RunRecord) -> str:
+    said = record.metrics.divergence
+    return f"diverged at step {said.step}" if said else "finished"
 
 
 def _elsewhere(case: Case, said: RunRecord, reason: str) -> Finding:
@@ -115,6 +123,8 @@ def _bytes(said: RunRecord, now: RunRecord) -> Iterator[str]:
 
 def _numbers(said: RunRecord, now: RunRecord) -> Iterator[str]:
     """Code, packages, image or machine are not those of the run: bytes may differ, the course may not."""
+    if not said.history or not now.history:
+        return  # both diverged in their first epoch, at the same step
     losses = said.history[0].loss, now.history[0].loss
     if not math.isclose(*losses, rel_tol=LOSS):
         yield f"says a mean loss of {losses[0]} in its first epoch, trained again it is {losses[1]}"

@@ -8,14 +8,13 @@ from typing import Any
 import numpy
 
 from lets.audit.case import Case
-from lets.audit.findings import Check, Finding, damaged
+from lets.audit.findings import Check, Finding, damaged, shared
 from lets.records import RunRecord
 
 STEPS = 100
 """compared at the beginning of two trainings"""
 SAME = 1e-3
 """Relative: the losses of one training on two machines differ by 1e-4 and less at first, those of two by 1e-1."""
-COPIED = "weights.safetensors", "history.csv", "trace.safetensors"
 
 
 def check_seeds(case: Case) -> Check:
@@ -49,15 +48,11 @@ def _itself(record: RunRecord) -> bool:
 
 
 def _pair(case: Case, one: str, other: str, traces: dict[str, Any]) -> Iterator[Finding]:
-    """Which of the two is the copy, nobody knows: both are to be made again."""
-    first, second = case.digests[one], case.digests[other]
-    names = [name for name in COPIED if name in first and first[name] == second[name]]
-    if not names and _alike(traces[one], traces[other]):
-        names = ["almost the trace.safetensors"]
-    if names:
-        what = " and ".join(names)
-        yield damaged(case, one, f"has the {what} of another seed: {other}")
-        yield damaged(case, other, f"has the {what} of another seed: {one}")
+    first, second = case.contents[one], case.contents[other]
+    if names := [name for name in first if first[name] == second.get(name)]:
+        yield from shared(case, one, other, f"the {' and '.join(names)} of another seed")
+    elif _alike(traces[one], traces[other]):
+        yield from shared(case, one, other, "almost the losses of another seed")
 
 
 def _alike(one: Any, other: Any) -> bool:

@@ -25,7 +25,7 @@ def check_tree(case: Case) -> Check:
     failures = [] if absent else [one for record in case.records.values() for one in _run(case, record)]
     failures += _extra(case)
     failures += [finding for run in case.records for finding in _foreign(case, run)]
-    failures += _links(case)
+    failures += [*_links(case), *_linked_files(case)]
     failures += [finding for kind in ANALYSES for finding in _not_computed(case, kind)]
     return Check(
         "matrix",
@@ -40,7 +40,8 @@ def _nothing_here(case: Case) -> tuple[Finding, ...]:
     """A clone that has no run yet: that is no damage."""
     if any(case.layout.runs.rglob("*.json")):
         return ()
-    reason = f"none of the {len(case.states)} runs is here: to have those that were recorded run  lets pull"
+    pull = case.project.command("pull")
+    reason = f"none of the {len(case.states)} runs is here: to have those that were recorded run  {pull}"
     return (Finding(str(case.layout.runs), reason, make=case.make, unchecked=True),)
 
 
@@ -91,6 +92,16 @@ def _links(case: Case) -> Iterator[Finding]:
                 continue
             below = [run for run in case.records if case.layout.run(run).is_relative_to(path)]
             yield _linked(case, path, below) if below else stray(case, path, "nobody asks for this link")
+
+
+def _linked_files(case: Case) -> Iterator[Finding]:
+    """Links in the place of a run's files. DVC may leave such, to its cache, where files lie under their own digest."""
+    cache = (case.layout.root / ".dvc" / "cache").resolve()
+    for record in case.records.values():
+        for path in (record.folder / name for name in record.files):
+            link = path.is_symlink() and path.is_file() and not _behind_a_link(case, record.folder)
+            if link and not path.resolve().is_relative_to(cache):
+                yield _linked(case, path, [record.id])
 
 
 def _linked(case: Case, path: Path, runs: list[str]) -> Finding:

@@ -34,7 +34,7 @@ class Verdict(StrEnum):
     MISSING = "missing"
     """a run, an analysis or the file itself is not there"""
     EXECUTED = "executed but unverified"
-    """it follows from runs that are whole; not all that it shows of them was computed again, or one diverged"""
+    """it follows from runs that are whole; not all that it shows of them was computed again (one may have diverged)"""
     VERIFIED = "verified"
     """and all that it shows of its runs was computed again"""
 
@@ -99,7 +99,9 @@ def judge(case: Case, failures: Collection[Finding], checks: Collection[Check]) 
 
 def is_absent(case: Case, finding: Finding) -> bool:
     """Return whether nothing is wrong with what the finding is about but that it is not there."""
-    return finding.make == case.make and not (finding.remove or finding.again or finding.aside)
+    return finding.absent or (
+        finding.make == case.make and not (finding.remove or finding.again or finding.aside)
+    )
 
 
 def _verdict(case: Case, one: Printed, wrong: set[str], absent: set[str], evidence: Evidence) -> Verdict:
@@ -138,13 +140,14 @@ def _documents(
         layout.summary: RECORD,
         layout.long_table: RECORD,
     }
-    return {
-        path.name: Verdict.MISMATCH
-        if str(path) in wrong
-        else min(found, key=list(Verdict).index, default=_best(case, reads, evidence))
-        for path, reads in read.items()
-        if path.is_file()
-    }
+    verdicts = {}
+    for path, reads in read.items():
+        if str(path) in wrong:
+            verdicts[path.name] = Verdict.MISMATCH if path.is_file() else Verdict.MISSING
+        elif path.is_file():
+            best = _best(case, reads, evidence)
+            verdicts[path.name] = min(found, key=list(Verdict).index, default=best)
+    return verdicts
 
 
 def _best(case: Case, reads: Collection[str], evidence: Evidence) -> Verdict:

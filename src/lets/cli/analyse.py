@@ -40,7 +40,7 @@ def _analyse(kind: str, run: str, params: Path, device: str, threads: int) -> No
     from lets.train.startup import leave_out_the_compiler, without_garbage_collection
 
     project = Project.load(params)
-    spec, layout = project.matrix.find(run), project.layout
+    spec, layout = project.find(run), project.layout
     item = project.analyses(ANALYSES[kind]).get(spec.id)
     if item is None:
         where = "`figures:`" if kind == "landscape" else "`tables:` or `figures:`"

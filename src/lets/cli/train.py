@@ -40,7 +40,7 @@ def train(
 
     project = Project.load(params)
     matrix, layout = project.matrix, project.layout
-    spec, place = matrix.find(run), device or project.params.device
+    spec, place = project.find(run), device or project.params.device
     interruption.at(spec.id)
     if not torchrun.here():
         if place == "cuda":

@@ -29,7 +29,7 @@ def why(
     matrix, layout = project.matrix, project.layout
     folder = as_typed(Path(run))
     wanted = str(folder.relative_to(layout.runs)) if folder.is_relative_to(layout.runs) else run.rstrip("/")
-    spec = matrix.find(wanted)
+    spec = project.find(wanted)
     outcome = project.outcome(spec)
     experiments = [name for name, ids in matrix.experiments.items() if spec.id in ids]
     print(spec.id)

@@ -16,6 +16,7 @@ from lets.claims.document import claims_table, scale_note
 from lets.claims.file import read_claims
 from lets.claims.judgement import judge
 from lets.errors import RecordError
+from lets.figures.drawn_by import drawn_elsewhere, matplotlib_here
 from lets.files import bytes_as_written, read_json, write_text
 from lets.page.evidence import evidence
 from lets.project import Project
@@ -35,8 +36,11 @@ class _Status:
     """method, and per column the count, its state in a word and the runs counted"""
 
 
-def render_page(project: Project) -> str:
-    """Return the page, unaudited; the drawn figures (svg) must exist, the rest comes from the run records."""
+def render_page(project: Project, believed: bool = False) -> str:
+    """Return the page, unaudited; the drawn figures (svg) must exist, the rest comes from the run records.
+
+    Only if they are `believed` it shows pictures that say that another matplotlib drew them than the one here.
+    """
     params, outcomes = project.params, list(project.runs.values())
     places = {outcome.id: place for place, outcome in enumerate(outcomes)}
     judged = judge(read_claims(project.layout.paper_claims), project)
@@ -58,7 +62,7 @@ def render_page(project: Project) -> str:
         claims=claims_table(judged, params),
         scaled=scale_note(judged, params),
         tables=_tables(project),
-        figures=_figures(project),
+        figures=_figures(project, believed),
         status=_status(outcomes),
         absent=absent_notes(outcomes),
         cost=_cost_line(cost := cost_of(outcomes)),
@@ -66,6 +70,7 @@ def render_page(project: Project) -> str:
         behind=lambda ids: _behind(ids, places),
         evidence=embedded({"params": f"params/{params.profile}.yaml", **evidence(outcomes)}),
         unaudited=UNAUDITED,
+        matplotlib=matplotlib_here(),
     )
 
 
@@ -77,11 +82,16 @@ def write_page(project: Project, audit: dict[str, Any] | None = None) -> Path:
 
 
 def accepted_pages(project: Project) -> tuple[str, ...]:
-    """Return what the page may be: unaudited, or with the verdicts of the receipt that lies there, if it is one."""
-    page = render_page(project)
+    """Return what the page may be: unaudited, or with the verdicts of the receipt that lies there, if it is one.
+
+    It may show pictures that cannot be compared here if it was made elsewhere.
+    """
+    elsewhere = any(drawn_elsewhere(project.layout, name) for name in project.params.figures)
+    pages = [render_page(project), *([render_page(project, believed=True)] if elsewhere else [])]
     with suppress(RecordError, KeyError, TypeError):
-        return page, with_verdicts(page, read_json(project.layout.audit))
-    return (page,)
+        audit = read_json(project.layout.audit)
+        return *pages, *(with_verdicts(page, audit) for page in pages)
+    return tuple(pages)
 
 
 def _behind(ids: Sequence[str], places: dict[str, int]) -> Markup:
@@ -94,7 +104,7 @@ def _tables(project: Project) -> list[tuple[Table, str]]:
     return [(table, _cost_line(cost_of(table.runs))) for table in tables]
 
 
-def _figures(project: Project) -> list[dict[str, Any]]:
+def _figures(project: Project, believed: bool) -> list[dict[str, Any]]:
     figures = []
     for name, figure in project.params.figures.items():
         runs = project.numbers(name).runs
@@ -102,7 +112,8 @@ def _figures(project: Project) -> list[dict[str, Any]]:
             {
                 "name": name,
                 "title": figure.title,
-                "drawing": _embedded(project.layout.figure(name, "svg"), name),
+                "drawing": _embedded(project, name),
+                "elsewhere": "" if believed else drawn_elsewhere(project.layout, name),
                 "notes": absent_notes(runs),
                 "runs": list(dict.fromkeys(run.id for run in runs)),
             }
@@ -125,13 +136,14 @@ def _policy(style: str, script: str) -> str:
     return f"default-src 'none'; {sources}; img-src data:; base-uri 'none'; form-action 'none'"
 
 
-def _embedded(path: Path, name: str) -> str:
+def _embedded(project: Project, name: str) -> str:
     """Return a drawing as the address of an image: there, browsers run nothing that is in it and fetch nothing."""
+    path = project.layout.figure(name, "svg")
     try:
         content = bytes_as_written(path)
     except OSError as error:
         raise RecordError(
-            f"{path} – is not drawn yet – draw it first:  lets report --figure {name}"
+            f"{path} – is not drawn yet – draw it first:  {project.command('report', '--figure', name)}"
         ) from error
     return f"data:image/svg+xml;base64,{b64encode(content).decode()}"
 

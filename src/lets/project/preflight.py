@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import yaml
 
 import lets.models.catalogue
-from lets.commands import command
+from lets.commands import DEMO, command
 from lets.data.sources import default_root, missing_packages, whole_folder
 from lets.errors import LetsError, SpecError
 from lets.files import digest_file
@@ -37,7 +37,7 @@ def selected_file(files: Sequence[Path | str]) -> Path:
         raise SpecError(
             f"--configfile {' '.join(map(str, files))} – a workflow runs one params file – name a single one"
         )
-    path = Path(files[0]) if files else Path("params/demo.yaml")
+    path = Path(files[0]) if files else DEMO
     if set("{}") & set(str(path)):
         plain = path.with_name(path.name.translate(str.maketrans("{}", "--")))
         raise SpecError(

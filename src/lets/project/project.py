@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from lets.analyses.analysis import Analysis
+from lets.commands import DEMO
+from lets.commands import command as shell
 from lets.figures.figure import Numbers
 from lets.project.expand import expand
 from lets.project.load import load_params
@@ -28,6 +30,8 @@ class Project:
     params: Params
     matrix: Matrix
     layout: Layout
+    file: Path | None = None
+    """its params file, as it was named; None: that of its profile in params/"""
     _outcomes: dict[str, Outcome] = field(default_factory=dict, repr=False, compare=False)
     _tables: dict[str, Table] = field(default_factory=dict, repr=False, compare=False)
     _numbers: dict[str, Numbers] = field(default_factory=dict, repr=False, compare=False)
@@ -36,7 +40,22 @@ class Project:
     def load(cls, file: str | Path, root: Path = Path()) -> "Project":
         """Return the project of a params file below `root`; raises SpecError that names file, line and remedy."""
         params = load_params(file)
-        return cls(params, expand(params), Layout.of(params, root))
+        return cls(params, expand(params), Layout.of(params, root), Path(file))
+
+    @property
+    def named(self) -> tuple[Path, ...]:
+        """The params file, where a command must name it: nothing for the one that every command takes by itself."""
+        file = self.file or DEMO.with_stem(self.params.profile)
+        return () if file == DEMO else (file,)
+
+    def command(self, verb: str, *words: object) -> str:
+        """Return a command of `lets` about this project, for messages."""
+        params = ("--params", *self.named) if self.named else ()
+        return shell("lets", verb, *params, *words)
+
+    def find(self, run: str) -> RunSpec:
+        """Return the run of this id, or of its unambiguous beginning; raises SpecError."""
+        return self.matrix.find(run, self.command("status", "--runs"))
 
     @cached_property
     def runs(self) -> Mapping[str, Outcome]:

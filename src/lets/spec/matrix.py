@@ -22,11 +22,14 @@ class Matrix:
         ids = dict.fromkeys(run for name in experiments for run in self.experiments[name])
         return [self.runs[id] for id in ids]
 
-    def find(self, run: str) -> RunSpec:
-        """Return the run of this id, or of its unambiguous beginning; raises SpecError."""
+    def find(self, run: str, listed: str = "lets status --runs") -> RunSpec:
+        """Return the run of this id, or of its unambiguous beginning; raises SpecError.
+
+        Its message names the command by which all are `listed`.
+        """
         found = [spec for id, spec in self.runs.items() if id.startswith(run)]
         if len(found) != 1:
-            raise SpecError(which_run(run, found, self.runs))
+            raise SpecError(which_run(run, found, self.runs, listed))
         return found[0]
 
 
@@ -47,15 +50,15 @@ SHOWN = 8
 """runs named in a message"""
 
 
-def which_run(name: str, found: Sequence[RunSpec], runs: Mapping[str, RunSpec]) -> str:
+def which_run(name: str, found: Sequence[RunSpec], runs: Mapping[str, RunSpec], listed: str) -> str:
     """Return why `name` is not one run: the several runs `found` that it begins, and what tells them apart."""
     if not found:
         near = get_close_matches(name, runs, SHOWN // 2)
-        those = "\n  ".join(["the nearest ones:", *near]) if near else "list them: lets status --runs"
+        those = "\n  ".join(["the nearest ones:", *near]) if near else f"list them:  {listed}"
         return f"run {name!r} – is no run of this params file – {those}"
     lines = [f"  {run.id}{_apart(run, found)}" for run in found[:SHOWN]]
     if len(found) > SHOWN:
-        lines.append(f"  … and {len(found) - SHOWN} more: lets status --runs")
+        lines.append(f"  … and {len(found) - SHOWN} more:  {listed}")
     return "\n".join([f"run {name!r} – begins {len(found)} ids – write more of the one you mean:", *lines])
 
 

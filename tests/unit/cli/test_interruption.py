@@ -26,7 +26,9 @@ VERBS = {
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_one_line_and_the_exit_code_of_the_signal(verb, number, code):
-    program = f"{START}{VERBS[verb]}interruption.at('epoch 3 of 20'); app.app = verb; main.main()"
+    # A test run in the background of a shell ignores Ctrl-C, and what it starts would too.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    program = f"{heard}{START}{VERBS[verb]}interruption.at('epoch 3 of 20'); app.app = verb; main.main()"
     with subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -256,6 +256,6 @@ def test_hash_seeds_do_not_show(drawn: Project) -> None:
 
 def test_a_figure_that_is_not_drawn_is_named(figures: Project) -> None:
     with pytest.raises(
-        RecordError, match=r"sensitivity\.svg – is not drawn yet .* lets report --figure sensitivity"
+        RecordError, match=r"sensitivity\.svg – is not drawn yet .* lets report .*--figure sensitivity"
     ):
         render_page(figures.now)

@@ -63,4 +63,4 @@ def test_near_ids_are_offered(matrix: Matrix) -> None:
     near = said(matrix, "digits/clean/resnet-smal/sam/seed-0")[1:]
     assert near
     assert {line.strip() for line in near} <= set(matrix.runs)
-    assert said(matrix, "x") == ["run 'x' – is no run of this params file – list them: lets status --runs"]
+    assert said(matrix, "x") == ["run 'x' – is no run of this params file – list them:  lets status --runs"]

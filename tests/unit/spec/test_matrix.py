@@ -194,7 +194,7 @@ def test_find(matrix: Matrix) -> None:
     with pytest.raises(SpecError, match="begins 2 ids – write more of the one you mean:\n  digits/"):
         matrix.find("digits/clean/resnet-small/s")
     with pytest.raises(
-        SpecError, match="'nothing' – is no run of this params file – list them: lets status --runs"
+        SpecError, match="'nothing' – is no run of this params file – list them:  lets status --runs"
     ):
         matrix.find("nothing")
 

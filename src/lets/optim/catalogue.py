@@ -333,7 +333,7 @@ def resolve(name: str, given: Mapping[str, object]) -> dict[str, Value]:
     `rho=1.0`). `preset` names a whole setting of a learned radius, and what is given beside it wins. ValueError
     or TypeError names the value, the reason and what would be accepted.
     """
-    return settle(describe(name), given)
+    return complete(describe(name), given)
 
 
 def with_parts(info: MethodInfo, own: Mapping[str, str]) -> MethodInfo:
@@ -353,8 +353,8 @@ def with_parts(info: MethodInfo, own: Mapping[str, str]) -> MethodInfo:
     )
 
 
-def settle(info: MethodInfo, given: Mapping[str, object]) -> dict[str, Value]:
-    """What `resolve` does, for the method `info`."""
+def complete(info: MethodInfo, given: Mapping[str, object]) -> dict[str, Value]:
+    """Return what `resolve` does, for the method `info`."""
     name = info.name
     if "preset" in given and not info.needs_validation:
         raise ValueError(f"a preset is a setting of a learned radius, which {name} has not; lets-sam has one")

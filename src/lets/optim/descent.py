@@ -40,7 +40,7 @@ class Descent(Part, ABC):
 
     @property
     def chooses_samples(self) -> bool:
-        """Whether `subset` is defined anew: then `loss_fn` must return the loss of every sample."""
+        """True if `subset` is defined anew: then `loss_fn` must return the loss of every sample."""
         return type(self).subset is not Descent.subset
 
 

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from .ascent import L2, Ascent, Masked
 from .ascent import Adaptive as AdaptiveAscent
-from .catalogue import AXES, MethodInfo, describe, settle, with_parts
+from .catalogue import AXES, MethodInfo, complete, describe, with_parts
 from .data_parallel import Mode, join
 from .descent import Descent, Perturbed, Reuse, SharpSubset, SurrogateGap
 from .errors import RadiusWarning
@@ -66,7 +66,7 @@ def create(
     own: dict[str, Any] = {axis: part for axis, part in given.items() if part is not None}
     _refuse_bad_parts(describe(name), own)
     info = with_parts(describe(name), {axis: type(part).__name__ for axis, part in own.items()})
-    h: dict[str, Any] = settle(info, hyperparameters)
+    h: dict[str, Any] = complete(info, hyperparameters)
     _refuse_bad_setup(info, model, base_optimizer, total_steps, micro_batches)
     _refuse_bad_rates(info, h, base_optimizer, lr_max)
     weights = Weights(base_optimizer, model)
@@ -202,29 +202,35 @@ _BASES = {"policy": Policy, "ascent": Ascent, "descent": Descent, "radius": Radi
 def _refuse_bad_parts(info: MethodInfo, own: dict[str, Any]) -> None:
     """TypeError or ValueError if one of a user's own parts is none, or has no place in the method `info`."""
     for axis, part in own.items():
-        base = _BASES[axis].__name__
-        if not isinstance(part, _BASES[axis]):
-            raise TypeError(
-                f"{axis} = {part!r} is no {base}; write a subclass of lets.optim.{base} and hand over an object of "
-                f"it: {axis}=My{base}()"
-            )
+        _refuse_other_classes(axis, part)
         _refuse_half_a_state(part)
         if isinstance(part, Radius):
             _refuse_bad_value(part)
         if info.policy == "never":
             raise ValueError(f"{info.name} never perturbs and has no {axis} to replace; create 'sam' with it")
-    if not info.needs_validation:
-        return
+    if info.needs_validation:
+        _refuse_what_cannot_be_learned(info, own)
+
+
+def _refuse_other_classes(axis: str, part: object) -> None:
+    base = _BASES[axis]
+    if not isinstance(part, base):
+        raise TypeError(
+            f"{axis} = {part!r} is no {base.__name__}; write a subclass of lets.optim.{base.__name__} and hand over an "
+            f"object of it: {axis}=My{base.__name__}()"
+        )
+
+
+def _refuse_what_cannot_be_learned(info: MethodInfo, own: dict[str, Any]) -> None:
+    base, names = info.name.removeprefix("lets-"), {axis: type(part).__name__ for axis, part in own.items()}
     if "radius" in own:
         raise ValueError(
-            f"{info.name} learns its radius, and {type(own['radius']).__name__} would replace it; create "
-            f"{info.name.removeprefix('lets-')!r} with it"
+            f"{info.name} learns its radius, and {names['radius']} would replace it; create {base!r} with it"
         )
     if "descent" in own and type(own["descent"]).response is Descent.response:
         raise ValueError(
-            f"{info.name} learns its radius through the descent, and {type(own['descent']).__name__} has no "
-            f"response(clean, there), the derivative of perturbed; define it, or create "
-            f"{info.name.removeprefix('lets-')!r}, whose radius is given"
+            f"{info.name} learns its radius through the descent, and {names['descent']} has no response(clean, "
+            f"there), the derivative of perturbed; define it, or create {base!r}, whose radius is given"
         )
 
 

@@ -15,7 +15,7 @@ class Policy(Part, ABC):
 
     @abstractmethod
     def perturbs(self, step: int, gradient: Vector) -> bool:
-        """Whether step t = `step`, counted from 0, is perturbed; `gradient` is g, of the mean loss at theta_t.
+        """True if step t = `step`, counted from 0, is perturbed; `gradient` is g, of the mean loss at theta_t.
 
         Asked once a step. With several processes g is that of all their samples, so that all decide alike. A number
         of g that is read here, as in `float(gradient.norm())`, makes the step wait for a GPU.

@@ -182,6 +182,20 @@ def test_radii_that_hardly_differ_may_give_almost_the_same_losses(
     assert (target in copies(project.audit())) is found
 
 
+@pytest.mark.parametrize(("last", "found"), [(0.0501, False), (0.06, True)])
+def test_radii_that_hardly_differ_may_give_the_same_history(project: Any, last: float, found: bool) -> None:
+    """Three steps of SAM and LETS-SAM with a momentum of 0.8 gave one; their weights differ."""
+    source, target = project.run("sam"), project.run("lets-sam")
+    rows = read_history(project.path(source, "history.csv"))
+    rows = [HistoryRow(**{**vars(row), "passes": 2 * row.passes, "rho": last}) for row in rows]
+    project.path(target, "history.csv").write_text(history_text(rows))
+    path = project.path(target, "trace.safetensors")
+    trace = load_file(path)
+    save_file(trace | {"rho": numpy.linspace(0.05, last, len(trace["rho"]))}, path)
+    project.reseal(target)
+    assert (target in copies(project.audit())) is found
+
+
 def test_what_only_began_alike_is_no_copy(project: Any) -> None:
     """As AE-LookSAM and LETS-AE-LookSAM do, which take the same steps until one perturbs."""
     source, target = project.run("sam"), project.run("erm")

@@ -12,6 +12,7 @@ from lets.spec.paths import WEIGHTS
 
 FEW = 10
 """steps, in which two trainings may not have parted far enough for their losses to differ"""
+HISTORY = "history.csv"
 MEASURED = (
     "epoch",
     "loss",
@@ -32,7 +33,7 @@ def _contents(record: RunRecord) -> Iterator[tuple[str, str]]:
     """Of weights that are not kept the provenance has the digest of their file."""
     rows = [[getattr(row, name) for name in MEASURED] for row in record.history]
     if rows:
-        yield "history.csv", sha256_bytes(repr(rows).encode())
+        yield HISTORY, sha256_bytes(repr(rows).encode())
     if WEIGHTS in record.files:
         yield WEIGHTS, _weights(record.folder / WEIGHTS)
     elif WEIGHTS in record.provenance.files:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 
 from lets.audit.case import Case
-from lets.audit.contents import FEW
+from lets.audit.contents import FEW, HISTORY
 from lets.audit.findings import Check, Finding, shared
 from lets.optim.catalogue import describe
 from lets.records import RunRecord
@@ -46,7 +46,8 @@ def check_copies(case: Case) -> Check:
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for record in records:
         for content in case.contents[record.id].items():
-            found[content].append(record.id)
+            if content[0] != HISTORY or record.metrics.steps > FEW:
+                found[content].append(record.id)
     copied: dict[tuple[str, str], list[str]] = defaultdict(list)
     for (name, _), runs in found.items():
         for pair in combinations(runs, 2):
@@ -85,7 +86,9 @@ def _near(losses: Any, others: Any) -> Any:
 
 
 def _copied(case: Case, one: str, other: str, names: list[str]) -> Iterator[Finding]:
-    if not (_repeats(case, one, other) or _did_the_same(case.records[one], case.records[other])):
+    """A history is rounded: without the same weights it may be that of two methods that did nearly the same."""
+    innocent = _did_nearly_the_same if names == [HISTORY] else _did_the_same
+    if not (_repeats(case, one, other) or innocent(case.records[one], case.records[other])):
         yield from shared(case, one, other, f"the {' and '.join(dict.fromkeys(names))} of another run")
 
 

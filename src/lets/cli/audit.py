@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lets.cli.options import DEMO, ParamsFile
-from lets.commands import command
 
 if TYPE_CHECKING:
     from lets.project import Project
@@ -50,15 +49,16 @@ def audit(
     from lets.errors import SpecError
     from lets.files import write_text
     from lets.project import Project
+    from lets.train.startup import leave_out_the_compiler
 
-    if run and not deep:
-        options = [] if params == DEMO else ["--params", params]
-        remedy = command("lets", "audit", *options, "--deep", "--run", run[0])
-        raise SpecError(f"--run {run[0]} – names a run to train again – write  {remedy}")
     project = Project.load(params)
+    if run and not deep:
+        remedy = project.command("audit", "--deep", "--run", run[0])
+        raise SpecError(f"--run {run[0]} – names a run to train again – write  {remedy}")
     layout = project.layout
     count = project.params.audit_weights if weights is None else weights
     draw = audits.Draw(sys.maxsize if all_ else count, salt, deep, tuple(run or ()))
+    leave_out_the_compiler()
     result = audits.perform(params, DEMO, draw)
     folder = audits.write_receipt(result, layout)
     if result.complete:

@@ -5,7 +5,7 @@ ENV := .venv
 ACTIVATE := . $(ENV)/bin/activate
 QUICK := tests/golden $(addprefix tests/unit/,compare figures models project spec stats tables test_commands.py test_imports.py)
 
-.PHONY: demo test quick lint format shell report bench peers image lock clean
+.PHONY: demo test quick lint house format shell report bench peers image lock clean
 
 # An environment whose Python is gone is none, however new it is.
 ifneq ($(shell test -e $(ENV)/installed && { $(ENV)/bin/python -c "" 2> /dev/null || echo gone; }),)
@@ -31,6 +31,9 @@ quick: $(ENV)/installed         ## what a change breaks most often, in a minute 
 lint: $(ENV)/installed          ## formatting, types, workflow and Dockerfile
 	@$(ACTIVATE) && ruff format --check . && ruff check . && mypy && snakefmt --check Snakefile workflow \
 		&& snakemake --lint && hadolint Dockerfile
+
+house: $(ENV)/installed         ## how large the code is, and who imports whom
+	@$(ACTIVATE) && python -m tests.house
 
 format: $(ENV)/installed
 	@$(ACTIVATE) && ruff format . && ruff check --fix . && snakefmt Snakefile workflow

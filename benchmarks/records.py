@@ -16,15 +16,13 @@ from lets.audit.case import Case
 from lets.audit.expected import learning_rates
 from lets.data.dataset import arrays_sha256, read_processed
 from lets.files import sha256_file, write_json, write_text
-from lets.project import expand, load_params
-from lets.project.params import Params
+from lets.project import Project
 from lets.records import Metrics
 from lets.records.history import HistoryRow, history_text
 from lets.records.provenance import Machine, Provenance, cpu_name, packages
 from lets.records.trace import LEARNED
 from lets.spec import RunSpec
 from lets.spec.effort import steps
-from lets.spec.matrix import Matrix
 from lets.spec.paths import Layout
 
 from .measure import Action, interleave
@@ -53,12 +51,12 @@ def measure(given: Conditions) -> Findings:
     seeds = 1 if given.quick else 50
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        params, matrix = prepare(folder, seeds)
+        project = prepare(folder, seeds)
         variants: dict[str, Action] = {title: _command(words, folder) for title, words in COMMANDS.items()}
-        variants[REHASH] = _rehash(params, matrix, Layout("demo", folder), given.rounds)
+        variants[REHASH] = _rehash(project, given.rounds)
         times = interleave(variants, STATUS, given.rounds, warm_up=WARM_UP)
         sizes = [path.stat().st_size for path in (folder / "results").rglob("*") if path.is_file()]
-    how = HOW.format(runs=len(matrix.runs), epochs=EPOCHS, files=len(sizes), mib=sum(sizes) / 2**20)
+    how = HOW.format(runs=len(project.matrix.runs), epochs=EPOCHS, files=len(sizes), mib=sum(sizes) / 2**20)
     return Findings(how, [times.row(title, STATUS) for title in variants], [times.control()])
 
 
@@ -66,28 +64,27 @@ def _command(words: list[str], folder: Path) -> Action:
     return lambda _: seconds(words, folder)
 
 
-def _rehash(params: Params, matrix: Matrix, layout: Layout, rounds: int) -> Action:
+def _rehash(project: Project, rounds: int) -> Action:
     """Each round has a case of its own, which knows what is there and has read no file for its digest."""
-    cases = [Case(params, matrix, layout, "snakemake") for _ in range(rounds + WARM_UP)]
+    cases = [Case(project, "snakemake") for _ in range(rounds + WARM_UP)]
     for case in cases:
         case.complete()
     return lambda turn: cases[turn].digests
 
 
-def prepare(folder: Path, seeds: int) -> tuple[Params, Matrix]:
+def prepare(folder: Path, seeds: int) -> Project:
     """Make a project whose runs are finished, and let both engines know what is in it."""
     copy_project(folder)
     experiments = digits(ARCHITECTURES, METHODS)
     write_params(
         folder, demo_with(seeds=list(range(seeds)), experiments=experiments, training={"epochs": EPOCHS})
     )
-    params = load_params(folder / DEMO)
-    matrix, layout = expand(params), Layout("demo", folder)
+    project = Project.load(folder / DEMO, folder)
     seconds(["lets", "data", "prepare", "digits"], folder)
-    images = read_processed(layout.arrays("digits"))
+    images = read_processed(project.layout.arrays("digits"))
     labels = arrays_sha256({"labels": images.train.labels})
-    for spec in matrix.runs.values():
-        write_run(spec, layout, {"arrays": arrays_sha256(images.arrays), "training_labels": labels})
+    for spec in project.matrix.runs.values():
+        write_run(spec, project.layout, {"arrays": arrays_sha256(images.arrays), "training_labels": labels})
     for command in (
         "git init -q",
         "dvc init -q",
@@ -96,7 +93,7 @@ def prepare(folder: Path, seeds: int) -> tuple[Params, Matrix]:
         "lets report",
     ):
         seconds(command.split(), folder)
-    return params, matrix
+    return project
 
 
 def write_run(run: RunSpec, layout: Layout, data: dict[str, str]) -> None:

@@ -102,6 +102,7 @@ def write_run(run: RunSpec, layout: Layout, data: dict[str, str]) -> None:
     losses = draw.uniform(size=EPOCHS * per_epoch)
     losses[1:] = np.random.default_rng(list(run.id.encode())).uniform(size=len(losses) - 1)
     learns, rho = run.method.startswith("lets-"), run.hyperparameters.get("rho", 0.0)
+    assert isinstance(rho, float)
     perturbed = 0 if run.method == "erm" else per_epoch
     passes, rates = per_epoch + perturbed * (3 if learns else 1), learning_rates(run, per_epoch)
     history = [

@@ -49,7 +49,7 @@ class CudaGraphs:
             raise ValueError(
                 f"the model is on {device}, and CUDA graphs need a GPU; take steps with method.step(loss_fn, batch)"
             )
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._stream = torch.cuda.Stream(device)
         self._pool = torch.cuda.graph_pool_handle()
 
     def warm_up(self, function: Callable[[], T]) -> T:

@@ -10,6 +10,7 @@ from lets.project.preflight import (
     keep_copies_in_place,
     let_into_containers,
     plainly,
+    refuse_unwritable,
     refuse_values_beside,
     refuse_without_gpu,
     refuse_without_image,
@@ -43,6 +44,7 @@ if workflow.is_main_process:
 onstart:
     if workflow.local_exec:
         with plainly():
+            refuse_unwritable(layout)
             refuse_without_gpu(params)
             refuse_without_packages(matrix)
             refuse_without_weights(matrix)

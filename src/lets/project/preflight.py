@@ -15,7 +15,7 @@ import lets.models.catalogue
 from lets.commands import DEMO, command
 from lets.data.sources import default_root, missing_packages, whole_folder
 from lets.errors import LetsError, SpecError
-from lets.files import digest_file
+from lets.files import check_writable, digest_file
 from lets.project.params import Params
 from lets.spec.matrix import Matrix
 from lets.spec.paths import Layout
@@ -84,6 +84,12 @@ def refuse_without_weights(matrix: Matrix) -> None:
     for architecture in dict.fromkeys(run.architecture for run in matrix.runs.values()):
         if repository := lets.models.catalogue.describe(architecture).pretrained:
             whole_folder(repository, default_root())
+
+
+def refuse_unwritable(layout: Layout) -> None:
+    """Raise StorageError when jobs could not write what they make: Snakemake --quiet would end without a word."""
+    for folder in (layout.arrays(".").parent, layout.runs, layout.reports, layout.log("train", "").parent):
+        check_writable(folder, size=1)
 
 
 def in_containers(deployment: Iterable[object]) -> bool:

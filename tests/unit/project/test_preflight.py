@@ -1,6 +1,7 @@
 """What is refused before the first job, on machines that lack something."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,12 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from lets.errors import DataError, SpecError
+from lets.errors import DataError, SpecError, StorageError
 from lets.files import digest_file
 from lets.project.expand import expand
 from lets.project.params import Params
 from lets.project.preflight import (
     let_into_containers,
+    refuse_unwritable,
     refuse_without_image,
     refuse_without_packages,
     refuse_without_weights,
@@ -112,6 +114,17 @@ def test_weights_are_looked_for_in_data_raw(tmp_path: Path, monkeypatch: pytest.
     refuse_without_weights(matrix("mrpc", "deberta-small"))  # starts at random
     with pytest.raises(DataError, match=r"^data/raw/microsoft--deberta-base/model\.safetensors"):
         refuse_without_weights(matrix("mrpc", "deberta-base"))
+
+
+@pytest.mark.parametrize("folder", ["data/processed", "results/p/runs", "reports/p", "work/p/logs"])
+def test_folders_are_written_into_before_the_first_job(tmp_path: Path, folder: str) -> None:
+    """Root may write everywhere: a file in the place of the folder stands for a read-only disk."""
+    refuse_unwritable(Layout("p", tmp_path))
+    whole = tmp_path / folder
+    shutil.rmtree(whole)
+    whole.write_text("")
+    with pytest.raises(StorageError, match=f"^{whole}.* – "):
+        refuse_unwritable(Layout("p", tmp_path))
 
 
 def test_looking_imports_none_of_them() -> None:

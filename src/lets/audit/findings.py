@@ -120,7 +120,7 @@ def _made(findings: list[Finding]) -> Iterator[str]:
 
 def _rank(make: str) -> int:
     verbs = ("prepare", "subset", "noise")
-    return next((i for i, verb in enumerate(verbs) if make.startswith(f"lets data {verb} ")), len(verbs))
+    return next((i for i, verb in enumerate(verbs) if make.split()[1:3] == ["data", verb]), len(verbs))
 
 
 def _paths(names: Iterable[str]) -> list[Path]:

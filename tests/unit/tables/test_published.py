@@ -6,9 +6,9 @@ from tests.golden.factory import PUBLISHED
 
 from lets.errors import RecordError
 from lets.optim.catalogue import resolve
-from lets.project.checks import PAPER_TABLES
 from lets.spec import RunSpec
 from lets.spec.training import Schedule, Sgd, TrainingSpec
+from lets.tables.pivot import PAPER_TABLES
 from lets.tables.published import Published, find_published, read_published
 
 ELEVEN = (

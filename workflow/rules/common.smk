@@ -44,10 +44,10 @@ if workflow.is_main_process:
 onstart:
     if workflow.local_exec:
         with plainly():
-            refuse_unwritable(layout)
             refuse_without_gpu(params)
             refuse_without_packages(matrix)
             refuse_without_weights(matrix)
+            refuse_unwritable(layout)  # last: it makes folders
         # By itself Snakemake starts at most 100 jobs a second. For that it looks for work again a second after every
         # job that it has started, and a second after that: with hundreds of jobs behind it, it does nothing else.
         workflow.scheduler.job_rate_limiter = None

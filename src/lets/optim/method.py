@@ -26,7 +26,14 @@ from .part import Part
 from .passes import Gradient, LossFunction, Passes
 from .policy import Policy
 from .radius import Learned, Radius
-from .refusals import refuse_idle, refuse_no_vector, refuse_waiting
+from .refusals import (
+    refuse_bad_value,
+    refuse_idle,
+    refuse_no_answer,
+    refuse_no_map,
+    refuse_no_vector,
+    refuse_waiting,
+)
 from .reuse import Content, Kept, circumstances
 from .snapshot import Before, Buffers, untouched
 from .stats import Stats
@@ -186,13 +193,16 @@ class Method:
         clean, passes = self._gradient_at_theta(loss_fn, batch, rho, before)
 
         # If the policy says so,
-        if not self._policy.perturbs(self._steps, clean.vector):
+        perturbed = self._policy.perturbs(self._steps, clean.vector)
+        refuse_no_answer(perturbed, self._policy)
+        if not perturbed:
             self._descend(self._descent.unperturbed(clean.vector), rho, before)
             return Stats(clean.loss, rho, False, passes)
 
         # climb along the ascent direction by the radius,
         theta = self._weights.copy()
         direction = self._ascent.at(self._weights)
+        refuse_no_map(direction, self._ascent)
         eps_hat = direction(clean.ascent)
         refuse_no_vector(eps_hat, self._ascent)
         with self._weights.moved(theta, eps_hat * rho), self._same_buffers():
@@ -359,6 +369,7 @@ class Method:
     def _rho(self) -> Tensor:
         rho = self._radius.value()
         if "radius" in self._own:
+            refuse_bad_value(rho, self._radius)
             return torch.as_tensor(rho, dtype=torch.float64, device=self._weights.device)
         assert isinstance(rho, Tensor)
         return rho

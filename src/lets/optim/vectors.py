@@ -71,8 +71,11 @@ class Storage:
 
     def views(self, blocks: Sequence[Tensor]) -> list[Tensor]:
         """The parts of `blocks` in the shapes of the parameters, in their order."""
-        places = self._places
-        return [blocks[place.block].as_strided(place.shape, place.stride, place.start) for place in places]
+        starts = [block.storage_offset() for block in blocks]
+        return [
+            blocks[place.block].as_strided(place.shape, place.stride, starts[place.block] + place.start)
+            for place in self._places
+        ]
 
 
 def _form(parameter: Tensor) -> object:

@@ -33,6 +33,19 @@ HESSIANS = [
 ]
 WITH_MICRO_BATCHES = [("lets-sam", {"micro_batches": 2}), ("gsam", {"micro_batches": 2})]
 PLAIN = [(name, {}) for name in METHODS]
+
+
+class Sign(lets.Ascent):
+    """An ascent of one's own, which looks at the gradients of all ranks tensor by tensor."""
+
+    def at(self, weights):
+        return lambda gradient: gradient.map(torch.sign)
+
+    def __repr__(self):
+        return "Sign"  # in keys, alike on all ranks
+
+
+OWN = [("sam", {"ascent": Sign()}), ("lets-sam", {"ascent": Sign()})]
 DIVERGING = [
     ("erm", 1),
     ("sam", 1),
@@ -107,7 +120,7 @@ def process(rank, folder):
     validations = [part(50 + t, rank) for t in range(STEPS)]
     results = {}
     esam = [(name, options) for name, options in WHOLE if options]
-    for name, options in [*PLAIN, *esam, *HESSIANS, *WITH_MICRO_BATCHES]:
+    for name, options in [*PLAIN, *esam, *HESSIANS, *WITH_MICRO_BATCHES, *OWN]:
         for mode in MODES:
             model = Network()
             method = make(name, model, data_parallel=mode, **options)
@@ -295,13 +308,13 @@ def identical(a, b):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("name", "options"), [*PLAIN, *HESSIANS, *WITH_MICRO_BATCHES])
+@pytest.mark.parametrize(("name", "options"), [*PLAIN, *HESSIANS, *WITH_MICRO_BATCHES, *OWN])
 def test_all_ranks_take_the_same_steps(name, options, mode, ranks):
     first, second = (results[key(name, options, mode)] for results in ranks)
     assert identical(first, second)
 
 
-@pytest.mark.parametrize(("name", "options"), [*WHOLE, *HESSIANS, *WITH_MICRO_BATCHES])
+@pytest.mark.parametrize(("name", "options"), [*WHOLE, *HESSIANS, *WITH_MICRO_BATCHES, *OWN])
 def test_synchronized_is_one_process_on_the_whole_batch(name, options, ranks):
     model = Network()
     batches, validations = [whole(t) for t in range(STEPS)], [whole(50 + t) for t in range(STEPS)]

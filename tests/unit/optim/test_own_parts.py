@@ -287,9 +287,31 @@ class Nothing(lets.Descent):
         pass
 
 
+class Unmapped(lets.Ascent):
+    def at(self, weights):
+        pass
+
+
+class Silent(lets.Policy):
+    def perturbs(self, step, gradient):
+        step % 3 == 2  # noqa: B015
+
+
+class Below(lets.Radius):
+    def __init__(self):
+        self.asked = 0
+
+    def value(self):
+        self.asked += 1
+        return 0.1 if self.asked == 1 else -0.1
+
+
 @pytest.mark.parametrize(
     ("part", "words"),
     [
+        ({"ascent": Unmapped()}, r"at\(\) of Unmapped returned a NoneType; it must return the map"),
+        ({"policy": Silent()}, r"perturbs\(\) of Silent returned None; it must return True or False"),
+        ({"radius": Below()}, r"value\(\) of Below returned -0.1; it must return the radius"),
         ({"ascent": Tensors()}, "Tensors returned a Tensor; it must return a Vector"),
         ({"descent": Nothing()}, "Nothing returned a NoneType; it must return a Vector"),
     ],
@@ -297,7 +319,7 @@ class Nothing(lets.Descent):
 def test_a_part_that_returns_something_else_changes_nothing(part, words, network, draw):
     model = network()
     method, before = create("sam", model, **part), flattened(model)
-    with pytest.raises(TypeError, match=words):
+    with pytest.raises((TypeError, ValueError), match=words):
         method.step(model, draw(0))
     assert torch.equal(flattened(model), before)
 

@@ -28,6 +28,13 @@ def test_arithmetic():
     assert numbers(a * 2.0) == numbers(a * torch.tensor(2.0)) == [[2, 4], 6, None, None]
 
 
+def test_blocks_may_be_parts_of_larger_ones():
+    """As the gradients of several ranks are, which are reduced in one piece with their losses."""
+    (block,) = vector(A).blocks
+    within = torch.cat([torch.full((5,), 9.0), block])[5:]
+    assert numbers(Vector((within,), (True,) * 4, STORAGE)) == [[1, 2], 3, [0], [0, 0, 0]]
+
+
 def test_joint_norm_and_product():
     nothing = vector([None] * 4)
     assert vector(A).norm().item() == pytest.approx(14**0.5)

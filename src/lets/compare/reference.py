@@ -56,7 +56,7 @@ def _bytes(path: Path) -> bytes | None:
 
 
 def _archive(path: Path) -> Reader:
-    """Return what reads the files of a crate, which may lie in a folder of its own."""
+    """Return what reads the files of a crate, by their paths below its root."""
     if not zipfile.is_zipfile(path):
         raise SpecError(f"{plain(str(path))} – is no archive – name a crate that  lets export  wrote")
 

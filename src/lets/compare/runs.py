@@ -156,8 +156,7 @@ def compare_runs(here: str, there: str) -> Runs:
 
 
 def _pair(id: str, here: Row, there: Row, scatter: Mapping[tuple[str, ...], float], runs: int) -> RunPair:
-    setting = tuple(here[name] for name in SETTING)
-    return RunPair(id, here["method"], setting, here, there, scatter.get(_variant(here)), runs)
+    return RunPair(id, here["method"], _setting(here), here, there, scatter.get(_variant(here)), runs)
 
 
 def _rows(text: str) -> dict[str, Row]:
@@ -174,7 +173,7 @@ def _scatter(rows: Iterable[Row]) -> dict[tuple[str, ...], float]:
     )
     for row in rows:
         if (value := _number(row, METRIC)) is not None:
-            settings[tuple(row[name] for name in SETTING)][_variant(row)].append(value)
+            settings[_setting(row)][_variant(row)].append(value)
     found: dict[tuple[str, ...], float] = {}
     for variants in settings.values():
         spreads = {variant: stdev(values) for variant, values in variants.items() if len(values) > 1}
@@ -189,6 +188,10 @@ def _usual(spreads: Sequence[tuple[int, float]]) -> float:
 
     medians = [sd / sqrt(scipy.stats.chi2.median(degrees) / degrees) for degrees, sd in spreads]
     return float(median(medians)) if medians else 0.0
+
+
+def _setting(row: Row) -> tuple[str, ...]:
+    return tuple(row[name] for name in SETTING)
 
 
 def _variant(row: Row) -> tuple[str, ...]:

@@ -14,6 +14,10 @@ import lets
 ROOT = Path(lets.__path__[0])
 FILES = sorted(ROOT.rglob("*.py"))
 
+CATALOGUES = ("optim.catalogue", "models.catalogue", "data.catalogue")
+RECORDED = ("errors", "spec", "records", "stats", "tables")
+"""what nearly everything stands on that reads records and prints"""
+
 ALLOWED = {
     "__main__": {"cli"},
     "errors": {"optim.errors"},
@@ -23,18 +27,14 @@ ALLOWED = {
     "spec": {
         "commands",
         "errors",
-        "optim.catalogue",
-        "models.catalogue",
-        "data.catalogue",
+        *CATALOGUES,
     },
     "records": {
         "files",
         "commands",
         "errors",
         "spec",
-        "optim.catalogue",
-        "models.catalogue",
-        "data.catalogue",
+        *CATALOGUES,
     },
     "data": {"errors", "files"},
     "models": {"errors"},
@@ -47,9 +47,7 @@ ALLOWED = {
         "spec",
         "records",
         "stats",
-        "optim.catalogue",
-        "models.catalogue",
-        "data.catalogue",
+        *CATALOGUES,
     },
     "figures": {"files", "errors", "spec", "records", "stats", "tables"},
     "analyses": {
@@ -80,50 +78,32 @@ ALLOWED = {
     },
     "claims": {
         "files",
-        "errors",
+        *RECORDED,
         "project",
-        "spec",
-        "records",
-        "stats",
-        "tables",
         "analyses",
-        "optim.catalogue",
-        "models.catalogue",
-        "data.catalogue",
+        *CATALOGUES,
     },
     "page": {
         "files",
         "commands",
-        "errors",
+        *RECORDED,
         "project",
-        "spec",
-        "records",
-        "stats",
-        "tables",
         "figures",
         "claims",
     },
     "compare": {
         "files",
         "commands",
-        "errors",
+        *RECORDED,
         "project",
-        "spec",
-        "records",
-        "stats",
-        "tables",
         "claims",
         "page",
     },
     "audit": {
         "files",
         "commands",
-        "errors",
+        *RECORDED,
         "project",
-        "spec",
-        "records",
-        "stats",
-        "tables",
         "figures",
         "analyses",
         "claims",

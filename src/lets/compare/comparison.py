@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,25 +49,22 @@ def compare(project: Project, reference: Reference) -> Comparison:
     """Compare a project as it is on disk with a reference; raises SpecError if nothing can be compared."""
     layout, there = project.layout, Layout(project.params.profile)
     runs = compare_runs(runs_text(project), reference.text(there.long_table))
+    tables = {name: _maybe(reference, there.table(name, "csv")) for name in project.params.tables}
     cells = [
         cell
-        for name in project.params.tables
-        for cell in compare_table(
-            name, project.table(name).csv.text(), _maybe(reference, there.table(name, "csv"))
-        )
+        for name, text in tables.items()
+        for cell in compare_table(name, project.table(name).csv.text(), text)
     ]
     claims = claims_texts(project)[layout.claims_csv]
     verdicts = compare_verdicts(claims, _maybe(reference, there.claims_csv) or "claim,verdict\n")
     machines = _machines(_here(layout)), _machines(_maybe(reference, there.audit))
-    return Comparison(
-        reference.name, runs, tuple(cells), verdicts, _ranks(project, reference, there), machines
-    )
+    return Comparison(reference.name, runs, tuple(cells), verdicts, _ranks(project, tables), machines)
 
 
-def _ranks(project: Project, reference: Reference, there: Layout) -> dict[str, dict[str, tuple[int, int]]]:
+def _ranks(project: Project, tables: Mapping[str, str | None]) -> dict[str, dict[str, tuple[int, int]]]:
     found = {}
-    for name in project.params.tables:
-        here, text = project.table(name).csv, _maybe(reference, there.table(name, "csv"))
+    for name, text in tables.items():
+        here = project.table(name).csv
         if "average_rank" in here.header and text is not None:
             found[name] = compare_ranks(here.text(), text)
     return found

@@ -3,7 +3,7 @@
 PYTHON ?= python3
 ENV := .venv
 ACTIVATE := . $(ENV)/bin/activate
-QUICK := tests/golden $(addprefix tests/unit/,compare figures models project spec stats tables test_commands.py test_imports.py)
+QUICK := tests/golden $(addprefix tests/unit/,compare config figures models project stats tables test_commands.py test_imports.py)
 
 .PHONY: demo test quick lint house format shell report bench peers image lock clean
 

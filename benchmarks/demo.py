@@ -7,10 +7,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from lets.config.matrix import Matrix
+from lets.config.paths import Layout
 from lets.project import expand, load_params
-from lets.records import RunRecord
-from lets.spec.matrix import Matrix
-from lets.spec.paths import Layout
+from lets.runs import RunRecord
 
 from .measure import rounded
 from .project import copy_project, demo_with, digits, seconds, write_params

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import lets
+from lets.config.training import Precision
 from lets.optim import Method
-from lets.spec.training import Precision
 from lets.train.device import autocast, placed
 
 Batch = tuple[Tensor, Tensor]

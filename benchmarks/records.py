@@ -14,16 +14,16 @@ from safetensors.numpy import save_file
 
 from lets.audit.case import Case
 from lets.audit.expected import learning_rates
+from lets.config import RunSpec
+from lets.config.effort import steps
+from lets.config.paths import Layout
 from lets.data.dataset import arrays_sha256, read_processed
 from lets.files import sha256_file, write_json, write_text
 from lets.project import Project
-from lets.records import Metrics
-from lets.records.history import HistoryRow, history_text
-from lets.records.provenance import Machine, Provenance, cpu_name, packages
-from lets.records.trace import LEARNED
-from lets.spec import RunSpec
-from lets.spec.effort import steps
-from lets.spec.paths import Layout
+from lets.runs import Metrics
+from lets.runs.history import HistoryRow, history_text
+from lets.runs.provenance import Machine, Provenance, cpu_name, packages
+from lets.runs.trace import LEARNED
 
 from .measure import Action, interleave
 from .project import DEMO, copy_project, demo_with, digits, seconds, write_params

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lets.files import write_json
-from lets.records.provenance import machine
+from lets.runs.provenance import machine
 
 if TYPE_CHECKING:
     import torch

@@ -7,8 +7,8 @@ from statistics import fmean
 import torch
 
 import lets
+from lets.config.training import Precision
 from lets.models.cost import cost
-from lets.spec.training import Precision
 from lets.train.device import compute_deterministically
 
 from .captured import CAPTURED, EAGER, STEPS, WAYS, Training

@@ -17,6 +17,8 @@ from safetensors.numpy import save
 import lets.data
 from lets.audit import Audit, Draw, perform
 from lets.claims.document import write_claims
+from lets.config import RunSpec, effort, seed_for
+from lets.config.paths import RUN_FILES, Layout
 from lets.data.dataset import arrays_sha256, write_processed
 from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
 from lets.figures import figure as figures
@@ -26,12 +28,10 @@ from lets.page.page import write_page
 from lets.page.summaries import write_runs, write_summary
 from lets.project import Project as Snapshot
 from lets.project import expand, load_params
-from lets.records import Divergence, Metrics, RunRecord
-from lets.records.code import code_digest
-from lets.records.history import HistoryRow, history_text
-from lets.records.provenance import Provenance
-from lets.spec import RunSpec, effort, seed_for
-from lets.spec.paths import RUN_FILES, Layout
+from lets.runs import Divergence, Metrics, RunRecord
+from lets.runs.code import code_digest
+from lets.runs.history import HistoryRow, history_text
+from lets.runs.provenance import Provenance
 from lets.tables.files import write_table
 
 PARAMS = Path(__file__).parent / "params.yaml"

@@ -12,8 +12,8 @@ from tests.audit.found import reasons
 
 from lets.audit.audit import Audit
 from lets.files import write_json
-from lets.records import Divergence, Metrics
-from lets.records.history import HistoryRow, history_text, read_history
+from lets.runs import Divergence, Metrics
+from lets.runs.history import HistoryRow, history_text, read_history
 
 
 def copy(project: Any, source: str, target: str, names: tuple[str, ...] = ()) -> None:

@@ -14,11 +14,11 @@ from tests.audit.found import verdicts
 from lets.audit.case import Case
 from lets.audit.courses import check_courses
 from lets.audit.findings import Check
+from lets.config import Layout
 from lets.project import Project as Snapshot
 from lets.project import expand, load_params
-from lets.records.history import HistoryRow, history_text, read_history
-from lets.records.trace import read_trace
-from lets.spec import Layout
+from lets.runs.history import HistoryRow, history_text, read_history
+from lets.runs.trace import read_trace
 from lets.train import train_run
 
 REAL = """
@@ -185,7 +185,7 @@ def test_each_course_is_read_once(trained: Path, monkeypatch: pytest.MonkeyPatch
         read.append(path)
         return read_trace(path)
 
-    monkeypatch.setattr("lets.records.run.read_trace", counted)
+    monkeypatch.setattr("lets.runs.run.read_trace", counted)
     checks(case)
     assert len(read) == len(set(read)) == whole
 

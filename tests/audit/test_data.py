@@ -17,6 +17,8 @@ from lets.audit.findings import Check, command
 from lets.audit.terms import check_terms
 from lets.cli.data import noise, subset
 from lets.cli.main import app
+from lets.config import seed_for
+from lets.config.paths import Layout
 from lets.data import noisy_labels
 from lets.data.catalogue import DATASETS, HUMAN_LABELS, HumanLabels
 from lets.data.dataset import arrays_sha256, read_subset, write_processed, write_subset
@@ -25,8 +27,6 @@ from lets.data.noisy_labels import make_human_labels, read_noisy_labels, write_n
 from lets.data.sources import Archive
 from lets.project import Project as Snapshot
 from lets.project import expand, load_params
-from lets.spec import seed_for
-from lets.spec.paths import Layout
 
 PARAMS = """\
 profile: test

@@ -12,8 +12,8 @@ from tests.audit.found import reasons, verdicts
 
 from lets.errors import DivergenceError
 from lets.files import write_json
-from lets.records import Divergence, Metrics
-from lets.records.history import history_text, read_history
+from lets.runs import Divergence, Metrics
+from lets.runs.history import history_text, read_history
 from lets.train import train_run
 
 PARAMS = """

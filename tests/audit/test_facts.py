@@ -11,7 +11,7 @@ from lets.audit.dated import dated_receipt
 from lets.audit.facts import facts
 from lets.audit.receipt import receipt
 from lets.audit.text import audit_text
-from lets.spec.paths import Layout
+from lets.config.paths import Layout
 
 ROOT = Path(__file__).parents[2]
 PAPER = {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.audit.found import reasons
 
-from lets.spec.paths import RUN_FILES
+from lets.config.paths import RUN_FILES
 
 
 def matrix(project: Any) -> list[Any]:

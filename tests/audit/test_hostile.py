@@ -16,9 +16,9 @@ from tests.audit.conftest import make_run
 from typer.testing import CliRunner
 
 from lets.cli.main import app
+from lets.config.paths import RUN_FILES
 from lets.errors import LetsError, RecordError
-from lets.records import RunRecord
-from lets.spec.paths import RUN_FILES
+from lets.runs import RunRecord
 
 PARAMS = """
 profile: test

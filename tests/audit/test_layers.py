@@ -22,8 +22,8 @@ from typer.testing import CliRunner
 from lets.audit import errors
 from lets.cli.main import app, main
 from lets.files import digest_file, sha256_bytes, write_json
-from lets.records import Metrics
-from lets.records.history import HistoryRow, history_text, read_history
+from lets.runs import Metrics
+from lets.runs.history import HistoryRow, history_text, read_history
 from lets.train import train_run
 
 PARAMS = """

@@ -8,11 +8,11 @@ import pytest
 
 from lets.audit.case import Case
 from lets.audit.numbers import check_numbers
+from lets.config import RunSpec
+from lets.config.paths import Layout
 from lets.project import Project as Snapshot
 from lets.project import expand, load_params
-from lets.records.history import HistoryRow, history_text, read_history
-from lets.spec import RunSpec
-from lets.spec.paths import Layout
+from lets.runs.history import HistoryRow, history_text, read_history
 
 PARAMS = """\
 profile: test

@@ -13,8 +13,8 @@ from tests.audit.found import reasons
 from lets.audit.retraining import WITHIN
 from lets.errors import SpecError
 from lets.files import write_json
-from lets.records import Metrics
-from lets.records.history import HistoryRow, history_text, read_history
+from lets.runs import Metrics
+from lets.runs.history import HistoryRow, history_text, read_history
 from lets.train import train_run
 
 PARAMS = """

@@ -88,7 +88,7 @@ def test_metrics_forged_together_with_their_digest(project: Any, edit: Edit) -> 
 
 def test_history_forged_together_with_metrics_and_digests(project: Any) -> None:
     """The trace still knows the losses."""
-    from lets.records.history import HistoryRow, history_text, read_history
+    from lets.runs.history import HistoryRow, history_text, read_history
 
     run = project.run("sam", 0)
     path = project.path(run, "history.csv")

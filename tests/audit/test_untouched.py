@@ -12,7 +12,7 @@ from tests.audit.found import reasons, verdicts
 from lets.audit.findings import Check
 from lets.audit.receipt import receipt, write_receipt
 from lets.audit.text import audit_text
-from lets.spec.paths import RUN_FILES
+from lets.config.paths import RUN_FILES
 
 
 def test_it_passes(project: Any) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from tests.audit.found import reasons, verdicts
 
+from lets.config.paths import Layout
 from lets.errors import SpecError
 from lets.files import sha256_file
 from lets.project.load import load_params
-from lets.records import RunRecord, Status
-from lets.spec.paths import Layout
+from lets.runs import RunRecord, Status
 from lets.train import train_run
 
 PARAMS = """

@@ -8,11 +8,11 @@ from safetensors.torch import load_file
 
 import lets.data
 from lets.cli.main import app
+from lets.config.matrix import Matrix
+from lets.config.paths import Layout
 from lets.data.dataset import Dataset, Split, write_processed
 from lets.project import expand, load_params
-from lets.records import RunRecord, Status
-from lets.spec.matrix import Matrix
-from lets.spec.paths import Layout
+from lets.runs import RunRecord, Status
 
 IMAGES, BATCH, EPOCHS = 20, 4, 40
 STEPS = EPOCHS * IMAGES // BATCH

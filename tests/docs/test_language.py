@@ -5,9 +5,9 @@ import re
 import pytest
 from tests.docs.pages import ROOT, commands, links, parses
 
+from lets.config.training import TrainingSpec
 from lets.data.catalogue import DATASETS
 from lets.project import expand, load_params
-from lets.spec.training import TrainingSpec
 
 PAGE = (ROOT / "docs/language.md").read_text()
 TEXTS = {name: info for name, info in DATASETS.items() if info.vocabulary}

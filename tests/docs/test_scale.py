@@ -5,12 +5,12 @@ import re
 import pytest
 from tests.docs.pages import ROOT, commands, links, parses
 
+from lets.config.effort import training_flops
+from lets.config.training import TrainingSpec
 from lets.data.catalogue import describe
 from lets.data.noisy_labels import HUMAN_LABELS
 from lets.data.pictures import MOST_WORKERS
 from lets.project import expand, load_params
-from lets.spec.effort import training_flops
-from lets.spec.training import TrainingSpec
 from lets.train.training import STRETCH
 
 PAGE = (ROOT / "docs/scale.md").read_text()

@@ -10,16 +10,16 @@ import yaml
 
 from lets.analyses.hypergradient import Probe, probes_of, probes_text
 from lets.analyses.sharpness import EIGENVALUE, M_SHARPNESS, TRACE, Measure, Sharpness, measures_text
+from lets.config import RunSpec
+from lets.config.matrix import Matrix
+from lets.config.paths import Layout
 from lets.files import json_text, sha256_file, write_text
 from lets.project import Project as Snapshot
 from lets.project import expand, load_params
 from lets.project.params import Params
-from lets.records import Divergence, Metrics
-from lets.records.history import HistoryRow, history_text
-from lets.records.provenance import Provenance
-from lets.spec import RunSpec
-from lets.spec.matrix import Matrix
-from lets.spec.paths import Layout
+from lets.runs import Divergence, Metrics
+from lets.runs.history import HistoryRow, history_text
+from lets.runs.provenance import Provenance
 
 PARAMS = Path(__file__).parents[2] / "params"
 PUBLISHED = PARAMS / "published.csv"

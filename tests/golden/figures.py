@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tests.golden.factory import Project, epoch_row
 
+from lets.config import RunSpec
 from lets.files import write_text
-from lets.spec import RunSpec
 
 FOUR = ["sam", "lets-sam", "asam", "lets-asam"]
 

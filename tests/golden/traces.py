@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 import lets
 from lets.data.batches import Batches
 from lets.data.catalogue import describe
-from lets.records.provenance import cpu_name
+from lets.runs.provenance import cpu_name
 
 FILE = Path(__file__).with_name("traces.json")
 STEPS = 20

@@ -8,10 +8,10 @@ from tests.golden.factory import Project
 from tests.golden.figures import figures_in, stubbed
 
 import lets.data
+from lets.config import RunSpec
+from lets.config.paths import Layout
+from lets.config.training import Schedule, Sgd, TrainingSpec
 from lets.data.dataset import write_processed
-from lets.spec import RunSpec
-from lets.spec.paths import Layout
-from lets.spec.training import Schedule, Sgd, TrainingSpec
 
 
 @pytest.fixture

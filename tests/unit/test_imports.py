@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ ROOT = Path(lets.__path__[0])
 FILES = sorted(ROOT.rglob("*.py"))
 
 CATALOGUES = ("optim.catalogue", "models.catalogue", "data.catalogue")
-RECORDED = ("errors", "spec", "records", "stats", "tables")
+RECORDED = ("errors", "config", "runs", "stats", "tables")
 """what nearly everything stands on that reads records and prints"""
 
 ALLOWED = {
@@ -24,49 +25,49 @@ ALLOWED = {
     "commands": set(),
     "files": {"commands", "errors"},
     "optim": set(),  # liftable: torch and the standard library, nothing else
-    "spec": {
+    "config": {
         "commands",
         "errors",
         *CATALOGUES,
     },
-    "records": {
+    "runs": {
         "files",
         "commands",
         "errors",
-        "spec",
+        "config",
         *CATALOGUES,
     },
     "data": {"errors", "files"},
     "models": {"errors"},
-    "train": {"files", "errors", "spec", "records", "data", "models", "optim"},
+    "train": {"files", "errors", "config", "runs", "data", "models", "optim"},
     "stats": set(),
     "tables": {
         "files",
         "commands",
         "errors",
-        "spec",
-        "records",
+        "config",
+        "runs",
         "stats",
         *CATALOGUES,
     },
-    "figures": {"files", "errors", "spec", "records", "stats", "tables"},
+    "figures": {"files", "errors", "config", "runs", "stats", "tables"},
     "analyses": {
         "errors",
-        "spec",
-        "records",
+        "config",
+        "runs",
         "stats",
         "tables",
         "figures",
         "optim.catalogue",
         "data.catalogue",
     },
-    "analyses.compute": {"spec", "data", "models", "optim", "train", "analyses"},
+    "analyses.compute": {"config", "data", "models", "optim", "train", "analyses"},
     "project": {
         "files",
         "commands",
         "errors",
-        "spec",
-        "records",
+        "config",
+        "runs",
         "tables",
         "figures",
         "analyses",
@@ -115,8 +116,8 @@ ALLOWED = {
         "commands",
         "errors",
         "files",
-        "spec",
-        "records",
+        "config",
+        "runs",
         "data",
         "models",
         "optim",
@@ -136,7 +137,7 @@ ALLOWED = {
 LAZILY = {"audit": {"data", "train", "analyses.compute"}}
 """package → what it may import inside functions besides: the audit draws noise and computes from weights again"""
 
-WITHOUT_TORCH = ("spec", "records", "stats", "tables", "figures", "analyses", "project", "claims", "page")
+WITHOUT_TORCH = ("spec", "runs", "stats", "tables", "figures", "analyses", "project", "claims", "page")
 
 
 def package_of(file: Path) -> str:
@@ -225,17 +226,17 @@ def test_the_reader_of_imports_sees_what_it_should(tmp_path: Path, monkeypatch: 
     file.parent.mkdir()
     file.write_text(
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import numpy\n"
-        "from ..spec import RunSpec\nfrom . import rho\nfrom lets import data\n"
+        "from ..config import RunSpec\nfrom . import rho\nfrom lets import data\n"
         "def f():\n    import lets.train.loop\n"
     )
     assert list(imports(file)) == [
         ("typing", False),
-        ("lets.spec", False),
+        ("lets.config", False),
         ("lets.optim", False),
         ("lets.data", False),
         ("lets.train.loop", True),
     ]
-    assert list(ours(file)) == [("spec", False), ("data", False), ("train.loop", True)]
+    assert list(ours(file)) == [("config", False), ("data", False), ("train.loop", True)]
 
 
 def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -273,7 +274,7 @@ def test_help_imports_the_command_line_alone() -> None:
         "import sys; from lets.cli.main import app; app(['--help'], standalone_mode=False); "
         "heavy = {'torch', 'numpy', 'pandas', 'scipy', 'matplotlib', 'sklearn', 'timm', 'torchvision', 'transformers', "
         "'pydantic', 'yaml', 'safetensors', 'jinja2', 'filelock', 'asyncio', 'rich', 'snakemake', 'dvc', "
-        "'lets.spec', 'lets.records'} & set(sys.modules); "
+        "'lets.config', 'lets.runs'} & set(sys.modules); "
         "sys.exit(f'imported {heavy}' if heavy or 'typer' not in sys.modules else 0)"
     )
     done = python(code)
@@ -309,8 +310,8 @@ def test_a_training_of_images_imports_what_it_needs(tmp_path: Path, monkeypatch:
     "module",
     [
         "lets",
-        "lets.spec",
-        "lets.records",
+        "lets.config",
+        "lets.runs",
         "lets.project",
         "lets.claims.document",
         "lets.page.page",
@@ -355,3 +356,11 @@ def test_images_come_without_the_language_packages() -> None:
     )
     done = python(code)
     assert done.returncode == 0, done.stderr
+
+
+def test_an_installed_package_has_every_file_that_is_not_python() -> None:
+    project = tomllib.loads((ROOT.parents[1] / "pyproject.toml").read_text())
+    patterns = project["tool"]["setuptools"]["package-data"]["lets"]
+    packaged = {file for pattern in patterns for file in ROOT.glob(pattern)}
+    files = {file for file in ROOT.rglob("*") if file.is_file() and file.parent.name != "__pycache__"}
+    assert files - set(FILES) == packaged - set(FILES)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from tests.workflow.slurm import answer
 
+from lets.config.paths import Layout
 from lets.files import digest_file
-from lets.spec.paths import Layout
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "dvc.yaml", "params", "profiles", "workflow", "src")

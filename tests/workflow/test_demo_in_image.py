@@ -10,10 +10,10 @@ import pytest
 from tests.workflow.conftest import ROOT, Project, copy_project, put_image
 from tests.workflow.slurm import PROFILE, cancel_the_job_of
 
+from lets.config.paths import Layout
 from lets.files import image_digest
 from lets.project import expand, load_params
-from lets.records import RunRecord
-from lets.spec.paths import Layout
+from lets.runs import RunRecord
 
 MATRIX = expand(load_params(ROOT / "params" / "demo.yaml"))
 VARIANTS = (

@@ -6,9 +6,9 @@ import shutil
 import pytest
 from tests.workflow.conftest import put_image
 
+from lets.config.paths import Layout
 from lets.files import image_digest
-from lets.records import RunRecord
-from lets.spec.paths import Layout
+from lets.runs import RunRecord
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from tests.workflow.conftest import ROOT
 
+from lets.config.paths import Layout
 from lets.files import digest_file, image_digest
-from lets.spec.paths import Layout
 
 BUILDERS = ("docker", "podman", "buildah", "apptainer")
 

@@ -8,8 +8,8 @@ import time
 import pytest
 from tests.workflow.test_workflow import jobs
 
+from lets.config.paths import Layout
 from lets.project import expand, load_params
-from lets.spec.paths import Layout
 
 for package in ("moto", "flask", "snakemake_executor_plugin_kubernetes", "snakemake_storage_plugin_s3"):
     pytest.importorskip(package, reason=f"{package} is not installed: pip install 'lets-repro[cluster,dev]'")

@@ -8,8 +8,8 @@ import time
 import pytest
 from tests.workflow.slurm import PROFILE, answer, cancel_the_job_of
 
+from lets.config.paths import Layout
 from lets.project import expand, load_params
-from lets.spec.paths import Layout
 
 SLURM = ["snakemake", "--configfile", "params/tiny.yaml", *PROFILE]  # in this order: a target may follow
 pytestmark = pytest.mark.usefixtures("slurm")

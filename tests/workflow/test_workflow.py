@@ -11,8 +11,8 @@ import time
 
 import pytest
 
+from lets.config.paths import Layout
 from lets.project import expand, load_params
-from lets.spec.paths import Layout
 
 
 def jobs(output: str) -> dict[str, int]:

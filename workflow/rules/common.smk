@@ -18,8 +18,8 @@ from lets.project.preflight import (
     refuse_without_weights,
     selected_file,
 )
-from lets.spec.at_work import forget_stale_locks
-from lets.spec.gpus import gpu_slots
+from lets.config.at_work import forget_stale_locks
+from lets.config.gpus import gpu_slots
 
 with plainly():
     params_file = selected_file(workflow.configfiles)

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import lets.data.catalogue
+from lets.config.effort import Network, measured_size
+from lets.config.labels import address
+from lets.config.matrix import Matrix, first_seeds
+from lets.config.messages import Location, Problem, line
+from lets.config.paths import Layout
+from lets.config.run import RunSpec
+from lets.config.selection import Selection
 from lets.figures.figure import Figure
-from lets.records.outcomes import Outcome, in_order, repeats
-from lets.records.rows import columns
-from lets.spec.effort import Network, measured_size
-from lets.spec.labels import address
-from lets.spec.matrix import Matrix, first_seeds
-from lets.spec.messages import Location, Problem, line
-from lets.spec.paths import Layout
-from lets.spec.run import RunSpec
-from lets.spec.selection import Selection
+from lets.runs.outcomes import Outcome, in_order, repeats
+from lets.runs.rows import columns
 from lets.tables.notes import absent_notes
 from lets.tables.table import Csv, Record
 

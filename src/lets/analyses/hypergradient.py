@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from lets.analyses.analysis import Analysed, Analyses, Analysis, method_record, read_analyses, run_notes
+from lets.config.effort import Network, hypergradient_flops
+from lets.config.labels import value_title
+from lets.config.matrix import Matrix
+from lets.config.messages import Location, Problem, line
+from lets.config.run import RunSpec
+from lets.config.strict import Count
 from lets.optim.catalogue import METHODS
-from lets.records.rows import read_rows, rows_text
-from lets.spec.effort import Network, hypergradient_flops
-from lets.spec.labels import value_title
-from lets.spec.matrix import Matrix
-from lets.spec.messages import Location, Problem, line
-from lets.spec.run import RunSpec
-from lets.spec.strict import Count
+from lets.runs.rows import read_rows, rows_text
 from lets.tables.table import Block, Cell, Csv, Row, Table
 
 if TYPE_CHECKING:

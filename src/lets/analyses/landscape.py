@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, field_validator
 
 from lets.analyses.analysis import Analyses, Analysis, read_analyses, too_many_samples
+from lets.config.effort import Network
+from lets.config.matrix import Matrix
+from lets.config.messages import Location, Problem
+from lets.config.run import RunSpec
+from lets.config.strict import Count, Positive
 from lets.errors import RecordError
-from lets.records.rows import read_rows, rows_text
-from lets.spec.effort import Network
-from lets.spec.matrix import Matrix
-from lets.spec.messages import Location, Problem
-from lets.spec.run import RunSpec
-from lets.spec.strict import Count, Positive
+from lets.runs.rows import read_rows, rows_text
 
 if TYPE_CHECKING:
     import matplotlib.figure

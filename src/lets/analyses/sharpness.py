@@ -20,14 +20,14 @@ from lets.analyses.analysis import (
     run_notes,
     too_many_samples,
 )
+from lets.config.effort import Network, sharpness_flops
+from lets.config.labels import value_title
+from lets.config.matrix import Matrix
+from lets.config.messages import Location, Problem, line
+from lets.config.run import RunSpec
+from lets.config.strict import Count, Positive
 from lets.errors import RecordError
-from lets.records.rows import columns, read_rows, rows_text
-from lets.spec.effort import Network, sharpness_flops
-from lets.spec.labels import value_title
-from lets.spec.matrix import Matrix
-from lets.spec.messages import Location, Problem, line
-from lets.spec.run import RunSpec
-from lets.spec.strict import Count, Positive
+from lets.runs.rows import columns, read_rows, rows_text
 from lets.tables.table import Block, Cell, Csv, Row, Table
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from lets.analyses.analysis import Analysis
 from lets.audit.case import Case
 from lets.audit.findings import Finding, wrong_file
-from lets.records import Status
+from lets.runs import Status
 
 Kind = TypeVar("Kind", bound=Analysis)
 

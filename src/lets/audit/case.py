@@ -9,13 +9,13 @@ from pathlib import Path
 from lets.audit.contents import contents
 from lets.audit.draw import NOTHING, Draw
 from lets.audit.printed import Printed, printed
+from lets.config.matrix import Matrix
+from lets.config.paths import Layout
 from lets.errors import RecordError
 from lets.files import bytes_as_written, sha256_bytes, sha256_file
 from lets.project import Params, Project
-from lets.records import RunRecord, Status
-from lets.records.code import code_digest
-from lets.spec.matrix import Matrix
-from lets.spec.paths import Layout
+from lets.runs import RunRecord, Status
+from lets.runs.code import code_digest
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from lets.figures.drawn_by import drawn_elsewhere, matplotlib_here
 from lets.files import bytes_as_written
 from lets.page.page import accepted_pages
 from lets.page.summaries import runs_text, summary_text
-from lets.records import Status
+from lets.runs import Status
 from lets.tables.files import LINES
 from lets.tables.table import Line
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy
 
+from lets.config.paths import WEIGHTS
 from lets.files import sha256_bytes
-from lets.records import RunRecord
-from lets.spec.paths import WEIGHTS
+from lets.runs import RunRecord
 
 FEW = 10
 """steps, in which two trainings may not have parted far enough for their losses to differ"""

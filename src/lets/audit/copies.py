@@ -10,9 +10,9 @@ import numpy
 from lets.audit.case import Case
 from lets.audit.contents import FEW, HISTORY
 from lets.audit.findings import Check, Finding, shared
+from lets.config import RunSpec
 from lets.optim.catalogue import describe
-from lets.records import RunRecord
-from lets.spec import RunSpec
+from lets.runs import RunRecord
 
 NO_EFFECT = {
     "val_batches",

@@ -23,14 +23,14 @@ from lets.audit.expected import (
     radii,
 )
 from lets.audit.findings import Check, Finding, damaged
+from lets.config import RunSpec
+from lets.config.effort import steps as foretold
 from lets.data.catalogue import describe
-from lets.records import RunRecord
-from lets.records.history import HistoryRow
-from lets.spec import RunSpec
-from lets.spec.effort import steps as foretold
+from lets.runs import RunRecord
+from lets.runs.history import HistoryRow
 
 if TYPE_CHECKING:
-    from lets.records.trace import Columns
+    from lets.runs.trace import Columns
 
 EXACT = 1e-9
 LOW = 1e-3

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding, damaged
 from lets.commands import command
+from lets.config import RunSpec, seed_for
+from lets.config.noise import Noise
 from lets.errors import DataError, LetsError
-from lets.spec import RunSpec, seed_for
-from lets.spec.noise import Noise
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,7 +9,7 @@ from lets.audit.audit import Audit
 from lets.audit.receipt import receipt
 from lets.audit.text import drawn_line, fact_lines, next_line, verdict_lines
 from lets.files import sha256_bytes
-from lets.records.provenance import cpu_name, image, packages
+from lets.runs.provenance import cpu_name, image, packages
 
 EVIDENCE = 12  # runs named per check; audit.json has them all
 

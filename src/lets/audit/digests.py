@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding, damaged
 from lets.errors import RecordError
-from lets.records import RunRecord
+from lets.runs import RunRecord
 
 
 def check_digests(case: Case) -> Check:

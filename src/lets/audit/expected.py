@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from lets.config import RunSpec
 from lets.optim.catalogue import MethodInfo, describe
-from lets.spec import RunSpec
 
 Pattern = Sequence[bool]
 """step by step"""

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from lets.config.paths import Layout
 from lets.files import sha256_file
-from lets.spec.paths import Layout
 
 
 def facts(params_file: Path, layout: Layout) -> dict[str, str]:

@@ -13,11 +13,11 @@ from lets.analyses.hypergradient import TRUE, Hypergradient, Probe, probes_of, r
 from lets.audit.analyses import analyses, wrong
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding
+from lets.config import RunSpec
 from lets.errors import RecordError
-from lets.spec import RunSpec
 
 if TYPE_CHECKING:
-    from lets.records.trace import Columns
+    from lets.runs.trace import Columns
 
 FIRST = 1e-2
 """Relative; every machine starts from the same weights, and float32 rounds the difference of two losses."""

@@ -6,7 +6,7 @@ from lets.audit.case import Case
 from lets.audit.findings import Check, Finding
 from lets.errors import RecordError
 from lets.files import image_digest, sha256_file
-from lets.records import RunRecord
+from lets.runs import RunRecord
 
 
 def check_image(case: Case) -> Check:

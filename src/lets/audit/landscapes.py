@@ -8,7 +8,7 @@ from lets.audit.analyses import analyses, computed_again, wrong
 from lets.audit.case import Case
 from lets.audit.findings import Check
 from lets.errors import DataError, LetsError
-from lets.records.rows import parse_rows
+from lets.runs.rows import parse_rows
 
 LOSS = 1e-4
 """Relative; the machine that computed a landscape is not recorded, and another one rounds otherwise."""

@@ -4,7 +4,7 @@ from collections import Counter
 
 from lets.audit.case import Case
 from lets.audit.findings import Check
-from lets.records import RunRecord
+from lets.runs import RunRecord
 
 
 def check_machines(case: Case) -> Check:

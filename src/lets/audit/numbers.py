@@ -10,12 +10,12 @@ import numpy
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding, damaged
 from lets.optim.catalogue import describe
-from lets.records import Divergence, Metrics, RunRecord
-from lets.records.history import HistoryRow
-from lets.records.trace import LEARNED
+from lets.runs import Divergence, Metrics, RunRecord
+from lets.runs.history import HistoryRow
+from lets.runs.trace import LEARNED
 
 if TYPE_CHECKING:
-    from lets.records.trace import Columns
+    from lets.runs.trace import Columns
 
 ROUNDING = 1e-9  # a mean of float64 values depends on the order of the sum, by far less than this
 

@@ -4,8 +4,8 @@ from lets.audit.case import Case
 from lets.audit.findings import Check
 from lets.commands import command as shell
 from lets.errors import RecordError
-from lets.records import RunRecord
-from lets.records.code import code_digest, same_code
+from lets.runs import RunRecord
+from lets.runs.code import code_digest, same_code
 
 
 def check_origin(case: Case) -> Check:

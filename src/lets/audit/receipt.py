@@ -8,8 +8,8 @@ from lets.audit.findings import Finding
 from lets.audit.layers import Layer
 from lets.audit.text import audit_text
 from lets.commands import plain
+from lets.config.paths import Layout
 from lets.files import json_text, write_text
-from lets.spec.paths import Layout
 
 
 def receipt(audit: Audit) -> str:

@@ -10,10 +10,10 @@ from lets.audit.case import Case
 from lets.audit.data import prepare
 from lets.audit.findings import Check, Finding, damaged
 from lets.audit.weights import repeatable
+from lets.config.paths import Layout
 from lets.errors import DataError, DivergenceError, LetsError, SpecError
-from lets.records import RunRecord
-from lets.records.code import code_digest, same_code
-from lets.spec.paths import Layout
+from lets.runs import RunRecord
+from lets.runs.code import code_digest, same_code
 
 LOSS = 0.02
 """Relative, of the first epoch's mean loss. Rounded otherwise, a training goes its own way, at first slowly."""

@@ -9,7 +9,7 @@ import numpy
 
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding, damaged, shared
-from lets.records import RunRecord
+from lets.runs import RunRecord
 
 STEPS = 100
 """compared at the beginning of two trainings"""

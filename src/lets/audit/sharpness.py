@@ -8,7 +8,7 @@ from lets.audit.analyses import analyses, computed_again, wrong
 from lets.audit.case import Case
 from lets.audit.findings import Check
 from lets.errors import DataError, LetsError
-from lets.records.rows import parse_rows
+from lets.runs.rows import parse_rows
 
 VALUE = 1e-3
 """Relative; another machine rounds otherwise: some 1e-5, of differences of losses and of sums over many signs."""

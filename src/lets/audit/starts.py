@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding, damaged
 from lets.audit.terms import same_start, starts
+from lets.config import RunSpec, seed_for
+from lets.config.paths import Layout
 from lets.errors import DataError, LetsError
-from lets.spec import RunSpec, seed_for
-from lets.spec.paths import Layout
 
 
 def check_starts(case: Case) -> Check:

@@ -8,7 +8,7 @@ from lets.audit.case import Case
 from lets.audit.data import TrainingSet
 from lets.audit.findings import Check, Finding, damaged
 from lets.audit.weights import TOLERANCE
-from lets.records import RunRecord
+from lets.runs import RunRecord
 
 
 def check_terms(case: Case) -> Check:

@@ -12,9 +12,9 @@ from lets.audit.analyses import asked, wrong
 from lets.audit.case import Case
 from lets.audit.findings import Check, Finding, damaged, stray
 from lets.commands import command
+from lets.config.paths import RUN_FILES
 from lets.errors import RecordError
-from lets.records import RunRecord, Status
-from lets.spec.paths import RUN_FILES
+from lets.runs import RunRecord, Status
 
 ANALYSES: tuple[type[Analysis], ...] = (Landscape, Sharpness, Hypergradient)
 

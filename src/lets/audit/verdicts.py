@@ -10,7 +10,7 @@ from lets.audit.printed import Printed
 from lets.claims.file import read_claims, shown_by
 from lets.errors import LetsError
 from lets.project.params import ANALYSES
-from lets.records import Status
+from lets.runs import Status
 
 CHECKS = {
     "final": "weights",

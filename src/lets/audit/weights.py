@@ -4,11 +4,11 @@ import math
 
 from lets.audit.case import Case
 from lets.audit.findings import Check, damaged
+from lets.config import RunSpec
+from lets.config.paths import Layout
+from lets.config.training import Precision
 from lets.errors import DataError, LetsError
-from lets.records import RunRecord, Status
-from lets.spec import RunSpec
-from lets.spec.paths import Layout
-from lets.spec.training import Precision
+from lets.runs import RunRecord, Status
 
 TOLERANCE: dict[Precision, tuple[float, float]] = {
     "float32": (1e-4, 0.05),
@@ -103,7 +103,7 @@ def repeatable(record: RunRecord, spec: RunSpec) -> bool:
     """
     import torch
 
-    from lets.records.provenance import image, machine, packages
+    from lets.runs.provenance import image, machine, packages
     from lets.train.device import compute_deterministically
 
     made = record.provenance

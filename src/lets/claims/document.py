@@ -5,10 +5,10 @@ from pathlib import Path
 
 from lets.claims.file import ANALYSED, Best, Equivalent, read_claims
 from lets.claims.judgement import LEAST, Contest, Judged, Ruling, Tested, analysis_missing, judge
+from lets.config.labels import setting_title, value_title
+from lets.config.paths import Layout
 from lets.files import write_text
 from lets.project import Params, Project
-from lets.spec.labels import setting_title, value_title
-from lets.spec.paths import Layout
 from lets.stats.paired import ALPHA, Paired
 from lets.tables.markdown import markdown
 from lets.tables.notes import absent_notes, count, folded, p_text, scale

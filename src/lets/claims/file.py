@@ -9,16 +9,16 @@ from pydantic import Field
 
 import lets.data.catalogue
 import lets.models.catalogue
+from lets.config.comparisons import Setting, by_setting, learned_pairs
+from lets.config.messages import Location, Problem
+from lets.config.noise import Noise
+from lets.config.reading import read_facts
+from lets.config.run import RunSpec
+from lets.config.selection import RunMetric, Section, read_for
+from lets.config.strict import Name, Positive, Scalar, Strict
 from lets.optim.catalogue import METHODS
 from lets.project import Params, Project
 from lets.project.params import ANALYSES
-from lets.spec.comparisons import Setting, by_setting, learned_pairs
-from lets.spec.messages import Location, Problem
-from lets.spec.noise import Noise
-from lets.spec.reading import read_facts
-from lets.spec.run import RunSpec
-from lets.spec.selection import RunMetric, Section, read_for
-from lets.spec.strict import Name, Positive, Scalar, Strict
 
 Measure = RunMetric | Literal["mean_loss", "top_eigenvalue", "trace", "m_sharpness", "landscape"]
 """of a run; mean_loss is the mini-batch training loss averaged over all epochs, m_sharpness that at a radius of 0.05,

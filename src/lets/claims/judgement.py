@@ -14,12 +14,12 @@ from statistics import fmean
 from lets.analyses.landscape import read_points
 from lets.analyses.sharpness import EIGENVALUE, M_SHARPNESS, TRACE, read_measures
 from lets.claims.file import ANALYSED, Best, Claim, Equivalent, original, pairs_of, runs_of
+from lets.config.comparisons import Setting
+from lets.config.paths import Layout
+from lets.config.strict import Scalar
 from lets.project import Project
-from lets.records.outcomes import TO_DO, Outcome, repeats
-from lets.records.quantities import QUANTITIES, Quantity
-from lets.spec.comparisons import Setting
-from lets.spec.paths import Layout
-from lets.spec.strict import Scalar
+from lets.runs.outcomes import TO_DO, Outcome, repeats
+from lets.runs.quantities import QUANTITIES, Quantity
 from lets.stats.paired import ALPHA, Paired, all_within, holm, one_beyond
 from lets.stats.summary import Summary, settled
 

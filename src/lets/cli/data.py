@@ -40,8 +40,8 @@ def prepare(
 
     That is its arrays, the list of its pictures, or its sentence pairs in BPE.
     """
+    from lets.config.paths import Layout
     from lets.data.catalogue import describe
-    from lets.spec.paths import Layout
 
     path = Layout("").prepared(dataset)
     if describe(dataset).pictures:
@@ -76,9 +76,9 @@ def subset(
     samples: Annotated[int, typer.Argument(min=1, help="train_samples of a params file, for example 5000")],
 ) -> None:
     """Draw so many training images of a prepared data set, of each class its share."""
+    from lets.config import seed_for
+    from lets.config.paths import Layout
     from lets.data.dataset import draw_subset, write_subset
-    from lets.spec import seed_for
-    from lets.spec.paths import Layout
 
     path, seed = Layout("").subset(dataset, samples), seed_for("subset", dataset)
     write_subset(draw_subset(_true_labels(dataset), samples, seed), dataset, seed, path)
@@ -101,12 +101,12 @@ def noise(
 
     Symmetric noise is drawn from a seed; the labels that people gave (CIFAR-10N) are read from their file.
     """
+    from lets.config import seed_for
+    from lets.config.noise import Noise
+    from lets.config.paths import Layout
     from lets.data.catalogue import describe
     from lets.data.dataset import read_processed, read_subset
     from lets.data.noisy_labels import human_labels_file, make_labels, write_noisy_labels
-    from lets.spec import seed_for
-    from lets.spec.noise import Noise
-    from lets.spec.paths import Layout
 
     layout, wanted = Layout(""), Noise.parse(name)
     wanted.check(describe(dataset))
@@ -129,11 +129,11 @@ def noise(
 
 def _true_labels(dataset: str) -> "Tensor":
     """The true labels of a prepared training set of images, in its order."""
+    from lets.config.paths import Layout
     from lets.data.catalogue import describe
     from lets.data.dataset import read_processed
     from lets.data.folder import read_index
     from lets.errors import SpecError
-    from lets.spec.paths import Layout
 
     info, path = describe(dataset), Layout("").prepared(dataset)
     if info.vocabulary:

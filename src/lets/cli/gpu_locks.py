@@ -8,9 +8,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from lets.config.gpus import slots_per_gpu, visible_gpus
 from lets.errors import SpecError
 from lets.files import sha256_bytes
-from lets.spec.gpus import slots_per_gpu, visible_gpus
 
 __all__ = ["take_gpus"]
 

@@ -65,10 +65,10 @@ def _presets() -> dict[str, dict[str, Any]]:
 
 def _write_costs() -> None:
     from lets.cli.project import refuse_outside
+    from lets.config.paths import COSTS
+    from lets.config.shapes import catalogue_shapes
     from lets.files import write_text
     from lets.models.cost import costs_text
-    from lets.spec.paths import COSTS
-    from lets.spec.shapes import catalogue_shapes
 
     refuse_outside()
     write_text(COSTS, costs_text(catalogue_shapes()))

@@ -12,10 +12,10 @@ from lets.cli.options import DEMO
 from lets.cli.plan_text import Found, plan_text
 
 if TYPE_CHECKING:
+    from lets.config import RunSpec
+    from lets.config.matrix import Matrix
     from lets.project.params import Params
-    from lets.records.cost import Networks
-    from lets.spec import RunSpec
-    from lets.spec.matrix import Matrix
+    from lets.runs.cost import Networks
 
 
 def plan(
@@ -44,9 +44,9 @@ def plan(
 
 
 def _write_schema() -> None:
+    from lets.config.paths import SCHEMA
     from lets.files import write_text
     from lets.project.schema import schema_text
-    from lets.spec.paths import SCHEMA
 
     write_text(SCHEMA, schema_text())
     print(SCHEMA)
@@ -62,11 +62,11 @@ def _chosen(file: Path | None, params: Path | None) -> Path:
 
 def _plan(path: Path, tflops: float | None) -> Found:
     """Everything that is told, as JSON knows it; what is printed is made of it."""
+    from lets.config.effort import state_bytes, steps
     from lets.errors import SpecError
     from lets.project import Project
     from lets.project.workload import add_up, all_jobs, demand_of
-    from lets.records.cost import measured_speeds
-    from lets.spec.effort import state_bytes, steps
+    from lets.runs.cost import measured_speeds
 
     if tflops is not None and not tflops > 0:
         raise SpecError(f"--tflops {tflops:g} – no GPU is that slow – write  --tflops 20")
@@ -95,8 +95,8 @@ def _plan(path: Path, tflops: float | None) -> Found:
 
 def _networks(matrix: "Matrix") -> "Networks":
     """Every network of the runs, with what it costs."""
+    from lets.config.shapes import shape
     from lets.models.cost import cost
-    from lets.spec.shapes import shape
 
     wanted = dict.fromkeys((run.architecture, run.dataset) for run in matrix.runs.values())
     return {(name, dataset): cost(name, *shape(name, dataset)) for name, dataset in wanted}

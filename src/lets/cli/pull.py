@@ -7,7 +7,7 @@ def pull(params: ParamsFile = DEMO) -> None:
     """Fetch data, runs, analyses and the page from DVC's remote, and give Snakemake its memory of them."""
     from lets.cli.engines import dvc, refuse_other_params
     from lets.project import Project
-    from lets.records.memory import recall_memory
+    from lets.runs.memory import recall_memory
 
     project = Project.load(params)
     layout = project.layout

@@ -10,7 +10,7 @@ import typer
 from lets.cli.options import DEMO, ParamsFile
 
 if TYPE_CHECKING:
-    from lets.records.outcomes import Outcome
+    from lets.runs.outcomes import Outcome
 
 Item = TypeVar("Item")
 

@@ -7,9 +7,9 @@ import typer
 from lets.cli.options import DEMO, ParamsFile
 
 if TYPE_CHECKING:
-    from lets.records.outcomes import Outcome
-    from lets.spec import Matrix
-    from lets.spec.paths import Layout
+    from lets.config import Matrix
+    from lets.config.paths import Layout
+    from lets.runs.outcomes import Outcome
 
 
 def status(
@@ -21,7 +21,7 @@ def status(
     `!1` counts diverged runs, `+1` runs that have begun.
     """
     from lets.project import Project
-    from lets.records.progress import progress
+    from lets.runs.progress import progress
 
     project = Project.load(params)
     matrix, layout = project.matrix, project.layout
@@ -35,7 +35,7 @@ def status(
 
 
 def _state(run: "Outcome", layout: "Layout") -> str:
-    from lets.records.outcomes import TO_DO
+    from lets.runs.outcomes import TO_DO
 
     return "begun" if run.state in TO_DO and layout.state(run.id).is_file() else run.state
 
@@ -46,7 +46,7 @@ def _others(states: list[str]) -> str:
 
 
 def _print_grid(experiment: str, matrix: "Matrix", states: dict[str, str]) -> None:
-    from lets.spec.labels import value_title
+    from lets.config.labels import value_title
 
     runs = [matrix.runs[run] for run in matrix.experiments[experiment]]
     columns = list(dict.fromkeys(run.architecture for run in runs))

@@ -10,7 +10,7 @@ def track(params: ParamsFile = DEMO) -> None:
     """Record data, runs, analyses and reports of a finished matrix in DVC, and Snakemake's memory of them."""
     from lets.cli.engines import dvc, refuse_other_params
     from lets.project import Project
-    from lets.records.memory import keep_memory
+    from lets.runs.memory import keep_memory
 
     project = Project.load(params)
     layout = project.layout

@@ -12,7 +12,7 @@ import typer
 from lets.cli.options import DEMO, Device, ParamsFile, Threads
 
 if TYPE_CHECKING:
-    from lets.records.history import HistoryRow
+    from lets.runs.history import HistoryRow
 
 
 def train(
@@ -35,7 +35,7 @@ def train(
     from lets.cli import interruption, torchrun
     from lets.errors import DivergenceError
     from lets.project import Project
-    from lets.records.progress import progress
+    from lets.runs.progress import progress
     from lets.train.startup import without_garbage_collection
 
     project = Project.load(params)

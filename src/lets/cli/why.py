@@ -12,9 +12,9 @@ from lets.cli.options import DEMO, ParamsFile
 from lets.commands import command
 
 if TYPE_CHECKING:
+    from lets.config.paths import Layout
     from lets.project import Project
-    from lets.records.outcomes import Outcome
-    from lets.spec.paths import Layout
+    from lets.runs.outcomes import Outcome
 
 
 def why(

@@ -10,10 +10,10 @@ from lets.claims.document import claims_texts
 from lets.compare.cells import CellPair, Verdicts, compare_ranks, compare_table, compare_verdicts
 from lets.compare.reference import Reference
 from lets.compare.runs import Agreement, Runs, compare_runs
+from lets.config.paths import Layout
 from lets.errors import RecordError
 from lets.page.summaries import runs_text
 from lets.project import Project
-from lets.spec.paths import Layout
 
 
 @dataclass(frozen=True)

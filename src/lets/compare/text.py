@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from lets.compare.comparison import Comparison
 from lets.compare.runs import METRIC, Agreement, MethodShift, RunPair
-from lets.records.quantities import QUANTITIES
-from lets.spec.labels import value_title
+from lets.config.labels import value_title
+from lets.runs.quantities import QUANTITIES
 from lets.tables.notes import p_text
 from lets.tables.table import Csv, Record
 

@@ -3,12 +3,12 @@
 import math
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from lets.config.labels import value_title
+from lets.config.selection import RunMetric
 from lets.figures.figure import Figure
 from lets.figures.series import Point, Series, caption, series_by_panel
 from lets.figures.styles import style_of
-from lets.records.quantities import QUANTITIES
-from lets.spec.labels import value_title
-from lets.spec.selection import RunMetric
+from lets.runs.quantities import QUANTITIES
 
 if TYPE_CHECKING:
     import matplotlib.figure

@@ -5,14 +5,14 @@ from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from lets.config.labels import value_title
+from lets.config.selection import RunMetric, read_for
 from lets.figures.figure import Figure
 from lets.figures.front import front, stairs
 from lets.figures.series import Point, Series, caption, series_by_panel
 from lets.figures.styles import look_of
-from lets.records.outcomes import Outcome, repeats
-from lets.records.quantities import QUANTITIES
-from lets.spec.labels import value_title
-from lets.spec.selection import RunMetric, read_for
+from lets.runs.outcomes import Outcome, repeats
+from lets.runs.quantities import QUANTITIES
 
 if TYPE_CHECKING:
     import matplotlib.figure

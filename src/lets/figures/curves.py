@@ -3,15 +3,15 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from lets.config.labels import field_title, value_title
+from lets.config.selection import EpochMetric
 from lets.errors import RecordError
 from lets.figures.figure import Figure
 from lets.figures.series import Point, Series, caption, xs
 from lets.figures.styles import look_of
-from lets.records.history import HistoryRow
-from lets.records.outcomes import Outcome, in_order, repeats
-from lets.records.quantities import QUANTITIES
-from lets.spec.labels import field_title, value_title
-from lets.spec.selection import EpochMetric
+from lets.runs.history import HistoryRow
+from lets.runs.outcomes import Outcome, in_order, repeats
+from lets.runs.quantities import QUANTITIES
 from lets.stats.summary import Summary
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import re
 from importlib.metadata import version
 from pathlib import Path
 
-from lets.spec.paths import Layout
+from lets.config.paths import Layout
 
 LOCK = Path("requirements.lock")
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lets.config.labels import address
+from lets.config.selection import Selection
 from lets.files import write_bytes
-from lets.records.outcomes import Outcome
-from lets.spec.labels import address
-from lets.spec.selection import Selection
+from lets.runs.outcomes import Outcome
 from lets.tables.notes import absent_counts
 from lets.tables.table import Csv
 

@@ -7,14 +7,14 @@ from statistics import fmean
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from lets.config.effort import passes
+from lets.config.labels import address, value_title
+from lets.config.selection import RunMetric, read_for
 from lets.figures.figure import Figure
 from lets.figures.front import front, stairs
 from lets.figures.styles import GREY, look_of
-from lets.records.outcomes import Outcome, repeats
-from lets.records.quantities import QUANTITIES
-from lets.spec.effort import passes
-from lets.spec.labels import address, value_title
-from lets.spec.selection import RunMetric, read_for
+from lets.runs.outcomes import Outcome, repeats
+from lets.runs.quantities import QUANTITIES
 from lets.stats.summary import Summary
 from lets.tables.baselines import Fixed, best_by_others
 from lets.tables.notes import seeds_note

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from lets.config.labels import field_title
+from lets.config.matrix import Matrix
+from lets.config.messages import Location, Problem
+from lets.config.selection import RunMetric, values_of
 from lets.figures.figure import Figure
 from lets.figures.series import Point, Series, caption, mean_over_seeds, with_runs, xs
 from lets.figures.styles import look_of
-from lets.records.outcomes import in_order, repeats
-from lets.records.quantities import QUANTITIES
-from lets.spec.labels import field_title
-from lets.spec.matrix import Matrix
-from lets.spec.messages import Location, Problem
-from lets.spec.selection import RunMetric, values_of
+from lets.runs.outcomes import in_order, repeats
+from lets.runs.quantities import QUANTITIES
 
 if TYPE_CHECKING:
     import matplotlib.figure

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lets.records.outcomes import Outcome, in_order, repeats
-from lets.spec.labels import address
+from lets.config.labels import address
+from lets.runs.outcomes import Outcome, in_order, repeats
 from lets.stats.summary import Summary
 from lets.tables.notes import seeds_note
 from lets.tables.table import Csv, Record

@@ -6,7 +6,7 @@ Colours are those of seaborn's colour-blind palette; markers and dashes carry th
 from dataclasses import dataclass
 from typing import Any
 
-from lets.spec.labels import value_title
+from lets.config.labels import value_title
 
 GREY = "#555555"
 """of words that are no numbers"""

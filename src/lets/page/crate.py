@@ -16,11 +16,11 @@ from rocrate.model.entity import Entity
 from rocrate.rocrate import ROCrate
 
 from lets.commands import command
+from lets.config.paths import WEIGHTS
 from lets.errors import RecordError
 from lets.files import sha256_file
 from lets.project import Project
-from lets.records import RunRecord, Status
-from lets.spec.paths import WEIGHTS
+from lets.runs import RunRecord, Status
 
 PAPER = "https://arxiv.org/abs/2408.08222"
 

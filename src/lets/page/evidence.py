@@ -6,9 +6,9 @@ from math import isfinite
 from typing import Any
 
 from lets.errors import RecordError
-from lets.records import RunRecord
-from lets.records.history import HistoryRow
-from lets.records.outcomes import Outcome
+from lets.runs import RunRecord
+from lets.runs.history import HistoryRow
+from lets.runs.outcomes import Outcome
 
 EPOCHS = 60
 """a longer training is thinned to so many epochs, the first and the last among them"""

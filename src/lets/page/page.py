@@ -15,14 +15,14 @@ from markupsafe import Markup
 from lets.claims.document import claims_table, scale_note
 from lets.claims.file import read_claims
 from lets.claims.judgement import judge
+from lets.config.labels import value_title
 from lets.errors import RecordError
 from lets.figures.drawn_by import drawn_elsewhere, matplotlib_here
 from lets.files import bytes_as_written, read_json, write_text
 from lets.page.evidence import evidence
 from lets.project import Project
-from lets.records.cost import Cost, cost_of
-from lets.records.outcomes import Outcome, in_order
-from lets.spec.labels import value_title
+from lets.runs.cost import Cost, cost_of
+from lets.runs.outcomes import Outcome, in_order
 from lets.tables.notes import absent, absent_notes, count
 from lets.tables.table import Table
 

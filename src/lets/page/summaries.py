@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lets.config.run import RunSpec
 from lets.files import json_text, write_text
 from lets.project import Project
-from lets.records import Metrics
-from lets.records.outcomes import Outcome
-from lets.records.quantities import QUANTITIES, SCORES
-from lets.spec.run import RunSpec
+from lets.runs import Metrics
+from lets.runs.outcomes import Outcome
+from lets.runs.quantities import QUANTITIES, SCORES
 from lets.stats.summary import Summary
 
 if TYPE_CHECKING:

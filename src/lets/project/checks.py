@@ -8,17 +8,17 @@ from math import prod
 import lets.data.catalogue
 import lets.models.catalogue
 from lets.analyses.analysis import asked_differently
+from lets.config.conflicts import conflicts
+from lets.config.labels import RUN_FIELDS
+from lets.config.matrix import Matrix
+from lets.config.messages import Location, Problem, line, or_near, readings, renamed, repeated, short
+from lets.config.noise import Noise
+from lets.config.run import RunSpec
+from lets.config.selection import Selection, nearest_field, unselectable
 from lets.optim.catalogue import METHODS, resolve
 from lets.optim.presets import PRESETS
 from lets.project.expand import expand
 from lets.project.params import Experiment, Hyperparameters, Params
-from lets.spec.conflicts import conflicts
-from lets.spec.labels import RUN_FIELDS
-from lets.spec.matrix import Matrix
-from lets.spec.messages import Location, Problem, line, or_near, readings, renamed, repeated, short
-from lets.spec.noise import Noise
-from lets.spec.run import RunSpec
-from lets.spec.selection import Selection, nearest_field, unselectable
 
 AXES = ("datasets", "noise", "architectures", "methods", "seeds")
 

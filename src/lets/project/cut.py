@@ -8,13 +8,13 @@ from typing import Any
 import yaml
 
 from lets.commands import command
+from lets.config.messages import or_near
+from lets.config.plain_yaml import read_plain_yaml
 from lets.errors import SpecError
 from lets.project.checks import showable
 from lets.project.expand import expand
 from lets.project.load import load_params
 from lets.project.params import Params
-from lets.spec.messages import or_near
-from lets.spec.plain_yaml import read_plain_yaml
 
 
 @dataclass(frozen=True)

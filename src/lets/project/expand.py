@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from itertools import product
 
+from lets.config.matrix import Matrix
+from lets.config.run import RunSpec
+from lets.config.strict import Scalar
 from lets.optim.catalogue import resolve
 from lets.optim.presets import spelled_out
 from lets.project.params import Experiment, Params
-from lets.spec.matrix import Matrix
-from lets.spec.run import RunSpec
-from lets.spec.strict import Scalar
 
 
 def expand(params: Params) -> Matrix:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from lets.config.reading import read_yaml
 from lets.project.checks import contradictions, problems
 from lets.project.params import Params
-from lets.spec.reading import read_yaml
 
 
 def load_params(path: str | Path) -> Params:

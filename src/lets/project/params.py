@@ -8,15 +8,15 @@ from lets.analyses.analysis import Analysis
 from lets.analyses.hypergradient import Hypergradient
 from lets.analyses.landscape import Landscape
 from lets.analyses.sharpness import Sharpness
+from lets.config.run import RunSpec
+from lets.config.selection import Section
+from lets.config.strict import Count, Name, Scalar, Strict
+from lets.config.training import TrainingOverride, TrainingSpec
 from lets.figures.bars import Bars
 from lets.figures.cost import Cost
 from lets.figures.curves import Curves
 from lets.figures.pareto import Pareto
 from lets.figures.sensitivity import Sensitivity
-from lets.spec.run import RunSpec
-from lets.spec.selection import Section
-from lets.spec.strict import Count, Name, Scalar, Strict
-from lets.spec.training import TrainingOverride, TrainingSpec
 from lets.tables.against_paper import AgainstPaper
 from lets.tables.baselines import Baselines
 from lets.tables.comparison import Comparison

@@ -13,12 +13,12 @@ import yaml
 
 import lets.models.catalogue
 from lets.commands import DEMO, command
+from lets.config.matrix import Matrix
+from lets.config.paths import Layout
 from lets.data.sources import default_root, missing_packages, whole_folder
 from lets.errors import LetsError, SpecError
 from lets.files import check_writable, digest_file
 from lets.project.params import Params
-from lets.spec.matrix import Matrix
-from lets.spec.paths import Layout
 
 
 @contextmanager

@@ -9,15 +9,15 @@ from typing import TypeVar
 from lets.analyses.analysis import Analysis
 from lets.commands import DEMO
 from lets.commands import command as shell
+from lets.config.matrix import Matrix
+from lets.config.paths import Layout
+from lets.config.run import RunSpec
+from lets.config.selection import Selection
 from lets.figures.figure import Numbers
 from lets.project.expand import expand
 from lets.project.load import load_params
 from lets.project.params import Params
-from lets.records.outcomes import Outcome, read_outcome
-from lets.spec.matrix import Matrix
-from lets.spec.paths import Layout
-from lets.spec.run import RunSpec
-from lets.spec.selection import Selection
+from lets.runs.outcomes import Outcome, read_outcome
 from lets.tables.table import Table
 
 Kind = TypeVar("Kind", bound=Analysis)

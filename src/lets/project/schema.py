@@ -6,7 +6,7 @@ from lets.project.params import Params
 
 
 def schema_text() -> str:
-    """Return the schema as it stands in `lets.spec.paths.SCHEMA`."""
+    """Return the schema as it stands in `lets.config.paths.SCHEMA`."""
     schema = Params.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

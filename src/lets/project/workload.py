@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from lets.analyses.analysis import Analysis
+from lets.config import RunSpec
+from lets.config.effort import passes, run_bytes, training_flops
+from lets.config.matrix import Matrix
+from lets.config.paths import Layout
+from lets.config.selection import Selection
 from lets.project.project import Project
-from lets.records.cost import Networks
-from lets.records.outcomes import Outcome
-from lets.spec import RunSpec
-from lets.spec.effort import passes, run_bytes, training_flops
-from lets.spec.matrix import Matrix
-from lets.spec.paths import Layout
-from lets.spec.selection import Selection
+from lets.runs.cost import Networks
+from lets.runs.outcomes import Outcome
 
 TRAINING = "training"
 

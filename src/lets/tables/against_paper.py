@@ -6,10 +6,10 @@ from math import sqrt
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Literal
 
-from lets.spec.comparisons import SETTING
-from lets.spec.labels import address, setting_title, value_title
-from lets.spec.run import RunSpec
-from lets.spec.selection import Selection, read_for
+from lets.config.comparisons import SETTING
+from lets.config.labels import address, setting_title, value_title
+from lets.config.run import RunSpec
+from lets.config.selection import Selection, read_for
 from lets.stats.summary import Summary
 from lets.tables.notes import absent_notes, scale
 from lets.tables.pivot import Group, Pivot

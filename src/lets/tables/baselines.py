@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
-from lets.records.outcomes import Outcome
-from lets.records.quantities import QUANTITIES
-from lets.spec.comparisons import SETTING, Setting, by_setting
-from lets.spec.effort import passes
-from lets.spec.labels import setting_title, value_title
-from lets.spec.matrix import Matrix
-from lets.spec.messages import Location, Problem
-from lets.spec.run import RunSpec
-from lets.spec.selection import RunMetric, Selection, read_for
+from lets.config.comparisons import SETTING, Setting, by_setting
+from lets.config.effort import passes
+from lets.config.labels import setting_title, value_title
+from lets.config.matrix import Matrix
+from lets.config.messages import Location, Problem
+from lets.config.run import RunSpec
+from lets.config.selection import RunMetric, Selection, read_for
+from lets.runs.outcomes import Outcome
+from lets.runs.quantities import QUANTITIES
 from lets.stats.paired import ALPHA, Paired, holm
 from lets.tables.notes import absent_notes, interval_text, mean_text, p_text, seeds_text, verdict
 from lets.tables.readings import Reading, learned, not_learned, readings

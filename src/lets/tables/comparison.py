@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from lets.records.outcomes import TO_DO, Outcome, repeats
-from lets.records.quantities import QUANTITIES
-from lets.spec.comparisons import SETTING, Match, Setting, by_setting, learned_pairs, matches
-from lets.spec.labels import address, setting_title, value_title
-from lets.spec.matrix import Matrix
-from lets.spec.messages import Location, Problem, line
-from lets.spec.run import RunSpec
-from lets.spec.selection import RunMetric, Selection, absent_value, trained_alike
+from lets.config.comparisons import SETTING, Match, Setting, by_setting, learned_pairs, matches
+from lets.config.labels import address, setting_title, value_title
+from lets.config.matrix import Matrix
+from lets.config.messages import Location, Problem, line
+from lets.config.run import RunSpec
+from lets.config.selection import RunMetric, Selection, absent_value, trained_alike
+from lets.runs.outcomes import TO_DO, Outcome, repeats
+from lets.runs.quantities import QUANTITIES
 from lets.stats.paired import ALPHA, Paired, holm, least_permutation_p
 from lets.tables.notes import absent_notes, interval_text, mean_text, p_text, seeds_text, verdict
 from lets.tables.table import Block, Cell, Csv, Record, Row, Table, computed, corrected_address

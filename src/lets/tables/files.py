@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from lets.config.paths import Layout
 from lets.files import write_text
-from lets.spec.paths import Layout
 from lets.tables.latex import latex_lines
 from lets.tables.markdown import markdown_lines
 from lets.tables.table import Line, Table

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from lets.records.outcomes import STATES, Outcome, State
-from lets.records.quantities import Quantity
-from lets.spec import RunSpec
-from lets.spec.labels import value_title
+from lets.config import RunSpec
+from lets.config.labels import value_title
+from lets.runs.outcomes import STATES, Outcome, State
+from lets.runs.quantities import Quantity
 from lets.stats.paired import ALPHA, Paired
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from pydantic import Field
 
 import lets.models.catalogue
 from lets.commands import command
+from lets.config import RunSpec
+from lets.config.messages import Problem
+from lets.config.noise import Noise
+from lets.config.reading import read_facts
+from lets.config.strict import Count, Name, Strict
 from lets.errors import RecordError, SpecError
 from lets.optim.catalogue import METHODS
-from lets.spec import RunSpec
-from lets.spec.messages import Problem
-from lets.spec.noise import Noise
-from lets.spec.reading import read_facts
-from lets.spec.strict import Count, Name, Strict
 
 COLUMNS = ("table", "dataset", "noise", "architecture", "method", "variant", "mean", "sd", "n")
 

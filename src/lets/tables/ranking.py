@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from lets.records.outcomes import Outcome, repeats
-from lets.records.quantities import QUANTITIES
-from lets.spec.comparisons import SETTING, Setting, by_setting
-from lets.spec.labels import setting_title, value_title
-from lets.spec.matrix import Matrix
-from lets.spec.messages import Location, Problem, or_near
-from lets.spec.selection import RunMetric, Selection, trained_alike
+from lets.config.comparisons import SETTING, Setting, by_setting
+from lets.config.labels import setting_title, value_title
+from lets.config.matrix import Matrix
+from lets.config.messages import Location, Problem, or_near
+from lets.config.selection import RunMetric, Selection, trained_alike
+from lets.runs.outcomes import Outcome, repeats
+from lets.runs.quantities import QUANTITIES
 from lets.stats.ranking import (
     RESAMPLES,
     Friedman,

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from lets.config.comparisons import SETTING, Setting, by_setting
+from lets.config.labels import address
+from lets.config.matrix import Matrix
+from lets.config.messages import Location, Problem
+from lets.config.run import RunSpec
+from lets.config.selection import Selection
 from lets.optim.catalogue import METHODS
-from lets.records.outcomes import Outcome, repeats
-from lets.spec.comparisons import SETTING, Setting, by_setting
-from lets.spec.labels import address
-from lets.spec.matrix import Matrix
-from lets.spec.messages import Location, Problem
-from lets.spec.run import RunSpec
-from lets.spec.selection import Selection
+from lets.runs.outcomes import Outcome, repeats
 
 if TYPE_CHECKING:
     from lets.project import Project

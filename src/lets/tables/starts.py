@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from lets.records.quantities import QUANTITIES
-from lets.spec.comparisons import SETTING, Setting
-from lets.spec.labels import setting_title, value_title
-from lets.spec.matrix import Matrix
-from lets.spec.messages import Location, Problem
-from lets.spec.selection import RunMetric, Selection, read_for
-from lets.spec.strict import Positive
+from lets.config.comparisons import SETTING, Setting
+from lets.config.labels import setting_title, value_title
+from lets.config.matrix import Matrix
+from lets.config.messages import Location, Problem
+from lets.config.selection import RunMetric, Selection, read_for
+from lets.config.strict import Positive
+from lets.runs.quantities import QUANTITIES
 from lets.stats.paired import ALPHA, Paired, all_within, holm, one_beyond
 from lets.stats.summary import Summary
 from lets.tables.notes import absent_notes, p_text

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lets.records.outcomes import Outcome
+from lets.runs.outcomes import Outcome
 
 Line = tuple[str, tuple[str, ...]]
 """of a file: its text, and the address of each of its fields, empty where a field is none of the cells"""

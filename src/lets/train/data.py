@@ -13,6 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lets.config import RunSpec, seed_for
+from lets.config.noise import Noise
+from lets.config.paths import Layout
+from lets.config.training import Precision, held_out
 from lets.data.batches import Batches
 from lets.data.catalogue import describe
 from lets.data.dataset import Dataset, arrays_sha256, read_processed, read_subset
@@ -20,10 +24,6 @@ from lets.data.folder import picture_folder, read_index
 from lets.data.loader import Loader
 from lets.data.noisy_labels import read_noisy_labels
 from lets.data.sources import default_root
-from lets.spec import RunSpec, seed_for
-from lets.spec.noise import Noise
-from lets.spec.paths import Layout
-from lets.spec.training import Precision, held_out
 from lets.train.tasks import Batch, evaluate
 
 Scores = Callable[[nn.Module], dict[str, float]]

@@ -9,8 +9,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from lets.config.training import Precision
 from lets.errors import SpecError
-from lets.spec.training import Precision
 
 
 def choose_device(wanted: str) -> torch.device:

@@ -7,7 +7,7 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import LambdaLR
 
-from lets.spec.training import Optimizer, Schedule, Sgd, TrainingSpec
+from lets.config.training import Optimizer, Schedule, Sgd, TrainingSpec
 
 
 def build_optimizer(model: torch.nn.Module, spec: Optimizer) -> torch.optim.Optimizer:

@@ -19,15 +19,15 @@ import torch
 from safetensors.torch import load_file, save
 
 import lets.models
+from lets.config import RunSpec
+from lets.config.paths import WEIGHTS, Layout
 from lets.errors import RecordError
 from lets.files import check_no_folder, check_writable, json_text, sha256_bytes, write_bytes
 from lets.optim import DivergenceError
-from lets.records import Divergence, Metrics, RunRecord, Status
-from lets.records.code import code_digest
-from lets.records.history import MOST, HistoryRow, history_text
-from lets.records.provenance import Machine, Provenance, image, machine, packages
-from lets.spec import RunSpec
-from lets.spec.paths import WEIGHTS, Layout
+from lets.runs import Divergence, Metrics, RunRecord, Status
+from lets.runs.code import code_digest
+from lets.runs.history import MOST, HistoryRow, history_text
+from lets.runs.provenance import Machine, Provenance, image, machine, packages
 from lets.train.data import RunData
 from lets.train.device import (
     Ranks,

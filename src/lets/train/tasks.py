@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from lets.config.training import Precision
 from lets.data.catalogue import describe
 from lets.data.loader import Loader
-from lets.spec.training import Precision
 from lets.train.device import ALONE, Ranks, autocast, evaluating
 
 __all__ = ["CLASSIFICATION", "Batch", "Evaluation", "Forward", "Task", "evaluate", "in_precision", "task_of"]

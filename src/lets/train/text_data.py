@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 import lets.models.catalogue
+from lets.config import RunSpec, seed_for
+from lets.config.paths import Layout
 from lets.data.catalogue import describe
 from lets.data.dataset import arrays_sha256
 from lets.data.pretrained import Pretrained, read_pretrained
@@ -20,8 +22,6 @@ from lets.data.sources import default_root
 from lets.data.texts import TextDataset, encode
 from lets.data.tokens import Pairs, SentencePairs, Sentences
 from lets.data.translation import Translation
-from lets.spec import RunSpec, seed_for
-from lets.spec.paths import Layout
 from lets.train.data import Place, RunData
 from lets.train.device import evaluating
 from lets.train.tasks import in_precision

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 import lets.models
+from lets.config import RunSpec, seed_for
 from lets.optim import DivergenceError, Method, Stats, create
 from lets.optim.catalogue import METHODS
-from lets.records.history import HistoryRow, impossible
-from lets.spec import RunSpec, seed_for
+from lets.runs.history import HistoryRow, impossible
 from lets.train.data import RunData
 from lets.train.device import ALONE, Ranks, placed
 from lets.train.optimizer import build_optimizer, build_schedule, clip_gradients

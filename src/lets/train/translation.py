@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lets.config.training import Precision
 from lets.data.bpe import EOS, PAD, Bpe
 from lets.data.sources import language
 from lets.data.tokens import SentencePairs
-from lets.spec.training import Precision
 from lets.train.device import ALONE, Ranks, autocast, evaluating
 
 __all__ = [

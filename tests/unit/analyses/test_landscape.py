@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from lets.analyses.compute.landscape import _directions, loss_landscape
+from lets.config import seed_for
 from lets.data.dataset import read_processed
 from lets.files import sha256_file
-from lets.spec import seed_for
 from lets.train import train_run
 from lets.train.data import RunData
 from lets.train.run import restored_model

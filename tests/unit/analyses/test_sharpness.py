@@ -14,11 +14,11 @@ from lets.analyses.compute import measure_sharpness
 from lets.analyses.compute.objective import Objective
 from lets.analyses.compute.sharpness import _hessian, m_sharpness
 from lets.analyses.sharpness import Measure
+from lets.config import seed_for
 from lets.data.dataset import read_processed
 from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
 from lets.files import sha256_file
-from lets.records.rows import parse_rows
-from lets.spec import seed_for
+from lets.runs.rows import parse_rows
 from lets.train import train_run
 
 SETTINGS = {"samples": 100, "m": 25, "radii": [0.02, 0.3], "eigenvalues": 3, "probes": 4, "device": "cpu"}

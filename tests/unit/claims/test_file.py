@@ -7,10 +7,10 @@ from tests.golden.factory import FACTS, Project
 
 from lets.claims.file import Best, claim_sources, read_claims, runs_of
 from lets.claims.judgement import MEASURES
+from lets.config.paths import Layout
 from lets.errors import SpecError
 from lets.optim.catalogue import METHODS
 from lets.project import Project as Snapshot
-from lets.spec.paths import Layout
 from lets.tables.published import read_quoted
 
 CLAIMS, QUOTED = Path("params/claims.yaml"), Path("params/quoted.yaml")

@@ -12,7 +12,7 @@ from tests.golden.factory import Project
 from lets.claims.file import read_claims
 from lets.claims.judgement import Judged, Ruling, judge, measured
 from lets.errors import SpecError
-from lets.records.outcomes import read_outcome
+from lets.runs.outcomes import read_outcome
 
 NOISES = ["clean", "symmetric-20", "symmetric-40"]
 STAND_INS = {"digits": "cifar10", "resnet-small": "resnet18", "wrn-small": "wrn28-10"}

@@ -3,8 +3,8 @@ import re
 from collections.abc import Callable
 from importlib.resources import files
 
+from lets.config.paths import COSTS
 from lets.models.catalogue import ARCHITECTURES
-from lets.spec.paths import COSTS
 
 
 def test_architectures_with_their_cost_and_source(lets: Callable[..., str]) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.golden.factory import Project, epoch_row
 
 from lets.errors import SpecError
-from lets.records import Divergence
+from lets.runs import Divergence
 
 Lets = Callable[..., str]
 ERM, SAM, LETS = 1_186_808_832, 2_024_453_376, 3_699_742_464

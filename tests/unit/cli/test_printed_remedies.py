@@ -13,11 +13,11 @@ import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from tests.docs.pages import ROOT
 
-import lets.spec
+import lets.config
 from lets.cli.main import app
-from lets.spec.strict import Strict
+from lets.config.strict import Strict
 
-SOURCES = sorted(Path(lets.spec.__file__).parents[1].rglob("*.py"))
+SOURCES = sorted(Path(lets.config.__file__).parents[1].rglob("*.py"))
 END = r"(?=  | – |[;\n)]|,  |$)"
 COMMAND = re.compile(rf"(?:^|  |: |[(])((?:lets|make|pip|snakemake) (?:[a-z{{'-].*?)){END}")
 LINE = re.compile(rf"(?:write|add)  ([a-z_]+: .+?){END}")

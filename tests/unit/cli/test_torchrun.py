@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lets.config.paths import Layout
 from lets.project import expand, load_params
-from lets.records import RunRecord, Status
-from lets.spec.paths import Layout
+from lets.runs import RunRecord, Status
 
 RUN = "digits/clean/resnet-small/sam/"
 

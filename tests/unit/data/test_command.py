@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from lets.cli.data import noise, prepare, subset, weights
+from lets.config.paths import Layout
 from lets.data import noisy_labels
 from lets.data.catalogue import DATASETS, HUMAN_LABELS, DatasetInfo, HumanLabels
 from lets.data.corpus import Corpus, Lines
@@ -17,7 +18,6 @@ from lets.data.sources import Archive, source
 from lets.data.texts import TextDataset
 from lets.data.translation import Translation, encode
 from lets.errors import DataError, SpecError
-from lets.spec.paths import Layout
 
 LAYOUT = Layout("")
 

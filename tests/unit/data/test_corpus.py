@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from lets.cli.data import prepare
+from lets.config.paths import Layout
 from lets.data import download, sources
 from lets.data.catalogue import DATASETS
 from lets.data.corpus import CORPORA, corpus_info, fetch_missing, read_corpus, split_words
 from lets.data.translation import Translation, read
 from lets.errors import ChecksumError, DataError, SpecError
-from lets.spec.paths import Layout
 
 LINES = {
     "train": ("ein haus .", "zwei h&auml; .", "drei ."),

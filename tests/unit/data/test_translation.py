@@ -7,12 +7,12 @@ import torch
 
 import lets.data
 from lets.cli.data import prepare
+from lets.config.paths import Layout
 from lets.data.bpe import EOS, UNK
 from lets.data.corpus import Corpus, Lines, read_corpus
 from lets.data.dataset import arrays_sha256
 from lets.data.translation import LONGEST, LONGEST_TRAINED, Translation, encode
 from lets.errors import ChecksumError, DataError
-from lets.spec.paths import Layout
 
 
 def corpus(code: Path, long: int = 2, long_test: int = 2) -> Corpus:

@@ -17,7 +17,7 @@ from lets.figures.figure import write_figure
 from lets.files import write_json
 from lets.page.evidence import evidence
 from lets.page.page import accepted_pages, render_page, with_verdicts, write_page
-from lets.records.outcomes import read_outcome
+from lets.runs.outcomes import read_outcome
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 

@@ -6,7 +6,7 @@ from io import StringIO
 from tests.golden.factory import Project
 
 from lets.page.summaries import runs_text
-from lets.records import RunRecord
+from lets.runs import RunRecord
 
 
 def test_every_run_is_there_with_its_numbers(figures: Project) -> None:

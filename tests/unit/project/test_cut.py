@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from lets.cli.only import only
+from lets.config.paths import Layout
 from lets.errors import SpecError
 from lets.project import expand, load_params
 from lets.project.cut import cut
 from lets.project.params import Params
-from lets.spec.paths import Layout
 
 FILES = {name: Path(f"params/{name}.yaml") for name in ("demo", "paper")}
 WHOLE = {name: load_params(path) for name, path in FILES.items()}

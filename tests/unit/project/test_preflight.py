@@ -9,6 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from lets.config.matrix import Matrix
+from lets.config.paths import Layout
 from lets.errors import DataError, SpecError, StorageError
 from lets.files import digest_file
 from lets.project.expand import expand
@@ -20,8 +22,6 @@ from lets.project.preflight import (
     refuse_without_packages,
     refuse_without_weights,
 )
-from lets.spec.matrix import Matrix
-from lets.spec.paths import Layout
 
 IN_CONTAINERS = [SimpleNamespace(name="APPTAINER")]
 """as Snakemake tells the deployment that --use-singularity asks for"""

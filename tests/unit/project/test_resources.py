@@ -7,7 +7,7 @@ import pytest
 from lets.errors import SpecError
 from lets.project import expand, load_params
 
-GOOD = (Path(__file__).parents[1] / "spec" / "params.yaml").read_text()
+GOOD = (Path(__file__).parents[1] / "config" / "params.yaml").read_text()
 
 
 def written(tmp_path: Path, text: str) -> Path:

@@ -8,13 +8,13 @@ import jsonschema
 import pytest
 import yaml
 
+from lets.config.paths import SCHEMA
 from lets.project import expand, load_params
 from lets.project.schema import schema_text
-from lets.spec.paths import SCHEMA
 
 FACTS = ("datasets.yaml", "claims.yaml", "quoted.yaml")
 FILES = [path for path in sorted(Path("params").glob("*.yaml")) if path.name not in FACTS]
-GOOD = Path(__file__).parents[1] / "spec" / "params.yaml"
+GOOD = Path(__file__).parents[1] / "config" / "params.yaml"
 
 
 def test_in_step() -> None:

@@ -6,8 +6,8 @@ import pytest
 import scipy.stats
 from tests.golden.factory import TRAINING, Project
 
+from lets.config.effort import passes
 from lets.errors import SpecError
-from lets.spec.effort import passes
 from lets.tables.baselines import Against
 
 STARTS = [0.05, 0.5]

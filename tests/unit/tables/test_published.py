@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 from tests.golden.factory import PUBLISHED
 
+from lets.config import RunSpec
+from lets.config.training import Schedule, Sgd, TrainingSpec
 from lets.errors import RecordError
 from lets.optim.catalogue import resolve
-from lets.spec import RunSpec
-from lets.spec.training import Schedule, Sgd, TrainingSpec
 from lets.tables.pivot import PAPER_TABLES
 from lets.tables.published import Published, find_published, read_published
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from lets.config.paths import RUN_FILES, Layout
 from lets.files import sha256_file
-from lets.spec.paths import RUN_FILES, Layout
 
 
 @pytest.fixture

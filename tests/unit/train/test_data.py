@@ -8,12 +8,12 @@ import torch
 
 import lets.models
 from lets.cli.data import noise, subset
+from lets.config import seed_for
 from lets.data.catalogue import DATASETS
 from lets.data.dataset import arrays_sha256, read_processed, read_subset
 from lets.data.folder import scan, write_index
 from lets.data.noisy_labels import make_noisy_labels, symmetric_noise, write_noisy_labels
 from lets.errors import DataError, SpecError
-from lets.spec import seed_for
 from lets.train.data import RunData
 
 CPU = torch.device("cpu")

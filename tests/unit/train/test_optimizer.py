@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from lets.spec.training import Adam, Schedule, Sgd, TrainingSpec
+from lets.config.training import Adam, Schedule, Sgd, TrainingSpec
 from lets.train.optimizer import build_optimizer, build_schedule
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from lets.records import RunRecord
+from lets.runs import RunRecord
 from lets.train import train_run
 from lets.train.data import RunData
 from lets.train.device import compute_deterministically

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from lets.config import RunSpec
+from lets.config.paths import Layout
 from lets.data import catalogue
 from lets.data.folder import find_pictures, write_index
 from lets.errors import SpecError
-from lets.records import RunRecord, Status
-from lets.spec import RunSpec
-from lets.spec.paths import Layout
+from lets.runs import RunRecord, Status
 from lets.train import run as running
 from lets.train import train_run
 from lets.train import training as loop

@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from lets.config.paths import Layout
 from lets.errors import DataError, DivergenceError
-from lets.records import RunRecord, Status
-from lets.spec.paths import Layout
+from lets.runs import RunRecord, Status
 from lets.train import train_run
 from lets.train.run import evaluate_weights
 
@@ -95,7 +95,7 @@ def test_a_run_stopped_again_and_again_ends_with_the_same_bytes(layout, elsewher
 KILLED = """
 import os, signal, sys, threading
 from pathlib import Path
-from lets.spec import Layout, RunSpec
+from lets.config import Layout, RunSpec
 from lets.train import train_run
 
 def kill_soon(row):

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 import lets.data
+from lets.config.paths import Layout
 from lets.data.dataset import write_processed
 from lets.errors import RecordError, StorageError
 from lets.files import check_writable
-from lets.records import RunRecord, Status
-from lets.spec.paths import Layout
+from lets.runs import RunRecord, Status
 from lets.train import train_run
 from lets.train.run import DIGEST, load_state, save_state
 

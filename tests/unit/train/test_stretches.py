@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lets.records import RunRecord
+from lets.runs import RunRecord
 from lets.train import run as running
 from lets.train import train_run
 from lets.train import training as loop

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from lets.config.paths import Layout
 from lets.data.texts import TextDataset, Texts, train_tokenizer
-from lets.spec.paths import Layout
 from lets.train import train_run
 from lets.train.data import RunData
 from lets.train.run import evaluate_weights, restored_model

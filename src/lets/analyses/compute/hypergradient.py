@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from lets.analyses.hypergradient import Way, probes_of, probes_text
+from lets.config import RunSpec
+from lets.config.paths import Layout
 from lets.optim import DivergenceError, Method
 from lets.optim.hypergradient import Curvature, Perturbation, UpperLevel, hypergradient
 from lets.optim.passes import Gradient
 from lets.optim.snapshot import Buffers
 from lets.optim.vectors import Vector
-from lets.spec import RunSpec
-from lets.spec.paths import Layout
 from lets.train.data import RunData
 from lets.train.startup import leave_out_the_compiler
 from lets.train.training import Training

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from lets.analyses.compute.objective import Objective
 from lets.analyses.landscape import Point, points_text
-from lets.spec import RunSpec, seed_for
-from lets.spec.paths import Layout
+from lets.config import RunSpec, seed_for
+from lets.config.paths import Layout
 
 Direction = list[Tensor]
 

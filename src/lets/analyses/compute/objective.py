@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from lets.config import RunSpec
+from lets.config.paths import Layout
 from lets.optim.passes import Passes
 from lets.optim.vectors import Storage, Vector
-from lets.spec import RunSpec
-from lets.spec.paths import Layout
 from lets.train.data import RunData
 from lets.train.run import restored_model
 

@@ -8,9 +8,9 @@ from torch import Tensor
 from lets.analyses.compute.hessian import Product, largest_eigenvalues, trace_samples
 from lets.analyses.compute.objective import Objective
 from lets.analyses.sharpness import EIGENVALUE, M_SHARPNESS, TRACE, Measure, mean_of, measures_text
+from lets.config import RunSpec, seed_for
+from lets.config.paths import Layout
 from lets.optim.vectors import reciprocal
-from lets.spec import RunSpec, seed_for
-from lets.spec.paths import Layout
 
 
 def measure_sharpness(

@@ -9,9 +9,9 @@ from matplotlib.ticker import MaxNLocator
 
 from lets.analyses.analysis import Analyses
 from lets.analyses.hypergradient import HESSIANS, TRUE, Probe, Typical, Way, by_way, typical
+from lets.config.labels import value_title
 from lets.figures.canvas import PANEL, legend_above
 from lets.figures.styles import GREY
-from lets.spec.labels import value_title
 
 _LOOKS = {
     ("algorithm", "diagonal"): ("#8f3e00", "^"),

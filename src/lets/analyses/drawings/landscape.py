@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from lets.analyses.analysis import Analyses
 from lets.analyses.landscape import Point
+from lets.config.labels import value_title
 from lets.figures.canvas import PANEL, WIDEST
 from lets.figures.styles import GREY
-from lets.spec.labels import value_title
 
 MAP = "cividis"
 """lightness grows with the loss, so that the map reads in grey and for the colour-blind"""

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from lets.analyses.analysis import Analyses
 from lets.analyses.sharpness import Measure, Minimum, eigenvalue_title
+from lets.config.labels import value_title
 from lets.figures.canvas import PANEL, legend_above, logarithmic
 from lets.figures.styles import GREY, look_of
-from lets.spec.labels import value_title
 
 
 def draw_sharpness(measures: Analyses[Measure]) -> Figure:

@@ -1,0 +1,138 @@
+"""What became of runs: their numbers, or why they have none; and those that differ in their seed alone."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Literal
+
+from lets.config import RunSpec
+from lets.config.paths import Layout
+from lets.data.catalogue import describe
+from lets.errors import RecordError, SpecError
+from lets.runs import Metrics, RunRecord, Status
+from lets.runs.provenance import Provenance
+from lets.runs.quantities import SCORES
+
+State = Literal["finished", "diverged", "missing", "partial", "unreadable"]
+
+
+STATES: tuple[State, ...] = ("finished", "diverged", "missing", "partial", "unreadable")
+
+
+TO_DO: tuple[State, ...] = ("missing", "partial", "unreadable")
+"""states of a run that is still to be made, or to be made again"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run that was asked for; `metrics` if it finished or diverged, `reason` in words if not finished."""
+
+    spec: RunSpec
+    record: RunRecord
+    """its folder: history, trace, provenance, weights"""
+    state: State
+    metrics: Metrics | None = None
+    reason: str = ""
+
+    @property
+    def id(self) -> str:
+        """The run id."""
+        return self.spec.id
+
+    @cached_property
+    def provenance(self) -> Provenance | None:
+        """Where a run that has ended comes from; None for every other, and where that cannot be read."""
+        with suppress(RecordError):
+            return self.record.provenance if self.metrics else None
+        return None
+
+    def value(self, metric: str) -> float | None:
+        """Return one number of a finished run; None for every other state.
+
+        `score` is what the data set is usually judged by: accuracy, BLEU, Matthews' correlation.
+        """
+        if self.state != "finished" or self.metrics is None:
+            return None
+        name = describe(self.spec.dataset).metric if metric == "score" else metric
+        if name in SCORES and self.metrics.scores:
+            return self.metrics.scores.get(name)
+        value: float | None = getattr(self.metrics, "test_accuracy" if name == "accuracy" else name, None)
+        return value
+
+    @property
+    def radius_moved(self) -> float | None:
+        """How far the learned radius of a finished run ended from its start, relative to it; None without one."""
+        start, end = self.spec.hyperparameters.get("rho"), self.metrics.rho if self.metrics else None
+        if self.state != "finished" or end is None or not start or "rho_lr" not in self.spec.hyperparameters:
+            return None
+        return abs(end / float(start) - 1)  # type: ignore[arg-type]
+
+    def field(self, name: str) -> Any:
+        """Return one field of the variant, hashable; None if the run has no such hyper-parameter."""
+        value = self.spec.variant.get(name)
+        return tuple(value) if isinstance(value, list) else value
+
+
+def read_outcome(spec: RunSpec, layout: Layout) -> Outcome:
+    """Read what became of a run; a damaged folder is an outcome (`unreadable`), never an exception."""
+    record = RunRecord.at(layout, spec.id)
+    ended = partial(Outcome, spec, record)
+    try:
+        if record.status == Status.MISSING:
+            return ended("missing", reason="not trained yet")
+        if record.status == Status.PARTIAL:
+            return ended("partial", reason=f"interrupted or damaged: no {', '.join(record.absent)}")
+        metrics = record.metrics
+    except RecordError as error:
+        return ended("unreadable", reason=str(error))
+    if metrics.run != spec.id:
+        return ended("unreadable", reason=f"metrics.json is of another run, {metrics.run}")
+    if metrics.divergence:
+        step, rho = metrics.divergence.step, metrics.divergence.rho
+        return ended("diverged", metrics, f"step {step}" + ("" if rho is None else f", rho {rho:g}"))
+    return ended("finished", metrics)
+
+
+Key = tuple[Any, ...]
+
+
+def repeats(outcomes: Iterable[Outcome], fields: Sequence[str]) -> dict[Key, list[Outcome]]:
+    """Group runs by the values of `fields`.
+
+    Raises SpecError when a group holds runs that differ in more than the seed: their mean would mean nothing.
+    """
+    groups: dict[Key, list[Outcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault(tuple(outcome.field(name) for name in fields), []).append(outcome)
+    for key, group in groups.items():
+        _refuse_mixture(key, group)
+    return groups
+
+
+def in_order(keys: Iterable[Key]) -> list[Key]:
+    """Return the different keys, sorted field by field, the values of a field as they first appear."""
+    keys = list(dict.fromkeys(keys))
+    places = [list(dict.fromkeys(values)) for values in zip(*keys, strict=True)]
+    return sorted(
+        keys, key=lambda key: [place.index(value) for place, value in zip(places, key, strict=True)]
+    )
+
+
+def _refuse_mixture(key: Key, group: list[Outcome]) -> None:
+    specs = [outcome.spec.model_copy(update={"seed": 0}) for outcome in group]
+    other = next((spec for spec in specs if spec.canonical() != specs[0].canonical()), None)
+    if other is None:
+        return
+    first, second = specs[0].model_dump(), other.model_dump()
+    first, second = first | first.pop("hyperparameters"), second | second.pop("hyperparameters")
+    name = next(name for name in [*first, *second] if first.get(name) != second.get(name))
+    advice = "select fewer experiments"
+    if name != "training":
+        advice = (
+            f"make {name} a row, column or panel, or keep one value:  where: {{{name}: [{first.get(name)}]}}"
+        )
+    raise SpecError(
+        f"the mean over {', '.join(map(str, key))} – would mix runs that differ in {name} "
+        f"({group[0].id} and others) – {advice}"
+    )

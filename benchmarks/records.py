@@ -21,9 +21,8 @@ from lets.data.dataset import arrays_sha256, read_processed
 from lets.files import sha256_file, write_json, write_text
 from lets.project import Project
 from lets.runs import Metrics
-from lets.runs.history import HistoryRow, history_text
+from lets.runs.history import LEARNED, HistoryRow, history_text
 from lets.runs.provenance import Machine, Provenance, cpu_name, packages
-from lets.runs.trace import LEARNED
 
 from .measure import Action, interleave
 from .project import DEMO, copy_project, demo_with, digits, seconds, write_params

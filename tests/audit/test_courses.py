@@ -17,8 +17,7 @@ from lets.audit.findings import Check
 from lets.config import Layout
 from lets.project import Project as Snapshot
 from lets.project import expand, load_params
-from lets.runs.history import HistoryRow, history_text, read_history
-from lets.runs.trace import read_trace
+from lets.runs.history import HistoryRow, history_text, read_history, read_trace
 from lets.train import train_run
 
 REAL = """
@@ -185,7 +184,7 @@ def test_each_course_is_read_once(trained: Path, monkeypatch: pytest.MonkeyPatch
         read.append(path)
         return read_trace(path)
 
-    monkeypatch.setattr("lets.runs.run.read_trace", counted)
+    monkeypatch.setattr("lets.runs.record.read_trace", counted)
     checks(case)
     assert len(read) == len(set(read)) == whole
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lets.runs import run as records
+from lets.runs import record as records
 
 
 def test_every_record_is_read_once(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ from lets.runs import RunRecord
 from lets.runs.history import HistoryRow
 
 if TYPE_CHECKING:
-    from lets.runs.trace import Columns
+    from lets.runs.history import Columns
 
 EXACT = 1e-9
 LOW = 1e-3

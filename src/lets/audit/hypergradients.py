@@ -17,7 +17,7 @@ from lets.config import RunSpec
 from lets.errors import RecordError
 
 if TYPE_CHECKING:
-    from lets.runs.trace import Columns
+    from lets.runs.history import Columns
 
 FIRST = 1e-2
 """Relative; every machine starts from the same weights, and float32 rounds the difference of two losses."""

@@ -11,11 +11,10 @@ from lets.audit.case import Case
 from lets.audit.findings import Check, Finding, damaged
 from lets.optim.catalogue import describe
 from lets.runs import Divergence, Metrics, RunRecord
-from lets.runs.history import HistoryRow
-from lets.runs.trace import LEARNED
+from lets.runs.history import LEARNED, HistoryRow
 
 if TYPE_CHECKING:
-    from lets.runs.trace import Columns
+    from lets.runs.history import Columns
 
 ROUNDING = 1e-9  # a mean of float64 values depends on the order of the sum, by far less than this
 

@@ -18,8 +18,8 @@ from lets.config.comparisons import Setting
 from lets.config.paths import Layout
 from lets.config.strict import Scalar
 from lets.project import Project
+from lets.runs.metrics import QUANTITIES, Quantity
 from lets.runs.outcomes import TO_DO, Outcome, repeats
-from lets.runs.quantities import QUANTITIES, Quantity
 from lets.stats.paired import ALPHA, Paired, all_within, holm, one_beyond
 from lets.stats.summary import Summary, settled
 

@@ -21,7 +21,7 @@ def status(
     `!1` counts diverged runs, `+1` runs that have begun.
     """
     from lets.project import Project
-    from lets.runs.progress import progress
+    from lets.runs.cost import progress
 
     project = Project.load(params)
     matrix, layout = project.matrix, project.layout

@@ -35,7 +35,7 @@ def train(
     from lets.cli import interruption, torchrun
     from lets.errors import DivergenceError
     from lets.project import Project
-    from lets.runs.progress import progress
+    from lets.runs.cost import progress
     from lets.train.startup import without_garbage_collection
 
     project = Project.load(params)

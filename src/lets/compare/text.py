@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from lets.compare.comparison import Comparison
 from lets.compare.runs import METRIC, Agreement, MethodShift, RunPair
 from lets.config.labels import value_title
-from lets.runs.quantities import QUANTITIES
+from lets.runs.metrics import QUANTITIES
 from lets.tables.notes import p_text
 from lets.tables.table import Csv, Record
 

@@ -8,7 +8,7 @@ from lets.config.selection import RunMetric
 from lets.figures.figure import Figure
 from lets.figures.series import Point, Series, caption, series_by_panel
 from lets.figures.styles import style_of
-from lets.runs.quantities import QUANTITIES
+from lets.runs.metrics import QUANTITIES
 
 if TYPE_CHECKING:
     import matplotlib.figure

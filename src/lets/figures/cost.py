@@ -11,8 +11,8 @@ from lets.figures.figure import Figure
 from lets.figures.front import front, stairs
 from lets.figures.series import Point, Series, caption, series_by_panel
 from lets.figures.styles import look_of
+from lets.runs.metrics import QUANTITIES
 from lets.runs.outcomes import Outcome, repeats
-from lets.runs.quantities import QUANTITIES
 
 if TYPE_CHECKING:
     import matplotlib.figure

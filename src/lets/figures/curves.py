@@ -10,8 +10,8 @@ from lets.figures.figure import Figure
 from lets.figures.series import Point, Series, caption, xs
 from lets.figures.styles import look_of
 from lets.runs.history import HistoryRow
+from lets.runs.metrics import QUANTITIES
 from lets.runs.outcomes import Outcome, in_order, repeats
-from lets.runs.quantities import QUANTITIES
 from lets.stats.summary import Summary
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from lets.config.selection import RunMetric, read_for
 from lets.figures.figure import Figure
 from lets.figures.front import front, stairs
 from lets.figures.styles import GREY, look_of
+from lets.runs.metrics import QUANTITIES
 from lets.runs.outcomes import Outcome, repeats
-from lets.runs.quantities import QUANTITIES
 from lets.stats.summary import Summary
 from lets.tables.baselines import Fixed, best_by_others
 from lets.tables.notes import seeds_note

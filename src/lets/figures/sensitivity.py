@@ -12,8 +12,8 @@ from lets.config.selection import RunMetric, values_of
 from lets.figures.figure import Figure
 from lets.figures.series import Point, Series, caption, mean_over_seeds, with_runs, xs
 from lets.figures.styles import look_of
+from lets.runs.metrics import QUANTITIES
 from lets.runs.outcomes import in_order, repeats
-from lets.runs.quantities import QUANTITIES
 
 if TYPE_CHECKING:
     import matplotlib.figure

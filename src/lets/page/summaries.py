@@ -7,8 +7,8 @@ from lets.config.run import RunSpec
 from lets.files import json_text, write_text
 from lets.project import Project
 from lets.runs import Metrics
+from lets.runs.metrics import QUANTITIES, SCORES
 from lets.runs.outcomes import Outcome
-from lets.runs.quantities import QUANTITIES, SCORES
 from lets.stats.summary import Summary
 
 if TYPE_CHECKING:

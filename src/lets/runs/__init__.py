@@ -1,6 +1,6 @@
 """What a run leaves on disk: spec, history, metrics, provenance, digests; nothing is ever half there."""
 
 from lets.runs.metrics import Divergence, Metrics
-from lets.runs.run import RunRecord, Status
+from lets.runs.record import RunRecord, Status
 
 __all__ = ["Divergence", "Metrics", "RunRecord", "Status"]

@@ -11,8 +11,8 @@ from lets.config.paths import Layout
 from lets.data.catalogue import describe
 from lets.errors import RecordError, SpecError
 from lets.runs import Metrics, RunRecord, Status
+from lets.runs.metrics import SCORES
 from lets.runs.provenance import Provenance
-from lets.runs.quantities import SCORES
 
 State = Literal["finished", "diverged", "missing", "partial", "unreadable"]
 

@@ -12,8 +12,8 @@ from lets.config.matrix import Matrix
 from lets.config.messages import Location, Problem
 from lets.config.run import RunSpec
 from lets.config.selection import RunMetric, Selection, read_for
+from lets.runs.metrics import QUANTITIES
 from lets.runs.outcomes import Outcome
-from lets.runs.quantities import QUANTITIES
 from lets.stats.paired import ALPHA, Paired, holm
 from lets.tables.notes import absent_notes, interval_text, mean_text, p_text, seeds_text, verdict
 from lets.tables.readings import Reading, learned, not_learned, readings

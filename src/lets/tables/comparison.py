@@ -13,8 +13,8 @@ from lets.config.matrix import Matrix
 from lets.config.messages import Location, Problem, line
 from lets.config.run import RunSpec
 from lets.config.selection import RunMetric, Selection, absent_value, trained_alike
+from lets.runs.metrics import QUANTITIES
 from lets.runs.outcomes import TO_DO, Outcome, repeats
-from lets.runs.quantities import QUANTITIES
 from lets.stats.paired import ALPHA, Paired, holm, least_permutation_p
 from lets.tables.notes import absent_notes, interval_text, mean_text, p_text, seeds_text, verdict
 from lets.tables.table import Block, Cell, Csv, Record, Row, Table, computed, corrected_address

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from lets.config import RunSpec
 from lets.config.labels import value_title
+from lets.runs.metrics import Quantity
 from lets.runs.outcomes import STATES, Outcome, State
-from lets.runs.quantities import Quantity
 from lets.stats.paired import ALPHA, Paired
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from lets.config.matrix import Matrix, meets
 from lets.config.messages import Location, Problem, repeated
 from lets.config.selection import RunMetric, Selection, absent_value, values_of
 from lets.config.strict import Count, Scalar
+from lets.runs.metrics import ACCURACIES, QUANTITIES, Quantity
 from lets.runs.outcomes import TO_DO, Key, Outcome, State, in_order, repeats
-from lets.runs.quantities import ACCURACIES, QUANTITIES, Quantity
 from lets.stats.summary import Summary
 from lets.tables.notes import absent_notes, seeds_note, stand_in_note
 from lets.tables.published import Published, find_published, read_published

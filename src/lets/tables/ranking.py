@@ -9,8 +9,8 @@ from lets.config.labels import setting_title, value_title
 from lets.config.matrix import Matrix
 from lets.config.messages import Location, Problem, or_near
 from lets.config.selection import RunMetric, Selection, trained_alike
+from lets.runs.metrics import QUANTITIES
 from lets.runs.outcomes import Outcome, repeats
-from lets.runs.quantities import QUANTITIES
 from lets.stats.ranking import (
     RESAMPLES,
     Friedman,

@@ -16,7 +16,7 @@ from lets.config.matrix import Matrix
 from lets.config.messages import Location, Problem
 from lets.config.selection import RunMetric, Selection, read_for
 from lets.config.strict import Positive
-from lets.runs.quantities import QUANTITIES
+from lets.runs.metrics import QUANTITIES
 from lets.stats.paired import ALPHA, Paired, all_within, holm, one_beyond
 from lets.stats.summary import Summary
 from lets.tables.notes import absent_notes, p_text

@@ -16,7 +16,7 @@ from lets.models import catalogue as models
 from lets.optim import catalogue as optim
 from lets.project import expand, load_params
 from lets.runs import code
-from lets.runs.reach import Source
+from lets.runs.code import Source
 
 PROJECT = Path(lets.__path__[0]).parents[1]
 IN_GIT = ("cifar-small", "cifar-memorise")

@@ -10,7 +10,7 @@ import pytest
 from lets.config.matrix import Matrix
 from lets.config.paths import Layout
 from lets.project import expand, load_params
-from lets.runs.progress import Progress, duration, progress
+from lets.runs.cost import Progress, duration, progress
 
 MATRIX = expand(load_params(Path(__file__).parents[2] / "audit" / "params.yaml"))
 

@@ -13,13 +13,12 @@ from lets.config.paths import Layout
 from lets.config.run import RunSpec
 from lets.errors import RecordError
 from lets.files import read_json
-from lets.runs.history import REMEDY, HistoryRow, read_history
+from lets.runs.history import REMEDY, HistoryRow, read_history, read_trace
 from lets.runs.metrics import Metrics
 from lets.runs.provenance import Provenance
-from lets.runs.trace import read_trace
 
 if TYPE_CHECKING:
-    from lets.runs.trace import Columns
+    from lets.runs.history import Columns
 
 Model = TypeVar("Model", bound=BaseModel)
 

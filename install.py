@@ -1,15 +1,28 @@
 """Make the environment that `make` works in: python3 install.py FOLDER GOAL.
 
+uv installs in a fraction of pip's time; pip brings uv, and its settings (a mirror, a folder of wheels) hold for both.
 In ASCII and without f-strings, so that every old Python can read it, and say that it is too old.
 """
 
+import ast
 import os
+import re
 import subprocess
 import sys
+import tempfile
 
 NEEDED = (3, 11)
 SOURCES = ("requirements.lock", "pyproject.toml")
-QUIET = ["--quiet", "--disable-pip-version-check"]
+PIP = ["-m", "pip", "--disable-pip-version-check"]
+HASHED = ["install", "--quiet", "--require-hashes", "--requirement"]
+PROJECT = ["--no-deps", "--no-build-isolation", "--editable", "."]
+SIZE = "installing %d packages, about 6 GB (most of it CUDA for PyTorch), into %s: a minute and a download of 3 GB\n"
+UV_NAMES = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "cert": "SSL_CERT_FILE",
+}
 VERSION = "import sys; print(sys.version)"
 
 
@@ -67,15 +80,40 @@ def _install(folder):
     whole = os.path.exists(mark) and _version(python) == _version(sys.executable)
     if os.path.exists(mark):
         os.remove(mark)
-    pip = [python, "-m", "pip", "install"] + QUIET
-    for command in (
-        [] if whole else [sys.executable, "-m", "venv", "--clear", folder],
-        pip + ["--require-hashes", "-r", SOURCES[0]],
-        pip + ["--no-deps", "--no-build-isolation", "-e", "."],
-    ):
-        if command and subprocess.call(command):
-            sys.exit("error: %s - failed, see above - run make again: it begins anew" % " ".join(command))
+    with open(SOURCES[0]) as lock:
+        locked = lock.read()
+    sys.stderr.write(SIZE % (len(re.findall("(?m)^[^ ]+==", locked)), folder))
+    if not whole:
+        _call([sys.executable, "-m", "venv", "--clear", folder])
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as only_uv:
+        only_uv.write(re.search(r"(?m)^uv==.*\n(    --hash.*\n)+", locked).group())
+        only_uv.flush()
+        _call([python] + PIP + HASHED + [only_uv.name])
+    uv, settings = [python, "-m", "uv", "pip"], dict(_pip_settings(python), **os.environ)
+    _call(uv + HASHED + [SOURCES[0], "--python", python], settings)
+    _call(uv + ["install", "--quiet", "--python", python] + PROJECT, settings)
     open(mark, "w").close()
+
+
+def _call(command, settings=None):
+    if subprocess.call(command, env=settings):
+        sys.exit("error: %s - failed, see above - run make again: it begins anew" % " ".join(command))
+
+
+def _pip_settings(python):
+    """Return as uv's variables where pip is told to look for packages: a mirror, a folder of wheels, a certificate."""
+    lines = subprocess.check_output([python] + PIP + ["config", "list"]).decode().splitlines()
+    found = {
+        "UV_INDEX_STRATEGY": "unsafe-best-match"
+    }  # all places alike, as pip does: hashes say what is right
+    for line in reversed(lines):  # the environment comes first, and wins
+        name, _, value = line.partition("=")
+        name = name.rpartition(".")[2]
+        if name in UV_NAMES:
+            found[UV_NAMES[name]] = ("," if name == "find-links" else " ").join(
+                ast.literal_eval(value).split()
+            )
+    return found
 
 
 if __name__ == "__main__":

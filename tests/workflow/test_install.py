@@ -29,17 +29,22 @@ class Installer:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.env, self.ran, self.fails = folder / "env", [], ""
         for name in ("requirements.lock", "pyproject.toml"):
-            (folder / name).touch()
+            shutil.copy(ROOT / name, folder)
             os.utime(folder / name, (1, 1))
         monkeypatch.chdir(folder)
         self.module = runpy.run_path(str(ROOT / "install.py"))
         monkeypatch.setattr(subprocess, "call", self.call)
+        monkeypatch.setattr(subprocess, "check_output", lambda command: self.pip_config)
+        self.pip_config, self.settings = b"", {}
 
-    def call(self, command: list[str]) -> int:
-        what = "venv" if "venv" in command else "lock" if "--require-hashes" in command else "project"
+    def call(self, command: list[str], env: dict[str, str] | None = None) -> int:
+        what = next((what for what, word in WORDS.items() if word in command), "uv")
+        if what == "uv":
+            self.asked = Path(command[-1]).read_text()
+        self.settings = env or {}
         assert not (self.env / "installed").exists()
         self.ran.append(what)
-        if what == "venv" and "--clear" in command:
+        if what == "venv":
             shutil.rmtree(self.env, ignore_errors=True)
             script(self.env / "bin" / "python", REAL)
         return int(what == self.fails)
@@ -55,7 +60,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installer:
     return Installer(tmp_path, monkeypatch)
 
 
-WHOLE = ["venv", "lock", "project"]
+WORDS = {"venv": "--clear", "lock": "requirements.lock", "project": "--editable"}
+WHOLE = ["venv", "uv", "lock", "project"]
 
 
 def test_a_whole_environment_is_installed_once_and_brought_up_to_date(install: Installer) -> None:
@@ -63,8 +69,35 @@ def test_a_whole_environment_is_installed_once_and_brought_up_to_date(install: I
     assert install() == []
     os.utime("requirements.lock")
     os.utime(install.env / "installed", (2, 2))
-    assert install() == ["lock", "project"]
+    assert install() == ["uv", "lock", "project"]
     assert install() == []
+
+
+def test_pip_brings_uv_alone_by_its_hashes(install: Installer) -> None:
+    install()
+    first, *hashes = install.asked.splitlines()
+    assert first.startswith("uv==")
+    assert hashes
+    assert all(line.startswith("    --hash=sha256:") for line in hashes)
+    assert f"{install.asked}" in Path("requirements.lock").read_text()
+
+
+def test_uv_looks_where_pip_is_told_to_look_and_its_own_settings_win(
+    install: Installer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("UV_FIND_LINKS", raising=False)
+    monkeypatch.setenv("UV_INDEX", "https://mine")
+    install.pip_config = (
+        b":env:.find-links='/first /second'\n"
+        b"global.find-links='/third'\nglobal.index-url='https://mirror'\nglobal.extra-index-url='\\nhttps://more'\n"
+    )
+    install()
+    wanted = {
+        "UV_FIND_LINKS": "/first,/second",
+        "UV_DEFAULT_INDEX": "https://mirror",
+        "UV_INDEX": "https://mine",
+    }
+    assert wanted.items() <= install.settings.items()
 
 
 @pytest.mark.parametrize("fails", WHOLE)
@@ -81,7 +114,7 @@ def test_an_interrupted_installation_begins_anew(install: Installer, update: boo
     if update:
         install()
         os.utime(install.env / "installed", (0, 0))
-    whole, install.module["subprocess"].call = install.call, lambda command: exec("raise KeyboardInterrupt")
+    whole, install.module["subprocess"].call = install.call, lambda *_, **__: exec("raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
         install()
     install.module["subprocess"].call = whole

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lets.project import expand, load_params
-from lets.project.params import Params
+from lets.project.params import ParamsFile
 
 from .measure import WARM_UP, Action, interleave
 from .project import demo_with, digits
@@ -23,7 +23,7 @@ def measure(given: Conditions) -> Findings:
     seeds = 1 if given.quick else 50
     with tempfile.TemporaryDirectory() as folder:
         files = iter(write_files(Path(folder), seeds, 4 * (given.rounds + WARM_UP)))
-        loaded: Iterator[Params] = iter([load_params(next(files)) for _ in range(given.rounds + WARM_UP)])
+        loaded: Iterator[ParamsFile] = iter([load_params(next(files)) for _ in range(given.rounds + WARM_UP)])
         variants: dict[str, Action] = {
             WHOLE: lambda _: expand(load_params(next(files))),
             LOAD: lambda _: load_params(next(files)),

@@ -198,8 +198,8 @@ class Project:
         """Write tables and figures."""
         for name in self.params.tables:
             write_table(self.now.table(name), self.layout)
-        for name in self.params.figures:
-            write_figure(name, self.now)
+        for name, figure in self.params.figures.items():
+            write_figure(name, figure, self.now.numbers(name), self.layout)
 
     def report_page(self) -> None:
         """Write the page alone."""

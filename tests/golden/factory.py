@@ -13,10 +13,11 @@ from lets.analyses.sharpness import EIGENVALUE, M_SHARPNESS, TRACE, Measure, Sha
 from lets.config import RunSpec
 from lets.config.matrix import Matrix
 from lets.config.paths import Layout
+from lets.figures.figure import write_figure
 from lets.files import json_text, sha256_file, write_text
 from lets.project import Project as Snapshot
 from lets.project import expand, load_params
-from lets.project.params import Params
+from lets.project.params import ParamsFile
 from lets.runs import Divergence, Metrics
 from lets.runs.history import HistoryRow, history_text
 from lets.runs.provenance import Provenance
@@ -45,7 +46,7 @@ class Project:
         self.file.write_text(yaml.safe_dump(text, sort_keys=False, allow_unicode=True))
         for name in FACTS:
             (root / "params" / name).write_bytes((PARAMS / name).read_bytes())
-        self.params: Params = load_params(self.file)
+        self.params: ParamsFile = load_params(self.file)
         self.matrix: Matrix = expand(self.params)
         self.layout = Layout(self.params.profile, root)
 
@@ -53,6 +54,10 @@ class Project:
     def now(self) -> Snapshot:
         """The project with what is on disk at this moment."""
         return Snapshot(self.params, self.matrix, self.layout)
+
+    def draw(self, name: str) -> list[Path]:
+        """Draw one figure into its files, as `lets report` does."""
+        return write_figure(name, self.params.figures[name], self.now.numbers(name), self.layout)
 
     def runs(self, **fields: object) -> list[RunSpec]:
         """The runs whose fields (seed included) have these values, in the order of the params file."""

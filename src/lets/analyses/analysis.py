@@ -1,9 +1,9 @@
 """The base of all analyses: one run a method, and the lines that were computed of it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import lets.data.catalogue
 from lets.config.effort import Network, measured_size
@@ -14,13 +14,10 @@ from lets.config.paths import Layout
 from lets.config.run import RunSpec
 from lets.config.selection import Selection
 from lets.figures.figure import Figure
-from lets.runs.outcomes import Outcome, in_order, repeats
+from lets.runs.outcomes import Outcome, Records, in_order, repeats
 from lets.runs.rows import columns
 from lets.tables.notes import absent_notes
 from lets.tables.table import Csv, Record
-
-if TYPE_CHECKING:
-    from lets.project import Params, Project
 
 Row = TypeVar("Row")
 
@@ -55,7 +52,7 @@ class Analysis(Figure):
         """Return the files of the analyses that it shows."""
         return [layout.analysis(self.kind, run.id) for run in self.analysed(matrix)]
 
-    def reads(self, params: "Params") -> frozenset[str]:
+    def reads(self, tables: Mapping[str, Selection]) -> frozenset[str]:
         """Return its kind: no number of the run's own record is shown."""
         return frozenset({self.kind})
 
@@ -65,7 +62,7 @@ class Analysis(Figure):
 
 
 def asked_differently(
-    items: Iterable[tuple[tuple[str, str], Selection]], params: "Params", matrix: Matrix
+    items: Iterable[tuple[tuple[str, str], Selection]], keep_weights: bool, matrix: Matrix
 ) -> Iterator[Problem]:
     """Yield analyses that start from weights which are not kept, and those of one run with different settings.
 
@@ -74,7 +71,7 @@ def asked_differently(
     first: dict[tuple[str, str], tuple[str, Analysis]] = {}
     for at, item in items:
         if isinstance(item, Analysis):
-            if item.of_weights and not params.keep_weights:
+            if item.of_weights and not keep_weights:
                 reason = f"{at[-1]} shows the {item.kind}, which is computed from weights"
                 yield ("keep_weights",), f"false – {reason} – write  keep_weights: true"
             yield from _other_settings(at, item, matrix, first)
@@ -157,16 +154,16 @@ class Analyses(Generic[Row]):
 
 
 def read_analyses(
-    item: Analysis, project: "Project", kind: type[Row], read: Callable[[Path], list[Row]]
+    item: Analysis, records: Records, kind: type[Row], read: Callable[[Path], list[Row]]
 ) -> Analyses[Row]:
     """Read the analyses that a table or figure shows; raises RecordError when one is not what `read` expects."""
 
     def rows(run: Outcome) -> tuple[Row, ...]:
-        return tuple(read(project.layout.analysis(item.kind, run.id))) if run.state == "finished" else ()
+        return tuple(read(records.layout.analysis(item.kind, run.id))) if run.state == "finished" else ()
 
-    outcomes = [project.outcome(run) for run in item.analysed(project.matrix)]
+    outcomes = [records.outcome(run) for run in item.analysed(records.matrix)]
     groups = repeats(outcomes, ("method",))
-    runs = [_unless_missing(groups[key][0], item.kind, project.layout) for key in in_order(groups)]
+    runs = [_unless_missing(groups[key][0], item.kind, records.layout) for key in in_order(groups)]
     return Analyses(kind, tuple(Analysed(run, rows(run)) for run in runs))
 
 

@@ -17,13 +17,13 @@ from lets.config.messages import Location, Problem, line
 from lets.config.run import RunSpec
 from lets.config.strict import Count
 from lets.optim.catalogue import METHODS
+from lets.runs.outcomes import Records
 from lets.runs.rows import read_rows, rows_text
 from lets.tables.table import Block, Cell, Csv, Row, Table
 
 if TYPE_CHECKING:
     import matplotlib.figure
 
-    from lets.project import Params, Project
 
 Way = tuple[str, str]
 """direction and Hessian"""
@@ -52,7 +52,7 @@ class Hypergradient(Analysis):
     every: Count = Field(examples=[100])
     """steps from one probe to the next; a probe costs about eight passes"""
 
-    def problems(self, at: Location, params: "Params", matrix: Matrix) -> Iterator[Problem]:
+    def problems(self, at: Location, matrix: Matrix) -> Iterator[Problem]:
         """Yield runs that cannot be followed along a second training, which must be the first one over again."""
         runs = self.select(matrix)
         yield from self._fixed(at, runs)
@@ -78,13 +78,13 @@ class Hypergradient(Analysis):
         """Return those of a second training and of its probes."""
         return hypergradient_flops(run, network, self.every)
 
-    def numbers(self, project: "Project") -> "Analyses[Probe]":
+    def numbers(self, records: Records) -> "Analyses[Probe]":
         """Read what `lets analyse hypergradient` found along the first seed of each method."""
-        return read_analyses(self, project, Probe, read_probes)
+        return read_analyses(self, records, Probe, read_probes)
 
-    def table(self, name: str, project: "Project") -> Table:
+    def table(self, name: str, records: Records) -> Table:
         """Return a row per Hessian, a block per direction, medians over the probes."""
-        found = self.numbers(project)
+        found = self.numbers(records)
         blocks = tuple(block for one in found.shown for block in _blocks(one))
         notes = tuple(_notes(self, found))
         return Table(name, self.title, "Hessian", COLUMNS, blocks, notes, _csv(name, found), found.runs)

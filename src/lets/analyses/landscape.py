@@ -14,12 +14,12 @@ from lets.config.messages import Location, Problem
 from lets.config.run import RunSpec
 from lets.config.strict import Count, Positive
 from lets.errors import RecordError
+from lets.runs.outcomes import Records
 from lets.runs.rows import read_rows, rows_text
 
 if TYPE_CHECKING:
     import matplotlib.figure
 
-    from lets.project import Params, Project
 
 REMEDY = "delete it and make it again:  snakemake --cores all"
 
@@ -44,7 +44,7 @@ class Landscape(Analysis):
             )
         return points
 
-    def problems(self, at: Location, params: "Params", matrix: Matrix) -> Iterator[Problem]:
+    def problems(self, at: Location, matrix: Matrix) -> Iterator[Problem]:
         """Yield that there are not so many images."""
         yield from too_many_samples(at, self, self.samples, 1, matrix)
 
@@ -52,9 +52,9 @@ class Landscape(Analysis):
         """Return those of a forward pass of every sample at every point."""
         return self.points**2 * self.samples * network.flops
 
-    def numbers(self, project: "Project") -> "Analyses[Point]":
+    def numbers(self, records: Records) -> "Analyses[Point]":
         """Read the planes of the first seed of each method."""
-        return read_analyses(self, project, Point, read_points)
+        return read_analyses(self, records, Point, read_points)
 
     def caption(self, numbers: "Analyses[Point]") -> str:
         """Return what the directions are."""

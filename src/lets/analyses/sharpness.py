@@ -27,13 +27,13 @@ from lets.config.messages import Location, Problem, line
 from lets.config.run import RunSpec
 from lets.config.strict import Count, Positive
 from lets.errors import RecordError
+from lets.runs.outcomes import Records
 from lets.runs.rows import columns, read_rows, rows_text
 from lets.tables.table import Block, Cell, Csv, Row, Table
 
 if TYPE_CHECKING:
     import matplotlib.figure
 
-    from lets.project import Params, Project
 
 EIGENVALUE, TRACE, M_SHARPNESS = "eigenvalue", "trace", "m-sharpness"
 _ORDER = (EIGENVALUE, TRACE, M_SHARPNESS)
@@ -66,7 +66,7 @@ class Sharpness(Analysis):
             raise ValueError(f"radii that do not increase – write  {line(('radii',), sorted(set(radii)))}")
         return radii
 
-    def problems(self, at: Location, params: "Params", matrix: Matrix) -> Iterator[Problem]:
+    def problems(self, at: Location, matrix: Matrix) -> Iterator[Problem]:
         """Yield that there are not so many images, or that they make no whole groups."""
         yield from too_many_samples(at, self, self.samples, self.m, matrix)
 
@@ -74,16 +74,16 @@ class Sharpness(Analysis):
         """Return those of the products with the Hessian, and of the ascents."""
         return sharpness_flops(network, self.samples, self.eigenvalues, self.probes, len(self.radii))
 
-    def numbers(self, project: "Project") -> "Analyses[Measure]":
+    def numbers(self, records: Records) -> "Analyses[Measure]":
         """Read what `lets analyse sharpness` found at the minimum of the first seed of each method."""
-        return read_analyses(self, project, Measure, read_measures)
+        return read_analyses(self, records, Measure, read_measures)
 
-    def table(self, name: str, project: "Project") -> Table:
+    def table(self, name: str, records: Records) -> Table:
         """Return a row per method."""
-        found, titles = self.numbers(project), tuple(_titles(self))
+        found, titles = self.numbers(records), tuple(_titles(self))
         rows = tuple(_row(one, len(titles)) for one in found.shown)
-        records = [method_record(name, line) for line in found.lines()]
-        csv = Csv(["table", "method", "run", *columns(Measure)], records)
+        lines = [method_record(name, line) for line in found.lines()]
+        csv = Csv(["table", "method", "run", *columns(Measure)], lines)
         notes = tuple(_notes(self, found))
         return Table(name, self.title, "Method", titles, (Block("", rows),), notes, csv, found.runs)
 

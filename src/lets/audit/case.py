@@ -13,7 +13,8 @@ from lets.config.matrix import Matrix
 from lets.config.paths import Layout
 from lets.errors import RecordError
 from lets.files import bytes_as_written, sha256_bytes, sha256_file
-from lets.project import Params, Project
+from lets.project import Project
+from lets.project.params import ParamsFile
 from lets.runs import RunRecord, Status
 from lets.runs.code import code_digest
 
@@ -31,7 +32,7 @@ class Case:
     again: str = "lets audit"
 
     @property
-    def params(self) -> Params:
+    def params(self) -> ParamsFile:
         """The params file."""
         return self.project.params
 

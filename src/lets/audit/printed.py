@@ -31,7 +31,7 @@ def printed(project: Project) -> Iterator[Printed]:
     """Yield every printed place of a project, in the order of its params file."""
     for kind, items in (("tables", project.params.tables), ("figures", project.params.figures)):
         for name, item in items.items():
-            reads = item.reads(project.params)
+            reads = item.reads(project.params.tables)
             for place, runs in _places(name, kind, project).items():
                 yield Printed(name, place, runs, reads)
 

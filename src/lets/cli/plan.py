@@ -14,7 +14,7 @@ from lets.cli.plan_text import Found, plan_text
 if TYPE_CHECKING:
     from lets.config import RunSpec
     from lets.config.matrix import Matrix
-    from lets.project.params import Params
+    from lets.config.params import Params
     from lets.runs.cost import Networks
 
 

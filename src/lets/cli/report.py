@@ -44,8 +44,8 @@ def report(
     figures = _chosen("figure", content.figures, list(content.figures) if everything else figure or [])
     for name in tables:
         _print(write_table(project.table(name), layout))
-    for name in figures:
-        _print(write_figure(name, project))
+    for name, one in figures.items():
+        _print(write_figure(name, one, project.numbers(name), layout))
     if claims or everything:
         _print(write_claims(project))
     if page or everything:

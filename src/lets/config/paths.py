@@ -8,8 +8,8 @@ import lets.data.catalogue
 
 if TYPE_CHECKING:
     from lets.config.matrix import Matrix
+    from lets.config.params import Params
     from lets.config.run import RunSpec
-    from lets.project.params import Params
 
 
 WEIGHTS = "weights.safetensors"

@@ -1,8 +1,8 @@
 """Which runs a table or figure shows: the base of every kind, and what all kinds check."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,9 +15,6 @@ from lets.config.paths import Layout
 from lets.config.run import RunSpec
 from lets.config.strict import Name, Scalar, Strict
 from lets.optim.catalogue import METHODS
-
-if TYPE_CHECKING:
-    from lets.project import Params
 
 RunMetric = Literal[
     "test_accuracy",
@@ -43,8 +40,6 @@ EpochMetric = Literal[
     "test_accuracy", "test_loss", "train_accuracy", "train_loss", "generalization_gap", "rho", "lr", "loss"
 ]
 Where = dict[str, list[Scalar]]
-Section = Annotated[str, Field(pattern=r"^§[1-9](\.[1-9])?$")]
-"""of the paper: §4.1"""
 
 
 class Selection(Strict):
@@ -79,12 +74,12 @@ class Selection(Strict):
         yield from ((("where", field), field) for field in self.where)
         yield from (((key,), getattr(self, key)) for key in self.axes)
 
-    def problems(self, at: Location, params: "Params", matrix: Matrix) -> Iterator[Problem]:
+    def problems(self, at: Location, matrix: Matrix) -> Iterator[Problem]:
         """Yield what it cannot show of its runs, of which there are some; `at` is where it stands in the file."""
         yield from ()
 
-    def reads(self, params: "Params") -> frozenset[str]:
-        """Return what it shows of its runs, as far as that is proved in different ways.
+    def reads(self, tables: Mapping[str, "Selection"]) -> frozenset[str]:
+        """Return what it shows of its runs, as far as that is proved in different ways, beside those `tables`.
 
         final: numbers that the final weights give; course: those of epochs before; loss: of mini-batches; schedule,
         passes, radius: of its steps; or the kind of an analysis.

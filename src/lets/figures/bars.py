@@ -9,12 +9,11 @@ from lets.figures.figure import Figure
 from lets.figures.series import Point, Series, caption, series_by_panel
 from lets.figures.styles import style_of
 from lets.runs.metrics import QUANTITIES
+from lets.runs.outcomes import Records
 
 if TYPE_CHECKING:
     import matplotlib.figure
     from matplotlib.axes import Axes
-
-    from lets.project import Project
 
 
 class Bars(Figure):
@@ -26,9 +25,9 @@ class Bars(Figure):
 
     axes: ClassVar[tuple[str, ...]] = ("panels",)
 
-    def numbers(self, project: "Project") -> Series:
+    def numbers(self, records: Records) -> Series:
         """Return the metric of every method in every panel."""
-        return series_by_panel(project.shown(self), self.panels, self.metric)
+        return series_by_panel(records.shown(self), self.panels, self.metric)
 
     def caption(self, numbers: Series) -> str:
         """Return what a bar is, and that it does not begin at zero."""

@@ -1,24 +1,23 @@
 """A metric over the passes that a step takes, a mark per method, a panel per value of one field."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lets.config.labels import value_title
-from lets.config.selection import RunMetric, read_for
+from lets.config.selection import RunMetric, Selection, read_for
 from lets.figures.figure import Figure
 from lets.figures.front import front, stairs
 from lets.figures.series import Point, Series, caption, series_by_panel
 from lets.figures.styles import look_of
 from lets.runs.metrics import QUANTITIES
-from lets.runs.outcomes import Outcome, repeats
+from lets.runs.outcomes import Outcome, Records, repeats
 
 if TYPE_CHECKING:
     import matplotlib.figure
     from matplotlib.axes import Axes
 
-    from lets.project import Params, Project
 
 APART = 0.11
 """passes between marks of equal cost"""
@@ -33,13 +32,13 @@ class Cost(Figure):
 
     axes: ClassVar[tuple[str, ...]] = ("panels",)
 
-    def reads(self, params: "Params") -> frozenset[str]:
+    def reads(self, tables: Mapping[str, Selection]) -> frozenset[str]:
         """Return that passes are shown besides."""
         return frozenset({read_for(self.metric), "passes"})
 
-    def numbers(self, project: "Project") -> Series:
+    def numbers(self, records: Records) -> Series:
         """Return the metric of every method in every panel over the passes of a step, both means over seeds."""
-        bars = series_by_panel(project.shown(self), self.panels, self.metric)
+        bars = series_by_panel(records.shown(self), self.panels, self.metric)
         groups = repeats(bars.runs, (self.panels, "method"))
         points = [replace(one, x=_passes_per_step(groups[one.panel, one.method])) for one in bars.points]
         return replace(bars, x="passes_per_step", points=tuple(points))

@@ -1,24 +1,24 @@
 """A metric over epochs, a line per method, a panel per value of one field (Figures 2, 6, 7, 9)."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lets.config.labels import field_title, value_title
-from lets.config.selection import EpochMetric
+from lets.config.selection import EpochMetric, Selection
 from lets.errors import RecordError
 from lets.figures.figure import Figure
 from lets.figures.series import Point, Series, caption, xs
 from lets.figures.styles import look_of
 from lets.runs.history import HistoryRow
 from lets.runs.metrics import QUANTITIES
-from lets.runs.outcomes import Outcome, in_order, repeats
+from lets.runs.outcomes import Outcome, Records, in_order, repeats
 from lets.stats.summary import Summary
 
 if TYPE_CHECKING:
     import matplotlib.figure
     from matplotlib.axes import Axes
 
-    from lets.project import Params, Project
 
 EQUALS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
 EVIDENCE = {"rho": "radius", "lr": "schedule", "loss": "loss"}
@@ -35,13 +35,13 @@ class Curves(Figure):
 
     axes: ClassVar[tuple[str, ...]] = ("panels",)
 
-    def reads(self, params: "Params") -> frozenset[str]:
+    def reads(self, tables: Mapping[str, Selection]) -> frozenset[str]:
         """Return what of its epochs a run is shown with."""
         return frozenset({EVIDENCE.get(self.metric, "course")})
 
-    def numbers(self, project: "Project") -> Series:
+    def numbers(self, records: Records) -> Series:
         """Return the metric of every epoch, averaged over the finished runs of a method."""
-        histories = [_history(outcome) for outcome in project.shown(self)]
+        histories = [_history(outcome) for outcome in records.shown(self)]
         groups = repeats((outcome for outcome, _ in histories), (self.panels, "method"))
         rows = {outcome.id: history for outcome, history in histories}
         points: list[Point] = []

@@ -5,16 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lets.config.labels import address
+from lets.config.paths import Layout
 from lets.config.selection import Selection
 from lets.files import write_bytes
-from lets.runs.outcomes import Outcome
+from lets.runs.outcomes import Outcome, Records
 from lets.tables.notes import absent_counts
 from lets.tables.table import Csv
 
 if TYPE_CHECKING:
     import matplotlib.figure
-
-    from lets.project import Project
 
 
 class Numbers(Protocol):
@@ -36,7 +35,7 @@ class Figure(Selection):
         """The fields of a run that say where in the figure it is."""
         return ("method", *(getattr(self, key) for key in self.axes))
 
-    def numbers(self, project: "Project") -> Any:
+    def numbers(self, records: Records) -> Any:
         """Read the `Numbers` that it draws; raises SpecError if a point would mix variants."""
         raise NotImplementedError
 
@@ -48,10 +47,10 @@ class Figure(Selection):
         """Return the drawing, without its caption."""
         raise NotImplementedError
 
-    def places(self, project: "Project") -> dict[str, tuple[str, ...]]:
+    def places(self, records: Records) -> dict[str, tuple[str, ...]]:
         """Return the address of every line, bar or point, and the runs behind it."""
         names, found = self.names, dict[str, tuple[str, ...]]()
-        for run in self.behind(project.matrix):
+        for run in self.behind(records.matrix):
             where = address(names, [run.variant.get(name) for name in names])
             found[where] = (*found.get(where, ()), run.id)
         return found
@@ -72,10 +71,9 @@ def drawn(name: str, figure: Figure, numbers: Numbers) -> dict[str, bytes]:
         return saved(drawing)
 
 
-def write_figure(name: str, project: "Project") -> list[Path]:
+def write_figure(name: str, figure: Figure, numbers: Numbers, layout: Layout) -> list[Path]:
     """Draw a figure, write csv, svg and png, and return the paths."""
-    numbers = project.numbers(name)
-    files = {**drawn(name, project.params.figures[name], numbers), "csv": numbers.csv().text().encode()}
+    files = {**drawn(name, figure, numbers), "csv": numbers.csv().text().encode()}
     for suffix, content in files.items():
-        write_bytes(project.layout.figure(name, suffix), content)
-    return project.layout.figures(name)
+        write_bytes(layout.figure(name, suffix), content)
+    return layout.figures(name)

@@ -1,6 +1,6 @@
 """A metric over all passes of a training, a mark per experiment and method, a panel per value of one field."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 from statistics import fmean
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lets.config.effort import passes
 from lets.config.labels import address, value_title
-from lets.config.selection import RunMetric, read_for
+from lets.config.selection import RunMetric, Selection, read_for
 from lets.figures.figure import Figure
 from lets.figures.front import front, stairs
 from lets.figures.styles import GREY, look_of
 from lets.runs.metrics import QUANTITIES
-from lets.runs.outcomes import Outcome, repeats
+from lets.runs.outcomes import Outcome, Records, repeats
 from lets.stats.summary import Summary
 from lets.tables.baselines import Fixed, best_by_others
 from lets.tables.notes import seeds_note
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import matplotlib.figure
     from matplotlib.axes import Axes
 
-    from lets.project import Params, Project
 
 APART = 0.055
 """between marks of equal cost, in natural logarithms"""
@@ -42,16 +41,16 @@ class Pareto(Figure):
 
     axes: ClassVar[tuple[str, ...]] = ("panels",)
 
-    def reads(self, params: "Params") -> frozenset[str]:
+    def reads(self, tables: Mapping[str, Selection]) -> frozenset[str]:
         """Return that passes are shown besides."""
         return frozenset({read_for(self.metric), "passes"})
 
-    def numbers(self, project: "Project") -> "Marks":
+    def numbers(self, records: Records) -> "Marks":
         """Read the runs of every experiment; raises SpecError if one mixes more than radii and seeds."""
-        runs = {run.id: run for run in project.shown(self)}
+        runs = {run.id: run for run in records.shown(self)}
         marks: list[Mark] = []
         for name in self.experiments:
-            there = [runs[id] for id in project.matrix.experiments[name] if id in runs]
+            there = [runs[id] for id in records.matrix.experiments[name] if id in runs]
             for (panel, method), group in repeats_over_radii(there, self.panels).items():
                 marks += _marks(self.metric, panel, name, method, group)
         return Marks(self.panels, tuple(marks), tuple(runs.values()))

@@ -13,13 +13,11 @@ from lets.figures.figure import Figure
 from lets.figures.series import Point, Series, caption, mean_over_seeds, with_runs, xs
 from lets.figures.styles import look_of
 from lets.runs.metrics import QUANTITIES
-from lets.runs.outcomes import in_order, repeats
+from lets.runs.outcomes import Records, in_order, repeats
 
 if TYPE_CHECKING:
     import matplotlib.figure
     from matplotlib.axes import Axes
-
-    from lets.project import Params, Project
 
 
 class Sensitivity(Figure):
@@ -31,7 +29,7 @@ class Sensitivity(Figure):
 
     axes: ClassVar[tuple[str, ...]] = ("x",)
 
-    def problems(self, at: Location, params: "Params", matrix: Matrix) -> Iterator[Problem]:
+    def problems(self, at: Location, matrix: Matrix) -> Iterator[Problem]:
         """Yield values that are no numbers to draw along."""
         words = [
             value for value in values_of(self.chosen(matrix), self.x) if isinstance(value, bool | str | list)
@@ -40,9 +38,9 @@ class Sensitivity(Figure):
             reason = f"its value {words[0]!r} is no number to draw along"
             yield (*at, "x"), f"{self.x!r} – {reason} – write  x: rho"
 
-    def numbers(self, project: "Project") -> Series:
+    def numbers(self, records: Records) -> Series:
         """Return the metric over the hyper-parameter; a method without it has one point whose x is None."""
-        outcomes = project.shown(self)
+        outcomes = records.shown(self)
         groups = repeats(outcomes, ("method", self.x))
         points = []
         for method, x in sorted(in_order(groups), key=lambda key: key[1] or 0.0):

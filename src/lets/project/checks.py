@@ -13,12 +13,13 @@ from lets.config.labels import RUN_FIELDS
 from lets.config.matrix import Matrix
 from lets.config.messages import Location, Problem, line, or_near, readings, renamed, repeated, short
 from lets.config.noise import Noise
+from lets.config.params import Experiment, Hyperparameters, Params
 from lets.config.run import RunSpec
 from lets.config.selection import Selection, nearest_field, unselectable
 from lets.optim.catalogue import METHODS, resolve
 from lets.optim.presets import PRESETS
 from lets.project.expand import expand
-from lets.project.params import Experiment, Hyperparameters, Params
+from lets.project.params import ParamsFile
 
 AXES = ("datasets", "noise", "architectures", "methods", "seeds")
 
@@ -34,7 +35,7 @@ MOST_RUNS = 10_000
 """of a file: what is expanded, checked and planned in seconds; the paper's has 780"""
 
 
-def problems(params: Params) -> Iterator[Problem]:
+def problems(params: ParamsFile) -> Iterator[Problem]:
     """Yield every problem of a params file: its place, and *value – why – a line to paste*."""
     yield from repeated(("seeds",), params.seeds)
     for key in ("architectures", "resources"):
@@ -58,7 +59,7 @@ def problems(params: Params) -> Iterator[Problem]:
             yield place, f"{original!r} – {reason} – {or_near(original, known, place)}"
 
 
-def contradictions(params: Params) -> Iterator[Problem]:
+def contradictions(params: ParamsFile) -> Iterator[Problem]:
     """Yield what only the expanded matrix shows; for params without other problems."""
     impossible = list(_impossible(params))
     yield from impossible
@@ -209,7 +210,7 @@ def _refused(method: str, values: Mapping[str, object]) -> str | None:
     return None
 
 
-def references(params: Params) -> Iterator[Problem]:
+def references(params: ParamsFile) -> Iterator[Problem]:
     """Yield every experiment and field that a table or figure names and that there is not."""
     fields = [
         *RUN_FIELDS,
@@ -234,14 +235,14 @@ def references(params: Params) -> Iterator[Problem]:
         yield ("figures", name), f"{name!r} – a table has this name already – rename it  {name}-figure"
 
 
-def showable(params: Params, matrix: Matrix) -> Iterator[Problem]:
+def showable(params: ParamsFile, matrix: Matrix) -> Iterator[Problem]:
     """Yield what tables and figures cannot show of the runs that there are."""
     for at, item in _items(params):
-        yield from list(unselectable(at, item, matrix)) or item.problems(at, params, matrix)
-    yield from asked_differently(_items(params), params, matrix)
+        yield from list(unselectable(at, item, matrix)) or item.problems(at, matrix)
+    yield from asked_differently(_items(params), params.keep_weights, matrix)
 
 
-def _items(params: Params) -> Iterator[tuple[tuple[str, str], Selection]]:
+def _items(params: ParamsFile) -> Iterator[tuple[tuple[str, str], Selection]]:
     """Every table and figure, and where it stands."""
     for name, table in params.tables.items():
         yield ("tables", name), table

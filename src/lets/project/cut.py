@@ -14,7 +14,7 @@ from lets.errors import SpecError
 from lets.project.checks import showable
 from lets.project.expand import expand
 from lets.project.load import load_params
-from lets.project.params import Params
+from lets.project.params import ParamsFile
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _experiments(path: Path, params: Params, names: Iterable[str]) -> list[str]:
+def _experiments(path: Path, params: ParamsFile, names: Iterable[str]) -> list[str]:
     items = params.items
     asked: set[str] = set()
     for name in names:
@@ -69,7 +69,7 @@ def _experiments(path: Path, params: Params, names: Iterable[str]) -> list[str]:
     return [name for name in params.experiments if name in asked]
 
 
-def _shown(params: Params, kept: list[str]) -> dict[str, dict[str, Any]]:
+def _shown(params: ParamsFile, kept: list[str]) -> dict[str, dict[str, Any]]:
     """Return what changes in every table and figure that some of these experiments can make."""
     experiments = {name: params.experiments[name] for name in kept}
     alone = params.model_copy(update={"experiments": experiments, "tables": {}, "figures": {}})

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from itertools import product
 
 from lets.config.matrix import Matrix
+from lets.config.params import Experiment, Params
 from lets.config.run import RunSpec
 from lets.config.strict import Scalar
 from lets.optim.catalogue import resolve
 from lets.optim.presets import spelled_out
-from lets.project.params import Experiment, Params
 
 
 def expand(params: Params) -> Matrix:

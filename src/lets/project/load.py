@@ -4,11 +4,11 @@ from pathlib import Path
 
 from lets.config.reading import read_yaml
 from lets.project.checks import contradictions, problems
-from lets.project.params import Params
+from lets.project.params import ParamsFile
 
 
-def load_params(path: str | Path) -> Params:
+def load_params(path: str | Path) -> ParamsFile:
     """Return the validated params of a YAML file; raises SpecError that names file, line and remedy."""
     return read_yaml(
-        Path(path), Params, lambda params: list(problems(params)) or list(contradictions(params))
+        Path(path), ParamsFile, lambda params: list(problems(params)) or list(contradictions(params))
     )

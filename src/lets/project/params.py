@@ -1,6 +1,6 @@
-"""The typed form of a params file: experiments, and the tables and figures made of them."""
+"""The typed form of a params file: what is trained, and the kinds of tables and figures made of it."""
 
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, TypeAlias, get_args
 
 from pydantic import BeforeValidator, Field
 
@@ -8,10 +8,8 @@ from lets.analyses.analysis import Analysis
 from lets.analyses.hypergradient import Hypergradient
 from lets.analyses.landscape import Landscape
 from lets.analyses.sharpness import Sharpness
-from lets.config.run import RunSpec
-from lets.config.selection import Section
-from lets.config.strict import Count, Name, Scalar, Strict
-from lets.config.training import TrainingOverride, TrainingSpec
+from lets.config.params import Params
+from lets.config.strict import Name
 from lets.figures.bars import Bars
 from lets.figures.cost import Cost
 from lets.figures.curves import Curves
@@ -24,47 +22,12 @@ from lets.tables.pivot import Pivot
 from lets.tables.ranking import Ranking
 from lets.tables.starts import Starts
 
-Seed = Annotated[int, Field(ge=0)]
-
-
-Seeds = Annotated[list[Seed], Field(min_length=1)]
-
-
-Hyperparameters = dict[str, Scalar]
-
-
-NonEmpty = Annotated[list[str], Field(min_length=1)]
-
-
-class Experiment(Strict):
-    """A grid of runs: every combination of the lists below."""
-
-    datasets: NonEmpty = Field(examples=[["digits"]])
-    architectures: NonEmpty = Field(examples=[["resnet-small"]])
-    methods: NonEmpty = Field(examples=[["sam", "lets-sam"]])
-    noise: NonEmpty = Field(default=["clean"])
-    """labels of the training set: clean, symmetric-20, symmetric-40-exclude-true, or those that people gave
-    CIFAR-10 (CIFAR-10N): human-worse, human-aggre, human-random1 to 3"""
-    seeds: Seeds | None = None
-    """instead of the seeds of the file"""
-    training: TrainingOverride = Field(default=TrainingOverride())
-    hyperparameters: dict[str, Hyperparameters] = Field(default={})
-    """by method, on top of `methods` of the file"""
-    vary: dict[str, Annotated[list[Scalar], Field(min_length=1)]] = Field(default={})
-    """hyper-parameters that become axes of the grid"""
-    section: Section | None = None
-    """the section of the paper whose experiment this is: its claims are tested on these runs"""
-    title: str = ""
-    """what tables and figures call its runs where they compare experiments; by default its name"""
-
-
 ANALYSES: dict[str, type[Analysis]] = {
     "landscape": Landscape,
     "hypergradient": Hypergradient,
     "sharpness": Sharpness,
 }
 """what `lets analyse` computes"""
-
 
 Tables: TypeAlias = (
     Pivot | Comparison | Ranking | AgainstPaper | Starts | Baselines | Hypergradient | Sharpness
@@ -85,67 +48,13 @@ AnyTable = Annotated[Tables, Field(discriminator="kind"), BeforeValidator(_named
 AnyFigure = Annotated[Figures, Field(discriminator="kind")]
 
 
-class Resources(Strict):
-    """What a training asks of a cluster, beside a GPU for each of its ranks; changes no number."""
-
-    minutes: Count = 24 * 60
-    """after which the cluster may end it; the next try goes on from its state. Up to 30: several share a job"""
-    memory_mb: Count = 16_000
-    """of the host, for all its ranks"""
-
-
-class Params(Strict):
+class ParamsFile(Params):
     """A params file."""
 
-    profile: Name = Field(examples=["mine"])
-    """names the folders results/<profile> and reports/<profile>"""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """cuda: refuse to start on a machine without a GPU"""
-    seeds: Seeds = Field(examples=[[0, 1, 2]])
-    training: TrainingSpec = Field(
-        examples=[
-            {
-                "epochs": 10,
-                "batch_size": 128,
-                "optimizer": {"name": "sgd", "lr": 0.1},
-                "schedule": {"name": "cosine"},
-            }
-        ]
-    )
-    architectures: dict[str, TrainingOverride] = Field(default={})
-    """what one architecture changes in the training"""
-    methods: dict[str, Hyperparameters] = Field(default={})
-    """hyper-parameters by method; defaults: lets list methods"""
-    resources: dict[str, Resources] = Field(default={})
-    """what a training of one architecture asks of a cluster"""
-    experiments: Annotated[dict[Name, Experiment], Field(min_length=1)] = Field(
-        examples=[
-            {
-                "clean": {
-                    "datasets": ["digits"],
-                    "architectures": ["resnet-small"],
-                    "methods": ["sam", "lets-sam"],
-                }
-            }
-        ]
-    )
     tables: dict[Name, AnyTable] = Field(default={})
     figures: dict[Name, AnyFigure] = Field(default={})
-    stand_ins: dict[str, str] = Field(default={})
-    """small data sets and architectures → the paper's, to print the paper's numbers beside ours"""
-    reduced: str = ""
-    """in words, what makes the trainings smaller than the paper's; then its numbers are not comparable"""
-    keep_weights: bool = True
-    """false: a run folder holds the digest of its weights only, small enough for git; then nothing is computed from
-    weights, and an audit can but train again (lets audit --deep)"""
-    audit_weights: Annotated[int, Field(ge=0)] = 3
-    """how many runs the audit evaluates again from their weights"""
 
     @property
     def items(self) -> dict[str, Tables | Figures]:
         """Every table and figure; no two have one name."""
         return {**self.tables, **self.figures}
-
-    def asks(self, run: RunSpec) -> Resources:
-        """Return what the training of a run asks of a cluster."""
-        return self.resources.get(run.architecture, Resources())

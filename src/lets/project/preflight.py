@@ -14,11 +14,11 @@ import yaml
 import lets.models.catalogue
 from lets.commands import DEMO, command
 from lets.config.matrix import Matrix
+from lets.config.params import Params
 from lets.config.paths import Layout
 from lets.data.sources import default_root, missing_packages, whole_folder
 from lets.errors import LetsError, SpecError
 from lets.files import check_writable, digest_file
-from lets.project.params import Params
 
 
 @contextmanager

@@ -1,38 +1,33 @@
-"""A project: a params file, the runs that it asks for, and what of them is on disk."""
+"""A project: a params file, its runs, and the tables and figures made of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from lets.analyses.analysis import Analysis
 from lets.commands import DEMO
 from lets.commands import command as shell
-from lets.config.matrix import Matrix
 from lets.config.paths import Layout
 from lets.config.run import RunSpec
 from lets.config.selection import Selection
 from lets.figures.figure import Numbers
 from lets.project.expand import expand
 from lets.project.load import load_params
-from lets.project.params import Params
-from lets.runs.outcomes import Outcome, read_outcome
+from lets.project.params import ParamsFile
+from lets.runs.outcomes import Records
 from lets.tables.table import Table
 
 Kind = TypeVar("Kind", bound=Analysis)
 
 
 @dataclass(frozen=True)
-class Project:
-    """A params file with its runs. What is on disk is read when it is asked for, once: a project is a snapshot."""
+class Project(Records):
+    """A params file with its runs, and what is made of them; tables and numbers of figures are computed once."""
 
-    params: Params
-    matrix: Matrix
-    layout: Layout
+    params: ParamsFile
     file: Path | None = None
     """its params file, as it was named; None: that of its profile in params/"""
-    _outcomes: dict[str, Outcome] = field(default_factory=dict, repr=False, compare=False)
     _tables: dict[str, Table] = field(default_factory=dict, repr=False, compare=False)
     _numbers: dict[str, Numbers] = field(default_factory=dict, repr=False, compare=False)
 
@@ -57,20 +52,10 @@ class Project:
         """Return the run of this id, or of its unambiguous beginning; raises SpecError."""
         return self.matrix.find(run, self.command("status", "--runs"))
 
-    @cached_property
-    def runs(self) -> Mapping[str, Outcome]:
-        """Every run of the matrix by id, in the order of the params file: its numbers, or why it has none."""
-        return {id: self.outcome(run) for id, run in self.matrix.runs.items()}
-
-    def outcome(self, run: RunSpec) -> Outcome:
-        """Return what became of one run."""
-        if run.id not in self._outcomes:
-            self._outcomes[run.id] = read_outcome(run, self.layout)
-        return self._outcomes[run.id]
-
-    def shown(self, item: Selection) -> list[Outcome]:
-        """Return what became of the runs that a table or figure shows."""
-        return [self.outcome(run) for run in item.select(self.matrix)]
+    @property
+    def tables(self) -> Mapping[str, Selection]:
+        """Those of the params file."""
+        return self.params.tables
 
     def table(self, name: str) -> Table:
         """Return a table of the params file; raises SpecError if one of its means would mix variants."""

@@ -2,11 +2,11 @@
 
 import json
 
-from lets.project.params import Params
+from lets.project.params import ParamsFile
 
 
 def schema_text() -> str:
     """Return the schema as it stands in `lets.config.paths.SCHEMA`."""
-    schema = Params.model_json_schema()
+    schema = ParamsFile.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

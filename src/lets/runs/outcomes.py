@@ -1,13 +1,16 @@
-"""What became of runs: their numbers, or why they have none; and those that differ in their seed alone."""
+"""What became of runs: one, all of a params file, and those that differ in their seed alone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Literal
 
 from lets.config import RunSpec
+from lets.config.matrix import Matrix
+from lets.config.params import Params
 from lets.config.paths import Layout
+from lets.config.selection import Selection
 from lets.data.catalogue import describe
 from lets.errors import RecordError, SpecError
 from lets.runs import Metrics, RunRecord, Status
@@ -92,6 +95,39 @@ def read_outcome(spec: RunSpec, layout: Layout) -> Outcome:
         step, rho = metrics.divergence.step, metrics.divergence.rho
         return ended("diverged", metrics, f"step {step}" + ("" if rho is None else f", rho {rho:g}"))
     return ended("finished", metrics)
+
+
+@dataclass(frozen=True)
+class Records:
+    """The runs that a params file asks for; what of them is on disk is read when it is asked for, once: a snapshot.
+
+    It is what tables, figures and analyses read.
+    """
+
+    params: Params
+    matrix: Matrix
+    layout: Layout
+    _outcomes: dict[str, Outcome] = field(default_factory=dict, repr=False, compare=False, kw_only=True)
+
+    @property
+    def tables(self) -> Mapping[str, Selection]:
+        """The tables made of them, if there are any: one compares what the others print."""
+        return {}
+
+    @cached_property
+    def runs(self) -> Mapping[str, Outcome]:
+        """Every run of the matrix by id, in the order of the params file: its numbers, or why it has none."""
+        return {id: self.outcome(run) for id, run in self.matrix.runs.items()}
+
+    def outcome(self, run: RunSpec) -> Outcome:
+        """Return what became of one run."""
+        if run.id not in self._outcomes:
+            self._outcomes[run.id] = read_outcome(run, self.layout)
+        return self._outcomes[run.id]
+
+    def shown(self, item: Selection) -> list[Outcome]:
+        """Return what became of the runs that a table or figure shows."""
+        return [self.outcome(run) for run in item.select(self.matrix)]
 
 
 Key = tuple[Any, ...]

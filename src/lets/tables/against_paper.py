@@ -1,23 +1,22 @@
 """Every number of the paper beside the one of ours that stands for it, and how far they are apart."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from string import ascii_lowercase
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from lets.config.comparisons import SETTING
 from lets.config.labels import address, setting_title, value_title
+from lets.config.params import Params
 from lets.config.run import RunSpec
 from lets.config.selection import Selection, read_for
+from lets.runs.outcomes import Records
 from lets.stats.summary import Summary
 from lets.tables.notes import absent_notes, scale
 from lets.tables.pivot import Group, Pivot
 from lets.tables.published import Published, Quoted, read_quoted
 from lets.tables.table import Block, Cell, Csv, Record, Row, Table
-
-if TYPE_CHECKING:
-    from lets.project import Params, Project
 
 COLUMNS = ("Paper", "Ours", "Difference", "z")
 
@@ -27,34 +26,34 @@ class AgainstPaper(Selection):
 
     kind: Literal["published"]
 
-    def reads(self, params: "Params") -> frozenset[str]:
+    def reads(self, tables: Mapping[str, Selection]) -> frozenset[str]:
         """Return what the tables show that have numbers of the paper."""
-        return frozenset(read_for(table.metric) for table in _with_paper(params))
+        return frozenset(read_for(table.metric) for table in _with_paper(tables))
 
-    def numbers(self, project: "Project") -> "list[Beside]":
+    def numbers(self, records: Records) -> "list[Beside]":
         """Return every pair of numbers that a table of this file prints, once, if all its runs are selected."""
-        selected = {run.id for run in self.select(project.matrix)}
-        quoted = read_quoted(project.layout.quoted)
+        selected = {run.id for run in self.select(records.matrix)}
+        quoted = read_quoted(records.layout.quoted)
         found: dict[Published, Beside] = {}
-        for table in _with_paper(project.params):
-            for cell in table.grid(project).cells.values():
+        for table in _with_paper(records.tables):
+            for cell in table.grid(records).cells.values():
                 if cell.published and {run.id for run in cell.runs} <= selected:
-                    found.setdefault(cell.published, _beside(cell.published, cell, quoted, project.params))
+                    found.setdefault(cell.published, _beside(cell.published, cell, quoted, records.params))
         return sorted(found.values(), key=lambda one: one.published.table)
 
-    def table(self, name: str, project: "Project") -> Table:
+    def table(self, name: str, records: Records) -> Table:
         """Return a block per table of the paper, a row per number."""
-        numbers = self.numbers(project)
+        numbers = self.numbers(records)
         marks = _marks(numbers)
         rows: dict[str, list[Row]] = {}
         for one in numbers:
             rows.setdefault(_block_title(one), []).append((_row_title(one), tuple(_cells(one, marks))))
         blocks = tuple(Block(title, tuple(group)) for title, group in rows.items())
-        notes = tuple(_notes(numbers, marks, project.params))
+        notes = tuple(_notes(numbers, marks, records.params))
         runs = tuple(run for one in numbers for run in one.cell.runs)
         there = {one.address for one in numbers}
         order = [
-            where for where in dict.fromkeys(map(_address, self.select(project.matrix))) if where in there
+            where for where in dict.fromkeys(map(_address, self.select(records.matrix))) if where in there
         ]
         csv, corner = _csv(name, numbers), "Test accuracy (%)"
         return Table(name, self.title, corner, COLUMNS, blocks, notes, csv, runs, order=order)
@@ -64,8 +63,8 @@ def _address(run: RunSpec) -> str:
     return address(("method", *SETTING), (run.method, *run.setting))
 
 
-def _with_paper(params: "Params") -> list[Pivot]:
-    return [table for table in params.tables.values() if isinstance(table, Pivot) and table.paper]
+def _with_paper(tables: Mapping[str, Selection]) -> list[Pivot]:
+    return [table for table in tables.values() if isinstance(table, Pivot) and table.paper]
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ class Beside:
         return self.difference / error if error else None
 
 
-def _beside(published: Published, cell: Group, quoted: tuple[Quoted, ...], params: "Params") -> Beside:
+def _beside(published: Published, cell: Group, quoted: tuple[Quoted, ...], params: Params) -> Beside:
     where = published.table, published.architecture, published.method
     reason = next((one for one in quoted if one.covers(*where)), None)
     stands_in = any({run.spec.dataset, run.spec.architecture} & params.stand_ins.keys() for run in cell.runs)
@@ -168,7 +167,7 @@ def _marks(numbers: Sequence[Beside]) -> dict[str, str]:
     return dict(zip(reasons, ascii_lowercase, strict=False))
 
 
-def _notes(numbers: Sequence[Beside], marks: dict[str, str], params: "Params") -> Iterator[str]:
+def _notes(numbers: Sequence[Beside], marks: dict[str, str], params: Params) -> Iterator[str]:
     runs = [run for one in numbers for run in one.cell.runs]
     if stands := scale(runs, params):
         yield f"These are not the paper's experiments ({stands}): a difference says nothing, and there is no z."

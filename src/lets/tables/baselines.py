@@ -1,9 +1,9 @@
 """Learned radii against fixed ones of the same method, in three ways that cost differently."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from lets.config.comparisons import SETTING, Setting, by_setting
 from lets.config.effort import passes
@@ -13,14 +13,11 @@ from lets.config.messages import Location, Problem
 from lets.config.run import RunSpec
 from lets.config.selection import RunMetric, Selection, read_for
 from lets.runs.metrics import QUANTITIES
-from lets.runs.outcomes import Outcome
+from lets.runs.outcomes import Outcome, Records
 from lets.stats.paired import ALPHA, Paired, holm
 from lets.tables.notes import absent_notes, interval_text, mean_text, p_text, seeds_text, verdict
 from lets.tables.readings import Reading, learned, not_learned, readings
 from lets.tables.table import Block, Cell, Csv, Record, Row, Table, computed, corrected_address
-
-if TYPE_CHECKING:
-    from lets.project import Params, Project
 
 ALIKE = 0.02
 """relative: two trainings whose passes differ by less cost the same"""
@@ -56,7 +53,7 @@ class Baselines(Selection):
     kind: Literal["baselines"]
     metric: RunMetric = "test_accuracy"
 
-    def problems(self, at: Location, params: "Params", matrix: Matrix) -> Iterator[Problem]:
+    def problems(self, at: Location, matrix: Matrix) -> Iterator[Problem]:
         """Yield what keeps its runs from being readings of LETS, and readings without a baseline."""
         yield from not_learned(at, self, matrix)
         runs = self.chosen(matrix)
@@ -65,16 +62,16 @@ class Baselines(Selection):
                 reason = f"there is no run of {one.base} with a fixed radius beside {one.method}"
                 yield (*at, "experiments"), f"{self.experiments} – {reason} – add an experiment with it"
 
-    def reads(self, params: "Params") -> frozenset[str]:
+    def reads(self, tables: Mapping[str, Selection]) -> frozenset[str]:
         """Return that passes are shown besides."""
         return frozenset({read_for(self.metric), "passes"})
 
-    def against(self, project: "Project") -> "AllAgainst":
+    def against(self, records: Records) -> "AllAgainst":
         """Compare its runs; raises SpecError if a reading mixes variants."""
-        found = readings(self, project)
-        groups = by_setting(self.chosen(project.matrix))
+        found = readings(self, records)
+        groups = by_setting(self.chosen(records.matrix))
         base = {
-            (setting, base): [project.outcome(run) for run in groups[setting] if run.method == base]
+            (setting, base): [records.outcome(run) for run in groups[setting] if run.method == base]
             for setting, base in dict.fromkeys((one.setting, one.base) for one in found)
         }
         rows = [row for one in found for row in _ways(one, base[one.setting, one.base], self.metric)]
@@ -82,9 +79,9 @@ class Baselines(Selection):
         rows.sort(key=lambda row: _place(found, row.reading))
         return AllAgainst(self, tuple(rows), tuple(holm([row.paired.t_p for row in rows])))
 
-    def table(self, name: str, project: "Project") -> Table:
+    def table(self, name: str, records: Records) -> Table:
         """Return a block per method, setting and baseline, a row per reading of LETS."""
-        found = self.against(project)
+        found = self.against(records)
         every = _ids(found.rows)
         rows: dict[str, list[Row]] = {}
         for row, corrected in zip(found.rows, found.corrected, strict=True):

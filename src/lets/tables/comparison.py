@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -14,13 +14,10 @@ from lets.config.messages import Location, Problem, line
 from lets.config.run import RunSpec
 from lets.config.selection import RunMetric, Selection, absent_value, trained_alike
 from lets.runs.metrics import QUANTITIES
-from lets.runs.outcomes import TO_DO, Outcome, repeats
+from lets.runs.outcomes import TO_DO, Outcome, Records, repeats
 from lets.stats.paired import ALPHA, Paired, holm, least_permutation_p
 from lets.tables.notes import absent_notes, interval_text, mean_text, p_text, seeds_text, verdict
 from lets.tables.table import Block, Cell, Csv, Record, Row, Table, computed, corrected_address
-
-if TYPE_CHECKING:
-    from lets.project import Params, Project
 
 COLUMNS = ("Seeds", "Difference", "95 % interval", "t p", "Perm. p", "Holm p", "Verdict")
 CORRECTED_FIELDS = ("holm_p", "verdict")
@@ -46,7 +43,7 @@ class Comparison(Selection):
         shown = {run.id for match in self.matches(matrix) for run in match.runs}
         return [run for run in self.chosen(matrix) if run.id in shown]
 
-    def problems(self, at: Location, params: "Params", matrix: Matrix) -> Iterator[Problem]:
+    def problems(self, at: Location, matrix: Matrix) -> Iterator[Problem]:
         """Yield pairs that were not run in one setting, and pairs whose methods were not trained alike."""
         runs, found = self.chosen(matrix), self.matches(matrix)
         for index, pair in enumerate(self.pairs):
@@ -67,10 +64,10 @@ class Comparison(Selection):
             changed["pairs"] = [pair for pair in self.pairs if methods.issuperset(pair)]
         return changed
 
-    def compare(self, project: "Project") -> "Compared":
+    def compare(self, records: Records) -> "Compared":
         """Compare its runs; raises SpecError if a method has several variants in a setting."""
-        found = self.matches(project.matrix)
-        outcomes = {run.id: project.outcome(run) for match in found for run in match.runs}
+        found = self.matches(records.matrix)
+        outcomes = {run.id: records.outcome(run) for match in found for run in match.runs}
         repeats(outcomes.values(), (*SETTING, "method"))
         pairs = []
         for match in found:
@@ -78,9 +75,9 @@ class Comparison(Selection):
             pairs.append(Pair(match.method, match.against, match.setting, self.metric, first, second))
         return Compared(self, tuple(pairs), tuple(holm([pair.paired.t_p for pair in pairs])))
 
-    def table(self, name: str, project: "Project") -> Table:
+    def table(self, name: str, records: Records) -> Table:
         """Return the comparisons in words."""
-        compared = self.compare(project)
+        compared = self.compare(records)
         rows: dict[str, list[Row]] = {}
         for pair, corrected in zip(compared.pairs, compared.corrected, strict=True):
             row = setting_title(*pair.setting), tuple(_cells(pair, corrected, compared))

@@ -2,16 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from lets.config import RunSpec
 from lets.config.labels import value_title
+from lets.config.params import Params
 from lets.runs.metrics import Quantity
 from lets.runs.outcomes import STATES, Outcome, State
 from lets.stats.paired import ALPHA, Paired
-
-if TYPE_CHECKING:
-    from lets.project import Params
 
 NAMED = 12
 _WORDS: dict[State, str] = {
@@ -76,7 +73,7 @@ def stand_ins_of(runs: Iterable[RunSpec], stand_ins: Mapping[str, str]) -> list[
     ]
 
 
-def scale(runs: Iterable[Outcome], params: "Params") -> str:
+def scale(runs: Iterable[Outcome], params: Params) -> str:
     """Return how runs differ from the paper's experiments, in words; empty if they are its own."""
     stands = stand_ins_of((run.spec for run in runs), params.stand_ins)
     return "; ".join([*stands, *[params.reduced] * bool(params.reduced)])

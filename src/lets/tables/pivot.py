@@ -4,24 +4,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from lets.config.labels import RUN_FIELDS, address, field_title, value_title
 from lets.config.matrix import Matrix, meets
 from lets.config.messages import Location, Problem, repeated
+from lets.config.params import Params
 from lets.config.selection import RunMetric, Selection, absent_value, values_of
 from lets.config.strict import Count, Scalar
 from lets.runs.metrics import ACCURACIES, QUANTITIES, Quantity
-from lets.runs.outcomes import TO_DO, Key, Outcome, State, in_order, repeats
+from lets.runs.outcomes import TO_DO, Key, Outcome, Records, State, in_order, repeats
 from lets.stats.summary import Summary
 from lets.tables.notes import absent_notes, seeds_note, stand_in_note
 from lets.tables.published import Published, find_published, read_published
 from lets.tables.table import Block, Cell, Csv, Record, Table
-
-if TYPE_CHECKING:
-    from lets.project import Params, Project
 
 STAYED = 0.01
 """A learned radius that moves by less, relative to its start, is a fixed one."""
@@ -49,7 +47,7 @@ class Pivot(Selection):
         yield ("rows",), self.rows
         yield from ((("columns", index), field) for index, field in enumerate(self.columns))
 
-    def problems(self, at: Location, params: "Params", matrix: Matrix) -> Iterator[Problem]:
+    def problems(self, at: Location, matrix: Matrix) -> Iterator[Problem]:
         """Yield axes or rows that are named twice, rows of groups that there are not, and no table of the paper."""
         yield from repeated((*at, "columns"), self.columns)
         if self.rows in self.columns:
@@ -75,27 +73,27 @@ class Pivot(Selection):
             changed["groups"] = [group for group in groups if group]
         return changed
 
-    def grid(self, project: "Project") -> "Grid":
+    def grid(self, records: Records) -> "Grid":
         """Read its runs into a grid; raises SpecError if a cell mixes variants."""
         names = (self.rows, *self.columns)
-        groups = repeats(project.shown(self), names)
+        groups = repeats(records.shown(self), names)
         rows = tuple(dict.fromkeys(key[0] for key in groups))
         columns = tuple(in_order(key[1:] for key in groups))
         printed = self.paper and self.metric in ACCURACIES
-        numbers = read_published(project.layout.published) if printed else ()
+        numbers = read_published(records.layout.published) if printed else ()
         cells = {}
         for key in ((row, *column) for row in rows for column in columns):
             runs = tuple(groups.get(key, ()))
             found = (
-                find_published(numbers, self.paper, runs[0].spec, project.params.stand_ins) if runs else None
+                find_published(numbers, self.paper, runs[0].spec, records.params.stand_ins) if runs else None
             )
             cells[key[0], key[1:]] = Group(key[0], key[1:], self.metric, runs, found, address(names, key))
         order = tuple(address(names, key) for key in groups)
         return Grid(self, rows, columns, cells, order)
 
-    def table(self, name: str, project: "Project") -> Table:
+    def table(self, name: str, records: Records) -> Table:
         """Return the grid in words."""
-        grid, quantity = self.grid(project), QUANTITIES[self.metric]
+        grid, quantity = self.grid(records), QUANTITIES[self.metric]
         bold = {column: _best(grid.column(column), quantity) for column in grid.columns}
         underlined = {column: _best_of_groups(grid, column, quantity) for column in grid.columns}
         cells = {
@@ -108,7 +106,7 @@ class Pivot(Selection):
             field_title(self.rows, (run.spec.method for run in grid.runs)),
             tuple(value_title(self.columns[-1], value) for value in _last_values(grid)),
             tuple(_blocks(grid, cells)),
-            tuple(_notes(grid, project.params, any(bold.values()), any(underlined.values()))),
+            tuple(_notes(grid, records.params, any(bold.values()), any(underlined.values()))),
             _csv(name, grid),
             tuple(grid.runs),
             frozenset(_rules(grid)),
@@ -290,7 +288,7 @@ def _rules(grid: Grid) -> list[int]:
     return [index for index, (above, below) in enumerate(pairwise(groups), start=1) if above != below]
 
 
-def _notes(grid: Grid, params: "Params", bold: bool, underlined: bool) -> list[str]:
+def _notes(grid: Grid, params: Params, bold: bool, underlined: bool) -> list[str]:
     cells = list(grid.cells.values())
     spread = "± sample standard deviation (ddof = 1)"
     notes = [

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from lets.config.comparisons import SETTING, Setting, by_setting
 from lets.config.labels import setting_title, value_title
@@ -10,7 +10,7 @@ from lets.config.matrix import Matrix
 from lets.config.messages import Location, Problem, or_near
 from lets.config.selection import RunMetric, Selection, trained_alike
 from lets.runs.metrics import QUANTITIES
-from lets.runs.outcomes import Outcome, repeats
+from lets.runs.outcomes import Outcome, Records, repeats
 from lets.stats.ranking import (
     RESAMPLES,
     Friedman,
@@ -24,9 +24,6 @@ from lets.stats.summary import Summary
 from lets.tables.notes import absent_notes, p_text
 from lets.tables.table import Block, Cell, Csv, Record, Row, Table, computed
 
-if TYPE_CHECKING:
-    from lets.project import Params, Project
-
 
 class Ranking(Selection):
     """Methods ranked over the data sets, noises and architectures in which all of them have all their runs."""
@@ -36,7 +33,7 @@ class Ranking(Selection):
     reference: str = "sam"
     """the method that every other one is asked to improve on"""
 
-    def problems(self, at: Location, params: "Params", matrix: Matrix) -> Iterator[Problem]:
+    def problems(self, at: Location, matrix: Matrix) -> Iterator[Problem]:
         """Yield that there is nothing to rank, that the reference is not among it, or that trainings differ."""
         runs = self.chosen(matrix)
         methods = list(dict.fromkeys(run.method for run in runs))
@@ -49,9 +46,9 @@ class Ranking(Selection):
         for setting, group in by_setting(runs).items():
             yield from trained_alike(at, setting, group)
 
-    def rank(self, project: "Project") -> "Ranked":
+    def rank(self, records: Records) -> "Ranked":
         """Rank the methods of its runs; raises SpecError if a method has several variants in a setting."""
-        runs = tuple(project.shown(self))
+        runs = tuple(records.shown(self))
         methods = list(dict.fromkeys(run.spec.method for run in runs))
         groups = repeats(runs, (*SETTING, "method"))
         settings = dict.fromkeys(run.spec.setting for run in runs)
@@ -74,9 +71,9 @@ class Ranking(Selection):
             runs,
         )
 
-    def table(self, name: str, project: "Project") -> Table:
+    def table(self, name: str, records: Records) -> Table:
         """Return a row per method, from the best average rank to the worst; every cell rests on all runs."""
-        ranked = self.rank(project)
+        ranked = self.rank(records)
         runs = tuple(run.id for run in ranked.runs)
         rows = tuple(_row(one, ranked.standings[0].rank, self, runs) for one in ranked.standings)
         titles, notes, csv = tuple(_titles(self)), tuple(_notes(ranked)), _csv(name, ranked)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from lets.config.comparisons import SETTING, Setting, by_setting
 from lets.config.labels import address
@@ -12,10 +11,7 @@ from lets.config.messages import Location, Problem
 from lets.config.run import RunSpec
 from lets.config.selection import Selection
 from lets.optim.catalogue import METHODS
-from lets.runs.outcomes import Outcome, repeats
-
-if TYPE_CHECKING:
-    from lets.project import Project
+from lets.runs.outcomes import Outcome, Records, repeats
 
 
 @dataclass(frozen=True)
@@ -102,15 +98,15 @@ class Reading(Learned):
         return [seed for seed in asked if all(_finished(runs, seed) for runs in self.by_start.values())]
 
 
-def readings(item: Selection, project: "Project") -> list[Reading]:
+def readings(item: Selection, records: Records) -> list[Reading]:
     """Read what every experiment of a table trained with a learned radius; those of a setting and method together.
 
     Raises SpecError if runs of one of them differ in more than seed and start.
     """
     found = []
-    for one in learned(item, project.matrix):
-        title = project.params.experiments[one.experiment].title or one.experiment
-        outcomes = tuple(project.outcome(run) for run in one.runs)
+    for one in learned(item, records.matrix):
+        title = records.params.experiments[one.experiment].title or one.experiment
+        outcomes = tuple(records.outcome(run) for run in one.runs)
         found.append(Reading(**vars(one), title=title, outcomes=outcomes))
     return found
 

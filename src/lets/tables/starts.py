@@ -1,12 +1,12 @@
 """Whether learned radii move, where to, and whether it matters where they start."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from math import exp, expm1, log
 from statistics import fmean, linear_regression
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -17,14 +17,12 @@ from lets.config.messages import Location, Problem
 from lets.config.selection import RunMetric, Selection, read_for
 from lets.config.strict import Positive
 from lets.runs.metrics import QUANTITIES
+from lets.runs.outcomes import Records
 from lets.stats.paired import ALPHA, Paired, all_within, holm, one_beyond
 from lets.stats.summary import Summary
 from lets.tables.notes import absent_notes, p_text
 from lets.tables.readings import Reading, not_learned, readings
 from lets.tables.table import Block, Cell, Csv, Record, Row, Table, computed, corrected_address
-
-if TYPE_CHECKING:
-    from lets.project import Params, Project
 
 COURSE = ("Starts", "Seeds", "Moves by a factor of", "Ends at", "Memory of its start")
 TESTED = ("Spread", "Holm p", "Start matters")
@@ -44,22 +42,22 @@ class Starts(Selection):
     margin: Positive = Field(examples=[0.5])
     """how far apart, in units of the metric, two starts may be and still be called the same"""
 
-    def problems(self, at: Location, params: "Params", matrix: Matrix) -> Iterator[Problem]:
+    def problems(self, at: Location, matrix: Matrix) -> Iterator[Problem]:
         """Yield what keeps its runs from being readings of LETS."""
         yield from not_learned(at, self, matrix)
 
-    def reads(self, params: "Params") -> frozenset[str]:
+    def reads(self, tables: Mapping[str, Selection]) -> frozenset[str]:
         """Return that radii are shown besides."""
         return frozenset({read_for(self.metric), "radius"})
 
-    def courses(self, project: "Project") -> "Courses":
+    def courses(self, records: Records) -> "Courses":
         """Follow the radii of its runs; raises SpecError if a reading mixes variants."""
-        found = tuple(Course(one, self.metric, self.margin) for one in readings(self, project))
+        found = tuple(Course(one, self.metric, self.margin) for one in readings(self, records))
         return Courses(self, found, tuple(holm([one.p for one in found])))
 
-    def table(self, name: str, project: "Project") -> Table:
+    def table(self, name: str, records: Records) -> Table:
         """Return a block per method and setting, a row per reading of LETS."""
-        found = self.courses(project)
+        found = self.courses(records)
         rows: dict[str, list[Row]] = {}
         for course, corrected in zip(found.courses, found.corrected, strict=True):
             one = course.reading

@@ -16,13 +16,13 @@ from lets.config.paths import RUN_FILES, Layout
 from lets.config.training import TrainingOverride, TrainingSpec
 from lets.errors import SpecError
 from lets.project import Project, expand
-from lets.project.params import ANALYSES, Params
+from lets.project.params import ANALYSES, ParamsFile
 
 CONTENT = yaml.safe_load((Path(__file__).parent / "params.yaml").read_text())
 
 
-def params(**changes: Any) -> Params:
-    return Params.model_validate({**CONTENT, **changes})
+def params(**changes: Any) -> ParamsFile:
+    return ParamsFile.model_validate({**CONTENT, **changes})
 
 
 def runs(matrix: Matrix, experiment: str) -> list[RunSpec]:

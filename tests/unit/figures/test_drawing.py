@@ -17,7 +17,6 @@ from tests.golden.factory import Project, epoch_row
 
 from lets.figures.canvas import theme
 from lets.figures.cost import front, side_by_side
-from lets.figures.figure import write_figure
 from lets.figures.series import Point
 from lets.figures.styles import style_of
 from lets.optim.catalogue import METHODS
@@ -27,7 +26,7 @@ KINDS = ["sensitivity", "curves", "bars", "cost", "landscape", "hypergradient", 
 
 
 def write(project: Project, name: str) -> list[Path]:
-    return write_figure(name, project.now)
+    return project.draw(name)
 
 
 def drawn(project: Project, name: str):

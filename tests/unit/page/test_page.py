@@ -13,7 +13,6 @@ import pytest
 from tests.golden.factory import Project, epoch_row
 
 from lets.errors import RecordError
-from lets.figures.figure import write_figure
 from lets.files import write_json
 from lets.page.evidence import evidence
 from lets.page.page import accepted_pages, render_page, with_verdicts, write_page
@@ -63,7 +62,7 @@ def checked(project: Project) -> Checker:
 
 def test_it_is_well_formed_and_needs_nothing_else(figures: Project) -> None:
     for name in figures.params.figures:
-        write_figure(name, figures.now)
+        figures.draw(name)
     page = checked(figures)
     assert len(page.ids) == len(set(page.ids))
     inside = [link[1:] for link in page.links if link.startswith("#")]

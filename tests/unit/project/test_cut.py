@@ -9,7 +9,7 @@ from lets.config.paths import Layout
 from lets.errors import SpecError
 from lets.project import expand, load_params
 from lets.project.cut import cut
-from lets.project.params import Params
+from lets.project.params import ParamsFile
 
 FILES = {name: Path(f"params/{name}.yaml") for name in ("demo", "paper")}
 WHOLE = {name: load_params(path) for name, path in FILES.items()}
@@ -24,7 +24,7 @@ def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lets.project.cut.load_params", lambda path: loaded.get(path) or load_params(path))
 
 
-def shown(params: Params) -> dict[str, set[str]]:
+def shown(params: ParamsFile) -> dict[str, set[str]]:
     return {name: {*item.experiments} for name, item in [*params.tables.items(), *params.figures.items()]}
 
 

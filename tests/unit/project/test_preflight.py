@@ -14,7 +14,7 @@ from lets.config.paths import Layout
 from lets.errors import DataError, SpecError, StorageError
 from lets.files import digest_file
 from lets.project.expand import expand
-from lets.project.params import Params
+from lets.project.params import ParamsFile
 from lets.project.preflight import (
     let_into_containers,
     refuse_unwritable,
@@ -36,7 +36,7 @@ def matrix(dataset: str, architecture: str) -> Matrix:
     }
     experiment = {"datasets": [dataset], "architectures": [architecture], "methods": ["erm", "sam"]}
     values = {"profile": "p", "seeds": [0, 1], "training": training, "experiments": {"one": experiment}}
-    return expand(Params.model_validate(values))
+    return expand(ParamsFile.model_validate(values))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.golden.factory import TRAINING, Project, epoch_row
 
-from lets.figures.figure import full_caption, write_figure
+from lets.figures.figure import full_caption
 from lets.page.page import render_page
 from lets.tables.files import render
 from lets.tables.starts import _factor
@@ -117,16 +117,16 @@ def test_marks_of_a_pareto_figure(project: Project) -> None:
 
 def test_it_is_drawn_with_a_key_and_twice_the_same(project: Project) -> None:
     figure = project.params.figures["pareto"]
-    files = write_figure("pareto", project.now)
+    files = project.draw("pareto")
     first = [path.read_bytes() for path in files]
-    write_figure("pareto", project.now)
+    project.draw("pareto")
     assert [path.read_bytes() for path in files] == first
     words = full_caption(figure, figure.numbers(project.now))
     assert "a\N{NO-BREAK SPACE}letter, b\N{NO-BREAK SPACE}adam, c\N{NO-BREAK SPACE}fixed" in words
 
 
 def test_they_stand_on_the_page(project: Project) -> None:
-    write_figure("pareto", project.now)
+    project.draw("pareto")
     page = render_page(project.now)
     assert "Starts &amp; ends" in page
     assert "Memory of its start" in page
@@ -142,4 +142,4 @@ def test_how_little_a_radius_moves_is_seen(logarithm: float, text: str) -> None:
 
 def test_a_panel_without_a_finished_run_is_drawn_empty(tmp_path: Path) -> None:
     p = Project(tmp_path, experiments={"adam": {**GRID, "methods": ["lets-sam"]}}, figures=FIGURE)
-    assert write_figure("pareto", p.now)
+    assert p.draw("pareto")

@@ -1,11 +1,12 @@
 """LETS: train with a learned perturbation radius, and reproduce the paper that proposed it.
 
-`import lets` is cheap: torch is imported by the first call that needs it.
+`import lets` is cheap: torch is imported by the first call that needs it, and of Python's own library nothing that
+takes time, for until `lets` has begun, Ctrl-C ends it with a traceback.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lets import data, models, optim
     from lets.optim import Ascent, Descent, DivergenceError, Policy, Radius, create, describe, methods
@@ -27,7 +28,7 @@ __all__ = [
 _SUBPACKAGES = ("data", "models", "optim")
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _SUBPACKAGES:
         return import_module(f"{__name__}.{name}")
     if name in __all__:

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lets.cli.options import DEMO, Device, ParamsFile, Threads
-from lets.cli.project import InProject
+from lets.cli.options import DEMO, Device, InProject, ParamsFile, Threads
 
 analyse = typer.Typer(
     help="Compute what tables and figures need beside the run records.", no_args_is_help=True

@@ -3,21 +3,16 @@
 import typer
 
 from lets.cli.analyse import analyse
-from lets.cli.audit import audit
+from lets.cli.audit import audit, compare
 from lets.cli.bench import WithNames, bench
-from lets.cli.compare import compare
 from lets.cli.data import data
-from lets.cli.export import export
+from lets.cli.engines import pull, track, why
 from lets.cli.list import list_
-from lets.cli.only import only
-from lets.cli.plan import plan
-from lets.cli.project import InProject
-from lets.cli.pull import pull
-from lets.cli.report import report
+from lets.cli.options import InProject
+from lets.cli.plan import only, plan
+from lets.cli.report import export, report
 from lets.cli.status import status
-from lets.cli.track import track
 from lets.cli.train import train
-from lets.cli.why import why
 
 app = typer.Typer(
     help="Reproduce LETS: train SAM variants, build the paper's tables and figures, audit every number.",

@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lets.cli.options import DEMO, ParamsFile, Threads
-from lets.cli.project import InProject
+from lets.cli.options import DEMO, InProject, ParamsFile, Threads
 
 
 class WithNames(InProject):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lets.cli.project import InProject
+from lets.cli.options import InProject
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -3,12 +3,17 @@
 Importing this file imports nothing that takes time.
 """
 
+import _thread
 import atexit
 import os
 import signal
 import sys
-from types import FrameType
-from typing import NoReturn
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import NoReturn
 
 __all__ = ["at", "caught", "finish", "stop", "watch"]
 
@@ -42,17 +47,13 @@ def caught() -> bool:
     return bool(_signal)
 
 
-def stop(number: int, frame: FrameType | None = None) -> NoReturn:
+def stop(number: int, frame: "FrameType | None" = None) -> "NoReturn":
     """Raise KeyboardInterrupt, so that everything is cleaned up; the second time, or too late, end at once."""
-    import threading
-
     global _signal, _module
     if _signal:
         os._exit(128 + number)
     _signal, _module = number, _module_of(frame)
-    end = threading.Timer(PATIENCE_S, _end)
-    end.daemon = True
-    end.start()
+    _thread.start_new_thread(_end_late, ())  # threading may be half imported
     raise KeyboardInterrupt
 
 
@@ -68,7 +69,8 @@ def finish(code: int) -> None:
         os._exit(128 + _signal)
 
 
-def _end() -> None:
+def _end_late() -> None:
+    time.sleep(PATIENCE_S)
     _tell()
     os._exit(128 + _signal)
 
@@ -83,7 +85,7 @@ def _where() -> str:
     return ", ".join(filter(None, [verb, _place, _module and f"in {_module}"]))
 
 
-def _module_of(frame: FrameType | None) -> str:
+def _module_of(frame: "FrameType | None") -> str:
     """The innermost module of ours that was at work, this and the entry point apart."""
     while frame:
         name = str(frame.f_globals.get("__name__"))

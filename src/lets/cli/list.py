@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lets.cli.amounts import amount
+from lets.cli.plan import amount
 
 
 def list_(
@@ -64,7 +64,7 @@ def _presets() -> dict[str, dict[str, Any]]:
 
 
 def _write_costs() -> None:
-    from lets.cli.project import refuse_outside
+    from lets.cli.options import refuse_outside
     from lets.config.paths import COSTS
     from lets.config.shapes import catalogue_shapes
     from lets.files import write_text

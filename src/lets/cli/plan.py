@@ -1,21 +1,27 @@
-"""`lets plan`: what a params file asks for, before anybody starts a thousand trainings."""
+"""`lets plan` and `lets only`: what a params file asks for, before anybody starts a thousand trainings; and less."""
 
 import json as json_format
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lets.cli.options import DEMO
-from lets.cli.plan_text import Found, plan_text
+from lets.cli.options import DEMO, ParamsFile
+from lets.commands import command
 
 if TYPE_CHECKING:
     from lets.config import RunSpec
     from lets.config.matrix import Matrix
     from lets.config.params import Params
     from lets.runs.cost import Networks
+
+Found = Mapping[str, Any]
+"""what `lets plan --json` prints"""
+PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
 
 
 def plan(
@@ -40,7 +46,38 @@ def plan(
     if write_schema:
         return _write_schema()
     found = _plan(_chosen(file, params), tflops)
-    print(json_format.dumps(found, indent=2, ensure_ascii=False) if json else plan_text(found))
+    print(json_format.dumps(found, indent=2, ensure_ascii=False) if json else "\n".join(_lines(found)))
+
+
+def only(
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="experiments, tables or figures")],
+    params: ParamsFile = DEMO,
+    profile: Annotated[
+        str, typer.Option(help="names its results and reports; default: the old one and the names")
+    ] = "",
+) -> None:
+    """Write a params file with some experiments of another one, and the tables and figures they can make.
+
+    Its runs are the same, in a folder of their own. The name of a table or figure stands for its experiments.
+
+    Example: lets only table1 --params params/paper.yaml
+    """
+    from lets.errors import SpecError
+    from lets.files import write_text
+    from lets.project.cut import cut
+    from lets.project.load import load_params
+
+    smaller = cut(params, names, profile)
+    path = params.parent / f"{smaller.profile}.yaml"
+    if path.exists() and path.read_text(encoding="utf-8") != smaller.text:
+        again = command("lets", "only", *names, "--params", params, "--profile", f"{smaller.profile}-2")
+        raise SpecError(f"{path} – is there already and says something else – {again}")
+    write_text(path, smaller.text)
+    load_params(path)
+    if smaller.dropped:
+        print(f"without {', '.join(smaller.dropped)}, which need more experiments")
+    print(f"{path}\n  {command('lets', 'plan', path)}")
+    print(f"  {command('snakemake', '--cores', 'all', '--configfile', path)}")
 
 
 def _write_schema() -> None:
@@ -135,3 +172,88 @@ def _speed(
         "per_second": {name: [min(values), max(values)] for name, values in known.items()},
         "unknown": list(unknown),
     }
+
+
+def _lines(found: Found) -> Iterator[str]:
+    """Yield what was found, aligned for a terminal."""
+    yield f"{found['params']}: profile {found['profile']}, device {found['device']}\n"
+    yield from _experiment_lines(found)
+    total = found["all"]
+    yield f"\nto train   {total['runs']:,} runs, {found['steps']:,} steps"
+    yield f"           about {total['passes']:,} forward-backward passes"
+    for kind in ("tables", "figures"):
+        if found[kind]:
+            yield from ("", _row(found, kind, None), *(_row(found, *row) for row in found[kind].items()))
+    yield from ("", _row(found, "", None), _row(found, "in all", total))
+    yield "\nFLOP: three forwards a pass, and what is measured after every epoch; hours: of one GPU, or job on a CPU"
+    yield f"disk       {amount(total['bytes_to_go'], 'B')} more when all is done; while a training runs, up to"
+    yield f"           {amount(found['state_bytes'], 'B')} in work/, and for a moment twice that"
+    for line, label in zip_longest(_speed_lines(found["speed"]), ["speed"], fillvalue=""):
+        yield f"{label:<11}{line}"
+
+
+def _experiment_lines(found: Found) -> Iterator[str]:
+    width = max(map(len, [*found["experiments"], "in all"])) + 2
+    for name, one in found["experiments"].items():
+        product = " × ".join(f"{count} {axis}" for axis, count in one["axes"].items() if count > 1)
+        yield f"{name:<{width}}{one['runs']:>5} runs" + (f" = {product}" if product else "")
+    shared = f", {found['shared']} shared by experiments" if found["shared"] else ""
+    yield f"{'in all':<{width}}{found['all']['runs']:>5} runs{shared}"
+
+
+def _row(found: Found, name: str, demand: Found | None) -> str:
+    """One line of the table; without a demand the titles of its columns."""
+    width = max(map(len, [*found["tables"], *found["figures"], "in all"])) + 1
+    titles = (
+        "runs",
+        "done",
+        "div.",
+        "begun",
+        "analyses",
+        "passes",
+        "FLOP",
+        "to go",
+        "hours",
+        "to go",
+        "disk",
+    )
+    cells = titles if demand is None else _cells(demand)
+    return f"{name:<{width}}" + "".join(map(str.rjust, cells, (6, 6, 5, 6, 9, 8, 8, 8, 9, 9, 8)))
+
+
+def _cells(demand: Found) -> list[str]:
+    counts = [f"{demand[key]:,}" for key in ("runs", "finished", "diverged", "begun")]
+    analyses = f"{demand['analysed']}/{demand['analyses']}" if demand["analyses"] else "–"
+    amounts = [amount(demand[key]) for key in ("passes", "flops", "flops_to_go")]
+    hours = [_hours(demand[key]) for key in ("hours", "hours_to_go")]
+    return [*counts, analyses, *amounts, *hours, amount(demand["bytes"], "B")]
+
+
+def _hours(hours: float | None) -> str:
+    if hours is None:
+        return "?"
+    return f"{hours:,.0f}" if hours >= 100 or hours == 0 else f"{hours:.3g}"
+
+
+def _speed_lines(speed: Found) -> Iterator[str]:
+    values = [value for pair in speed["per_second"].values() for value in pair]
+    said = []
+    if values and speed["device"]:
+        slow, fast = amount(min(values), "FLOP"), amount(max(values), "FLOP")
+        said += [f"{slow} to {fast} per second, in {speed['runs']} finished runs on {speed['device']}"]
+    elif values:
+        said += [f"{amount(values[0], 'FLOP')} per second and GPU, as you say"]
+    if speed["unknown"]:
+        said += [f"unknown for {', '.join(speed['unknown'])}, and so are the hours that read ?"]
+        said += ["say what one GPU sustains:  --tflops X,  or train a run of each first"]
+    yield from (line for text in said for line in wrap(text, 98))
+
+
+def amount(value: float, unit: str = "") -> str:
+    """Return three digits with a decimal prefix and the unit; whole numbers below a thousand as they are."""
+    power = 0
+    while float(f"{value:.3g}") >= 1000 and power < len(PREFIXES) - 1:
+        value, power = value / 1000, power + 1
+    whole = power == 0 and value == int(value)
+    digits = f"{value:.0f}" if whole or value >= 100 else f"{value:#.3g}"
+    return f"{digits} {PREFIXES[power]}{unit}".rstrip()

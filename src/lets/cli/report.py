@@ -1,4 +1,4 @@
-"""`lets report`: tables, figures and the page."""
+"""`lets report` and `lets export`: tables, figures and the page; and all of it for other people's tools."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -54,6 +54,23 @@ def report(
         _print([write_summary(project), write_runs(project)])
     shown = [run for item in (*tables.values(), *figures.values()) for run in project.shown(item)]
     _name_absent(project.runs.values() if page or summary or claims or everything else shown)
+
+
+def export(
+    params: ParamsFile = DEMO,
+    to: Annotated[Path | None, typer.Option(help="the archive; default: work/<profile>.crate.zip")] = None,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="checkpoints too, not only their digests")
+    ] = False,
+) -> None:
+    """Write workflow, run records and reports as a Workflow Run RO-Crate, a zip with machine-readable provenance."""
+    from lets.page.crate import write_crate
+    from lets.project import Project
+
+    project = Project.load(params)
+    target = to or project.layout.crate
+    count = write_crate(target, params, project, weights)
+    print(f"{target}: {count} of {len(project.matrix.runs)} runs, {target.stat().st_size / 2**20:.1f} MiB")
 
 
 def _chosen(kind: str, items: Mapping[str, Item], names: Sequence[str]) -> Mapping[str, Item]:

@@ -1,7 +1,11 @@
-"""`lets train`: one run, from the command line or from a workflow."""
+"""`lets train`: one run, in as many processes as it has ranks, from the command line or from a workflow."""
 
+import ctypes
+import logging
 import os
+import signal
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from lets.cli import interruption, options
 from lets.cli.options import DEMO, Device, ParamsFile, Threads
 
 if TYPE_CHECKING:
@@ -32,7 +37,6 @@ def train(
 
     Example: lets train --run digits/clean/wrn-small/lets-sam/seed-0
     """
-    from lets.cli import interruption, torchrun
     from lets.errors import DivergenceError
     from lets.project import Project
     from lets.runs.cost import progress
@@ -42,13 +46,13 @@ def train(
     matrix, layout = project.matrix, project.layout
     spec, place = project.find(run), device or project.params.device
     interruption.at(spec.id)
-    if not torchrun.here():
+    if not _is_rank():
         if place == "cuda":
             from lets.cli.gpu_locks import take_gpus
 
             take_gpus(spec.training.ranks)
         if spec.training.ranks > 1:
-            sys.exit(torchrun.start(spec.training.ranks, threads))
+            sys.exit(_start_ranks(spec.training.ranks, threads))
 
     with without_garbage_collection():
         from lets.train import train_run
@@ -73,6 +77,51 @@ def train(
     result = metrics.status if metrics.test_accuracy is None else f"test {metrics.test_accuracy:.2f} %"
     if _speaks():
         print(f"{progress(matrix, layout)}  {spec.id}  {result}", flush=True)
+
+
+def _is_rank() -> bool:
+    """Whether torchrun started this process; it then ends with torchrun, however that ends."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return False
+    _end_with_parent()
+    return True
+
+
+def _start_ranks(ranks: int, threads: int) -> int:
+    """Run this command line in `ranks` processes on this machine, as `torchrun --standalone` does.
+
+    Returns 0, or the exit code of the process that failed first; raises KeyboardInterrupt when told to stop.
+    """
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # the failed process has spoken
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=ranks,
+        run_id=uuid.uuid4().hex,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+    )
+    options.leave()  # they read the same command line
+    try:
+        elastic_launch(config, sys.executable)("-m", "lets", *sys.argv[1:])
+    except ChildFailedError as error:
+        _, first = error.get_first_failure()
+        return int(first.exitcode)
+    except SignalException as error:
+        interruption.stop(error.sigval)
+    return 0
+
+
+def _end_with_parent() -> None:
+    """Ask the kernel for it: a killed parent could not, and its children would train on unseen (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _speaks() -> bool:

@@ -1,6 +1,6 @@
 import pytest
 
-from lets.cli.amounts import amount
+from lets.cli.plan import amount
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,42 @@ def test_one_line_and_the_exit_code_of_the_signal(verb, number, code):
     assert line.endswith("run the same command again, it goes on from there")
 
 
+AT_IMPORT = """
+import os, re, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+at, wait = sys.argv[1], True
+def hook(event, arguments):
+    global wait
+    if wait and event == "import" and arguments[0] == at:
+        wait = False
+        os.kill(os.getpid(), signal.SIGINT)
+sys.addaudithook(hook)
+sys.argv = ["lets", "status"]
+from lets.cli.main import main
+main()
+"""
+SLOW = (
+    "typing",
+    "threading",
+    "pathlib",
+    "typer",
+    "yaml",
+    "pydantic",
+    "lets.errors",
+    "lets.cli.app",
+    "lets.project",
+)
+
+
+@pytest.mark.parametrize("module", SLOW)
+def test_ctrl_c_while_it_begins_is_one_line_too(module):
+    """An interruption comes with the import of a module, which is the same moment on every machine."""
+    done = subprocess.run([sys.executable, "-c", AT_IMPORT, module], capture_output=True, text=True)
+    assert done.returncode == 130
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("interrupted: lets status")
+
+
 def test_who_ignores_signals_is_left_alone(tmp_path: Path):
     program = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n{START}interruption.watch()\n"
     program += "print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"

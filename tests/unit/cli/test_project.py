@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from lets.cli import project
+from lets.cli import options
 from lets.cli.app import app
 from lets.errors import SpecError
 
@@ -22,7 +22,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for folder in ("params", "docs/methods"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "Snakefile").touch()
-    monkeypatch.setattr(project, "_typed_in", None)
+    monkeypatch.setattr(options, "_typed_in", None)
     monkeypatch.delenv("LETS_DATA", raising=False)
     return tmp_path
 
@@ -32,15 +32,15 @@ def test_the_root_is_found_upwards_and_paths_count_from_the_user(root, folder, m
     monkeypatch.chdir(root / folder)
     monkeypatch.setenv("LETS_DATA", "raw")
     up = os.path.relpath(root, root / folder)
-    project.enter()
+    options.enter()
     assert Path.cwd() == root
-    assert project.as_typed(Path(up, "params/x.yaml")) == Path("params/x.yaml")
-    assert project.as_typed(Path("here.md")) == Path(folder, "here.md")
-    assert project.as_typed(Path("/elsewhere/x")) == Path("/elsewhere/x")
-    assert project.as_typed(Path(up, "../x.md")).resolve() == root.parent / "x.md"
+    assert options.as_typed(Path(up, "params/x.yaml")) == Path("params/x.yaml")
+    assert options.as_typed(Path("here.md")) == Path(folder, "here.md")
+    assert options.as_typed(Path("/elsewhere/x")) == Path("/elsewhere/x")
+    assert options.as_typed(Path(up, "../x.md")).resolve() == root.parent / "x.md"
     assert Path(os.environ["LETS_DATA"]) == Path(folder, "raw")
-    project.refuse_outside()
-    project.leave()
+    options.refuse_outside()
+    options.leave()
     assert Path.cwd() == root / folder
 
 
@@ -50,18 +50,18 @@ def test_a_folder_that_is_no_project_is_refused(root, there, tmp_path_factory, m
     for name in there:
         (other / name).mkdir()
     monkeypatch.chdir(other)
-    project.enter()
+    options.enter()
     assert Path.cwd() == other
     with pytest.raises(
         SpecError, match=f"{other} – is no project, .*nothing was written – run  cd {ROOT}  and"
     ):
-        project.refuse_outside()
+        options.refuse_outside()
     params = root / "params" / "x.yaml"
     params.touch()
     with pytest.raises(SpecError, match=f"run  cd {root}  and the same command again"):
-        project.refuse_outside(params)
+        options.refuse_outside(params)
     (other / "mine.yaml").touch()
-    project.refuse_outside(Path("mine.yaml"))
+    options.refuse_outside(Path("mine.yaml"))
 
 
 def test_a_folder_that_is_gone_is_refused(root, monkeypatch):
@@ -69,7 +69,7 @@ def test_a_folder_that_is_gone_is_refused(root, monkeypatch):
     monkeypatch.chdir(gone)
     gone.rmdir()
     with pytest.raises(SpecError, match="the current folder – is not there any more"):
-        project.enter()
+        options.enter()
     monkeypatch.chdir(root)
 
 
@@ -96,7 +96,7 @@ def commands(group: object, name: str = "lets") -> Iterator[tuple[str, object]]:
 
 def test_every_verb_but_lets_list_works_in_a_project():
     found = dict(commands(typer.main.get_command(app)))
-    assert {name for name, command in found.items() if not isinstance(command, project.InProject)} == {
+    assert {name for name, command in found.items() if not isinstance(command, options.InProject)} == {
         "lets list"
     }
     assert len(found) > 15

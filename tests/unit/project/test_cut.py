@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lets.cli.only import only
+from lets.cli.plan import only
 from lets.config.paths import Layout
 from lets.errors import SpecError
 from lets.project import expand, load_params

@@ -11,7 +11,7 @@ from tests.audit.found import reasons, verdicts
 from lets.config.paths import Layout
 from lets.errors import SpecError
 from lets.files import sha256_file
-from lets.project.load import load_params
+from lets.project.project import load_params
 from lets.runs import RunRecord, Status
 from lets.train import train_run
 

@@ -6,8 +6,8 @@ import pytest
 import yaml
 from tests.docs.pages import ROOT, commands, links
 
-from lets.project.load import load_params
 from lets.project.params import Resources
+from lets.project.project import load_params
 
 PAGE = (ROOT / "docs/cluster.md").read_text()
 PROFILE = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())

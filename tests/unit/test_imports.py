@@ -29,6 +29,7 @@ ALLOWED = {
         "commands",
         "errors",
         *CATALOGUES,
+        "optim.presets",
     },
     "runs": {
         "files",
@@ -137,7 +138,7 @@ ALLOWED = {
 LAZILY = {"audit": {"data", "train", "analyses.compute"}}
 """package → what it may import inside functions besides: the audit draws noise and computes from weights again"""
 
-WITHOUT_TORCH = ("spec", "runs", "stats", "tables", "figures", "analyses", "project", "claims", "page")
+WITHOUT_TORCH = ("config", "runs", "stats", "tables", "figures", "analyses", "project", "claims", "page")
 
 
 def package_of(file: Path) -> str:

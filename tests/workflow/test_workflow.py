@@ -136,7 +136,7 @@ def test_the_whole_paper_is_listed_in_seconds(project):
 
 
 def test_the_paper_refuses_to_start_without_a_gpu(project):
-    from lets.project.preflight import gpu_here
+    from lets.config.gpus import gpu_here
 
     if gpu_here():
         pytest.skip("this machine has a GPU, so the paper would start")

@@ -6,7 +6,8 @@ from lets.commands import command
 from lets.claims.file import claim_sources as sources_of_claims, read_claims
 from lets.project import Project
 from lets.project.params import ANALYSES
-from lets.project.preflight import (
+from lets.project.workflow import (
+    forget_stale_locks,
     keep_copies_in_place,
     let_into_containers,
     plainly,
@@ -18,7 +19,6 @@ from lets.project.preflight import (
     refuse_without_weights,
     selected_file,
 )
-from lets.config.at_work import forget_stale_locks
 from lets.config.gpus import gpu_slots
 
 with plainly():

@@ -9,7 +9,7 @@ from lets.audit.case import Case
 from lets.audit.findings import Check, Finding, damaged
 from lets.commands import command
 from lets.config import RunSpec, seed_for
-from lets.config.noise import Noise
+from lets.config.run import Noise
 from lets.errors import DataError, LetsError
 
 if TYPE_CHECKING:

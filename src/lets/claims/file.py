@@ -9,14 +9,13 @@ from pydantic import Field
 
 import lets.data.catalogue
 import lets.models.catalogue
-from lets.config.comparisons import Setting, by_setting, learned_pairs
+from lets.config.matrix import Setting, by_setting, learned_pairs
 from lets.config.messages import Location, Problem
-from lets.config.noise import Noise
 from lets.config.params import Section
-from lets.config.reading import read_facts
-from lets.config.run import RunSpec
+from lets.config.run import Noise, RunSpec
 from lets.config.selection import RunMetric, read_for
 from lets.config.strict import Name, Positive, Scalar, Strict
+from lets.config.yaml_files import read_facts
 from lets.optim.catalogue import METHODS
 from lets.project import Params, Project
 from lets.project.params import ANALYSES

@@ -14,7 +14,7 @@ from statistics import fmean
 from lets.analyses.landscape import read_points
 from lets.analyses.sharpness import EIGENVALUE, M_SHARPNESS, TRACE, read_measures
 from lets.claims.file import ANALYSED, Best, Claim, Equivalent, original, pairs_of, runs_of
-from lets.config.comparisons import Setting
+from lets.config.matrix import Setting
 from lets.config.paths import Layout
 from lets.config.strict import Scalar
 from lets.project import Project

@@ -102,8 +102,8 @@ def noise(
     Symmetric noise is drawn from a seed; the labels that people gave (CIFAR-10N) are read from their file.
     """
     from lets.config import seed_for
-    from lets.config.noise import Noise
     from lets.config.paths import Layout
+    from lets.config.run import Noise
     from lets.data.catalogue import describe
     from lets.data.dataset import read_processed, read_subset
     from lets.data.noisy_labels import human_labels_file, make_labels, write_noisy_labels

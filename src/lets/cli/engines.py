@@ -107,7 +107,7 @@ def _items(run: str, project: "Project") -> list[str]:
 def track(params: ParamsFile = DEMO) -> None:
     """Record data, runs, analyses and reports of a finished matrix in DVC, and Snakemake's memory of them."""
     from lets.project import Project
-    from lets.runs.memory import keep_memory
+    from lets.project.workflow import keep_memory
 
     project = Project.load(params)
     layout = project.layout
@@ -121,7 +121,7 @@ def track(params: ParamsFile = DEMO) -> None:
 def pull(params: ParamsFile = DEMO) -> None:
     """Fetch data, runs, analyses and the page from DVC's remote, and give Snakemake its memory of them."""
     from lets.project import Project
-    from lets.runs.memory import recall_memory
+    from lets.project.workflow import recall_memory
 
     project = Project.load(params)
     layout = project.layout

@@ -65,8 +65,8 @@ def _presets() -> dict[str, dict[str, Any]]:
 
 def _write_costs() -> None:
     from lets.cli.options import refuse_outside
+    from lets.config.effort import catalogue_shapes
     from lets.config.paths import COSTS
-    from lets.config.shapes import catalogue_shapes
     from lets.files import write_text
     from lets.models.cost import costs_text
 

@@ -65,7 +65,7 @@ def only(
     from lets.errors import SpecError
     from lets.files import write_text
     from lets.project.cut import cut
-    from lets.project.load import load_params
+    from lets.project.project import load_params
 
     smaller = cut(params, names, profile)
     path = params.parent / f"{smaller.profile}.yaml"
@@ -83,7 +83,7 @@ def only(
 def _write_schema() -> None:
     from lets.config.paths import SCHEMA
     from lets.files import write_text
-    from lets.project.schema import schema_text
+    from lets.project.params import schema_text
 
     write_text(SCHEMA, schema_text())
     print(SCHEMA)
@@ -132,7 +132,7 @@ def _plan(path: Path, tflops: float | None) -> Found:
 
 def _networks(matrix: "Matrix") -> "Networks":
     """Every network of the runs, with what it costs."""
-    from lets.config.shapes import shape
+    from lets.config.effort import shape
     from lets.models.cost import cost
 
     wanted = dict.fromkeys((run.architecture, run.dataset) for run in matrix.runs.values())

@@ -5,7 +5,6 @@ Nothing here imports torch; of the packages above it only their torch-free catal
 
 from lets.config.matrix import Matrix
 from lets.config.paths import Layout
-from lets.config.run import RunSpec
-from lets.config.seeds import seed_for
+from lets.config.run import RunSpec, seed_for
 
 __all__ = ["Layout", "Matrix", "RunSpec", "seed_for"]

@@ -1,11 +1,19 @@
-"""Which GPUs this process may use, and how many trainings may share one. Imports no torch."""
+"""Which GPUs are here, which of them this process may use, and how many trainings may share one. Imports no torch."""
 
 import os
+import shutil
 import subprocess
+from pathlib import Path
 
 from lets.errors import SpecError
 
-__all__ = ["gpu_slots", "slots_per_gpu", "visible_gpus"]
+__all__ = ["gpu_here", "gpu_slots", "slots_per_gpu", "visible_gpus"]
+
+
+def gpu_here() -> bool:
+    """Whether an NVIDIA or AMD GPU is visible, without importing torch."""
+    devices = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+    return any(Path(device).exists() for device in devices) or shutil.which("nvidia-smi") is not None
 
 
 def visible_gpus() -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import lets.data.catalogue
 import lets.models.catalogue
-from lets.config.noise import Noise
+from lets.config.run import Noise
 from lets.optim.catalogue import METHODS
 
 RUN_FIELDS = ("dataset", "noise", "architecture", "method")

@@ -103,13 +103,18 @@ class Layout:
         """Downloaded data, in torchvision's layout."""
         return self.root / "data" / "raw"
 
+    @property
+    def prepared_data(self) -> Path:
+        """What `lets data` makes of downloaded data, a folder for each data set."""
+        return self.root / "data" / "processed"
+
     def arrays(self, dataset: str) -> Path:
         """The verified arrays of a data set."""
-        return self.root / "data" / "processed" / dataset / "arrays.safetensors"
+        return self.prepared_data / dataset / "arrays.safetensors"
 
     def index(self, dataset: str) -> Path:
         """The list of a data set's pictures, which stay where they are."""
-        return self.root / "data" / "processed" / dataset / "index.csv.gz"
+        return self.prepared_data / dataset / "index.csv.gz"
 
     def prepared(self, dataset: str) -> Path:
         """What `lets data prepare` makes of a data set: its arrays, or the index of its pictures."""
@@ -129,7 +134,7 @@ class Layout:
         return self._training_set(dataset, samples) / f"{noise}.json"
 
     def _training_set(self, dataset: str, samples: int | str | None) -> Path:
-        folder = self.root / "data" / "processed" / dataset
+        folder = self.prepared_data / dataset
         return folder / f"train-{samples}" if samples else folder
 
     def inputs(self, run: "RunSpec") -> list[Path]:

@@ -8,8 +8,7 @@ from pydantic import Field
 
 import lets.data.catalogue
 import lets.models.catalogue
-from lets.config.comparisons import SETTING, Setting
-from lets.config.matrix import Matrix, meets
+from lets.config.matrix import SETTING, Matrix, Setting, meets
 from lets.config.messages import Location, Problem, one_of, or_near, renamed, same, short
 from lets.config.paths import Layout
 from lets.config.run import RunSpec

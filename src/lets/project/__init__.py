@@ -3,9 +3,7 @@
 Nothing here imports torch.
 """
 
-from lets.config.params import Params
-from lets.project.expand import expand
-from lets.project.load import load_params
-from lets.project.project import Project
+from lets.config.params import Params, expand
+from lets.project.project import Project, load_params
 
 __all__ = ["Params", "Project", "expand", "load_params"]

@@ -9,12 +9,12 @@ import yaml
 
 from lets.commands import command
 from lets.config.messages import or_near
-from lets.config.plain_yaml import read_plain_yaml
+from lets.config.params import expand
+from lets.config.yaml_files import read_plain_yaml
 from lets.errors import SpecError
 from lets.project.checks import showable
-from lets.project.expand import expand
-from lets.project.load import load_params
 from lets.project.params import ParamsFile
+from lets.project.project import load_params
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The typed form of a params file: what is trained, and the kinds of tables and figures made of it."""
 
+import json
 from typing import Annotated, Any, TypeAlias, get_args
 
 from pydantic import BeforeValidator, Field
@@ -58,3 +59,10 @@ class ParamsFile(Params):
     def items(self) -> dict[str, Tables | Figures]:
         """Every table and figure; no two have one name."""
         return {**self.tables, **self.figures}
+
+
+def schema_text() -> str:
+    """Return the schema as it stands in `lets.config.paths.SCHEMA`."""
+    schema = ParamsFile.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -8,12 +8,13 @@ from typing import TypeVar
 from lets.analyses.analysis import Analysis
 from lets.commands import DEMO
 from lets.commands import command as shell
+from lets.config.params import expand
 from lets.config.paths import Layout
 from lets.config.run import RunSpec
 from lets.config.selection import Selection
+from lets.config.yaml_files import read_yaml
 from lets.figures.figure import Numbers
-from lets.project.expand import expand
-from lets.project.load import load_params
+from lets.project.checks import contradictions, problems
 from lets.project.params import ParamsFile
 from lets.runs.outcomes import Records
 from lets.tables.table import Table
@@ -73,3 +74,10 @@ class Project(Records):
         """Return run id → table or figure for every analysis of this kind to compute."""
         items = [item for item in self.params.items.values() if isinstance(item, kind)]
         return {run.id: item for item in items for run in item.analysed(self.matrix)}
+
+
+def load_params(path: str | Path) -> ParamsFile:
+    """Return the validated params of a YAML file; raises SpecError that names file, line and remedy."""
+    return read_yaml(
+        Path(path), ParamsFile, lambda params: list(problems(params)) or list(contradictions(params))
+    )

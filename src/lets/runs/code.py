@@ -29,7 +29,7 @@ from lets.files import sha256_bytes, sha256_file, write_text
 from lets.models.catalogue import describe as describe_network
 from lets.optim.catalogue import describe as describe_method
 
-__all__ = ["code_digest", "same_code"]
+__all__ = ["Source", "code_digest", "same_code"]
 
 ENTRY = "lets.train.run:train_run"
 CATALOGUES = frozenset({"METHODS", "ARCHITECTURES", "DATASETS"})
@@ -86,8 +86,6 @@ def _listed() -> frozenset[tuple[str, str]]:
     with SAME_CODE.open(newline="") as file:
         return frozenset((row["recorded"], row["now"]) for row in csv.DictReader(file))
 
-
-__all__ = ["Source"]
 
 OWN_CALLS_ONLY = frozenset(
     {"BaseModel", "Enum", "StrEnum", "Protocol", "Exception", "ValueError", "ArithmeticError"}

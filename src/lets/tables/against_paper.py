@@ -6,8 +6,8 @@ from math import sqrt
 from string import ascii_lowercase
 from typing import Literal
 
-from lets.config.comparisons import SETTING
 from lets.config.labels import address, setting_title, value_title
+from lets.config.matrix import SETTING
 from lets.config.params import Params
 from lets.config.run import RunSpec
 from lets.config.selection import Selection, read_for

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Literal
 
-from lets.config.comparisons import SETTING, Setting, by_setting
 from lets.config.effort import passes
 from lets.config.labels import setting_title, value_title
-from lets.config.matrix import Matrix
+from lets.config.matrix import SETTING, Matrix, Setting, by_setting
 from lets.config.messages import Location, Problem
 from lets.config.run import RunSpec
 from lets.config.selection import RunMetric, Selection, read_for

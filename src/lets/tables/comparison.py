@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from lets.config.comparisons import SETTING, Match, Setting, by_setting, learned_pairs, matches
 from lets.config.labels import address, setting_title, value_title
-from lets.config.matrix import Matrix
+from lets.config.matrix import SETTING, Match, Matrix, Setting, by_setting, learned_pairs, matches
 from lets.config.messages import Location, Problem, line
 from lets.config.run import RunSpec
 from lets.config.selection import RunMetric, Selection, absent_value, trained_alike

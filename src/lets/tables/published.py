@@ -13,9 +13,9 @@ import lets.models.catalogue
 from lets.commands import command
 from lets.config import RunSpec
 from lets.config.messages import Problem
-from lets.config.noise import Noise
-from lets.config.reading import read_facts
+from lets.config.run import Noise
 from lets.config.strict import Count, Name, Strict
+from lets.config.yaml_files import read_facts
 from lets.errors import RecordError, SpecError
 from lets.optim.catalogue import METHODS
 

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from lets.config.comparisons import SETTING, Setting, by_setting
 from lets.config.labels import setting_title, value_title
-from lets.config.matrix import Matrix
+from lets.config.matrix import SETTING, Matrix, Setting, by_setting
 from lets.config.messages import Location, Problem, or_near
 from lets.config.selection import RunMetric, Selection, trained_alike
 from lets.runs.metrics import QUANTITIES

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from lets.config.comparisons import SETTING, Setting, by_setting
 from lets.config.labels import address
-from lets.config.matrix import Matrix
+from lets.config.matrix import SETTING, Matrix, Setting, by_setting
 from lets.config.messages import Location, Problem
 from lets.config.run import RunSpec
 from lets.config.selection import Selection

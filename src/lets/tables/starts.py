@@ -10,9 +10,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from lets.config.comparisons import SETTING, Setting
 from lets.config.labels import setting_title, value_title
-from lets.config.matrix import Matrix
+from lets.config.matrix import SETTING, Matrix, Setting
 from lets.config.messages import Location, Problem
 from lets.config.selection import RunMetric, Selection, read_for
 from lets.config.strict import Positive

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from lets.config import RunSpec, seed_for
-from lets.config.noise import Noise
 from lets.config.paths import Layout
+from lets.config.run import Noise
 from lets.config.training import Precision, held_out
 from lets.data.batches import Batches
 from lets.data.catalogue import describe

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from lets.errors import SpecError
-from lets.project.load import load_params
+from lets.project.project import load_params
 
 PROBLEM = re.compile(r"[^\n]*?\.yaml:\d+: (?P<place>.+?) is (?P<value>.*?) – .* – (?P<remedy>[^–]*)")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lets.errors import SpecError
-from lets.project.load import load_params
+from lets.project.project import load_params
 
 GOOD = (Path(__file__).parent / "params.yaml").read_text()
 

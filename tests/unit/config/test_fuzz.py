@@ -112,7 +112,7 @@ def test_values_and_keys_changed_anywhere(path: Path, content: Any, data: st.Dat
 @example("off")
 def test_a_value_is_what_yaml_reads_or_text(path: Path, text: str) -> None:
     """What is read as a number, as true or as nothing, YAML 1.1 reads so too, and it looks like that."""
-    from lets.config.plain_yaml import read_plain_yaml
+    from lets.config.yaml_files import read_plain_yaml
 
     path.write_bytes(f"a: {text}".encode(errors="replace"))
     try:

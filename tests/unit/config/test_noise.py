@@ -3,10 +3,10 @@
 import pytest
 
 from lets.config import RunSpec
-from lets.config.conflicts import conflicts
-from lets.config.noise import Noise
+from lets.config.run import Noise
 from lets.data.catalogue import HUMAN_LABELS, describe
 from lets.errors import SpecError
+from lets.project.checks import conflicts
 
 
 @pytest.mark.parametrize("name", HUMAN_LABELS)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from lets.config.matrix import Matrix
-from lets.config.noise import Noise
 from lets.config.paths import Layout
+from lets.config.run import Noise
 from lets.errors import SpecError
 
 RUN = "digits/clean/resnet-small/sam/seed-0-3ee3a226"

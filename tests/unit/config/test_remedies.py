@@ -8,7 +8,7 @@ import pytest
 from tests.unit.config.pasting import follow, places, put
 from tests.unit.config.test_bad_params import CASES, GOOD
 
-from lets.config.plain_yaml import read_plain_yaml
+from lets.config.yaml_files import read_plain_yaml
 from lets.errors import SpecError
 
 ADVICE = {  # a choice that only the author has

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import pytest
 
 from lets.config.matrix import Matrix
+from lets.config.params import expand
 from lets.config.paths import Layout
 from lets.errors import DataError, SpecError, StorageError
 from lets.files import digest_file
-from lets.project.expand import expand
 from lets.project.params import ParamsFile
-from lets.project.preflight import (
+from lets.project.workflow import (
     let_into_containers,
     refuse_unwritable,
     refuse_without_image,
@@ -130,7 +130,7 @@ def test_folders_are_written_into_before_the_first_job(tmp_path: Path, folder: s
 def test_looking_imports_none_of_them() -> None:
     code = (
         "import sys; from lets.project import expand, load_params\n"
-        "from lets.project.preflight import refuse_without_packages\n"
+        "from lets.project.workflow import refuse_without_packages\n"
         "refuse_without_packages(expand(load_params(sys.argv[1])))\n"
         "sys.exit(str({'torch', 'transformers', 'tokenizers', 'sacrebleu', 'emoji'} & {*sys.modules} or ''))"
     )

@@ -10,7 +10,7 @@ import yaml
 
 from lets.config.paths import SCHEMA
 from lets.project import expand, load_params
-from lets.project.schema import schema_text
+from lets.project.params import schema_text
 
 FACTS = ("datasets.yaml", "claims.yaml", "quoted.yaml")
 FILES = [path for path in sorted(Path("params").glob("*.yaml")) if path.name not in FACTS]

@@ -1,23 +1,33 @@
-"""What a workflow can know before its first job starts: better a sentence now than a failure in an hour."""
+"""What Snakemake is told before and after: what a workflow can know before its first job starts (better a sentence now
+than a failure in an hour), who is at work in this folder, and what made each file, kept beside the results.
+"""
 
+import json
+import logging
 import os
+import shlex
 import shutil
+import socket
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from base64 import urlsafe_b64decode
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
 import yaml
+from filelock import FileLock, Timeout
 
 import lets.models.catalogue
 from lets.commands import DEMO, command
+from lets.config.gpus import gpu_here
 from lets.config.matrix import Matrix
 from lets.config.params import Params
 from lets.config.paths import Layout
 from lets.data.sources import default_root, missing_packages, whole_folder
-from lets.errors import LetsError, SpecError
+from lets.errors import LetsError, RecordError, SpecError
 from lets.files import check_writable, digest_file
 
 
@@ -63,12 +73,6 @@ def refuse_without_gpu(params: Params) -> None:
         )
 
 
-def gpu_here() -> bool:
-    """Whether an NVIDIA or AMD GPU is visible, without importing torch."""
-    devices = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
-    return any(Path(device).exists() for device in devices) or shutil.which("nvidia-smi") is not None
-
-
 def refuse_without_packages(matrix: Matrix) -> None:
     """Raise SpecError when a data set of the runs is texts and packages that those need are not installed."""
     for dataset in dict.fromkeys(run.dataset for run in matrix.runs.values()):
@@ -88,7 +92,7 @@ def refuse_without_weights(matrix: Matrix) -> None:
 
 def refuse_unwritable(layout: Layout) -> None:
     """Raise StorageError when jobs could not write what they make: Snakemake --quiet would end without a word."""
-    for folder in (layout.arrays(".").parent, layout.runs, layout.reports, layout.log("train", "").parent):
+    for folder in (layout.prepared_data, layout.runs, layout.reports, layout.log("train", "").parent):
         check_writable(folder, size=1)
 
 
@@ -152,3 +156,92 @@ def keep_copies_in_place(layout: Layout, storage: StorageSettings) -> None:
         )
     copies.parent.mkdir(parents=True, exist_ok=True)
     copies.symlink_to(Path.cwd())
+
+
+LOCK = Path(".snakemake/at-work.lock")
+HOLDER = Path(".snakemake/at-work.json")
+"""what the holder of the lock says about itself"""
+
+
+def forget_stale_locks() -> FileLock:
+    """Remove the lock that a killed Snakemake left in this folder; keep the returned one while working here.
+
+    The operating system gives our lock back when a process dies, however it dies: whoever gets it
+    knows that nobody else is at work. Whoever does not get it may be refused by Snakemake, if both
+    make the same files: then with a sentence about the other one, also with --quiet.
+    """
+    LOCK.parent.mkdir(exist_ok=True)
+    lock = FileLock(LOCK, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        logging.getLogger("snakemake.logging").addFilter(_name_the_holder)
+    else:
+        shutil.rmtree(".snakemake/locks", ignore_errors=True)
+        HOLDER.write_text(json.dumps(_about_us()), encoding="utf-8")
+    return lock
+
+
+def _about_us() -> dict[str, str]:
+    return {
+        "pid": str(os.getpid()),
+        "host": socket.gethostname(),
+        "since": time.strftime("%Y-%m-%d %H:%M"),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    }
+
+
+def _name_the_holder(record: logging.LogRecord) -> bool:
+    """Replace Snakemake's refusal, which --quiet swallows and which advises to remove the lock of a living one."""
+    if getattr(record, "exception", "") != "LockException":
+        return True
+    print(f"error: {_refusal()}", file=sys.stderr, flush=True)
+    return False
+
+
+def _refusal() -> str:
+    holder = {"pid": "", "host": "", "since": "", "command": ""}
+    with suppress(OSError, ValueError):
+        holder |= json.loads(HOLDER.read_text(encoding="utf-8"))
+    stop, who = "end it", "another Snakemake"
+    if holder["pid"]:
+        away = "" if holder["host"] == socket.gethostname() else f", on {holder['host']}"
+        stop = f"end it{away}:  kill {holder['pid']}"
+        who += f" ({holder['command']}; process {holder['pid']}{away}, since {holder['since']})"
+    return (
+        f"{Path.cwd()} – {who} is making the same files here, nothing was started – wait until it is done and run "
+        f"the same command again, or {stop}"
+    )
+
+
+SNAKEMAKE = Path(".snakemake")
+"""its folder `metadata` holds a record per output, named by the output's path in base64, in parts if that is long"""
+
+
+def keep_memory(layout: Layout, outputs: Collection[Path]) -> None:
+    """Copy Snakemake's records of `outputs`, and of nothing else, to `layout.memory`."""
+    source = layout.root / SNAKEMAKE / "metadata"
+    shutil.rmtree(layout.memory, ignore_errors=True)
+    for record in source.rglob("*"):
+        name = record.relative_to(source)
+        if record.is_file() and _output(name) in outputs:
+            (layout.memory / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(record, layout.memory / name)
+
+
+def recall_memory(layout: Layout) -> None:
+    """Give Snakemake the records that `layout.memory` holds."""
+    if not layout.memory.is_dir():
+        raise RecordError(
+            f"{layout.memory} – is not there – run  lets track  where the runs were made, and pull again"
+        )
+    target = layout.root / SNAKEMAKE
+    (target / "incomplete").mkdir(
+        parents=True, exist_ok=True
+    )  # without it Snakemake takes records for old ones
+    shutil.copytree(layout.memory, target / "metadata", dirs_exist_ok=True, copy_function=shutil.copyfile)
+
+
+def _output(name: Path) -> Path:
+    """The output that a record is about; the @ before all parts but the last is no letter of base64, and skipped."""
+    return Path(urlsafe_b64decode("".join(name.parts)).decode())

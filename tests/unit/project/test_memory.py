@@ -7,7 +7,7 @@ from snakemake.persistence.file import FilePersistence
 
 from lets.config.paths import Layout
 from lets.errors import RecordError
-from lets.runs.memory import keep_memory, recall_memory
+from lets.project.workflow import keep_memory, recall_memory
 
 SHORT = Path("results/demo/runs/digits/clean/resnet-small/sam/seed-0-3ee3a226/metrics.json")
 LONG = Path("results/demo") / ("long-" * 60) / "metrics.json"

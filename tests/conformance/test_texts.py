@@ -12,8 +12,7 @@ import lets.models
 from lets.data.texts import TextDataset, encode
 from lets.data.tokens import Sentences, Tokens
 from lets.models.deberta import Deberta
-from lets.train.tasks import Batch, task_of
-from lets.train.text_data import glue_scores
+from lets.train.tasks import Batch, glue_scores, task_of
 
 STEPS = 3
 

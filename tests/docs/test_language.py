@@ -27,7 +27,7 @@ def test_every_data_set_of_texts_stands_there():
 
 
 def test_scores_are_those_of_the_catalogue():
-    from lets.train.text_data import score_names
+    from lets.train.tasks import score_names
 
     table = PAGE.split("| data set | `score` | beside it |")[1].split("\n\n")[0]
     told = {

@@ -11,7 +11,7 @@ from lets.data.catalogue import describe
 from lets.data.noisy_labels import HUMAN_LABELS
 from lets.data.pictures import MOST_WORKERS
 from lets.project import expand, load_params
-from lets.train.training import STRETCH
+from lets.train.loop import STRETCH
 
 PAGE = (ROOT / "docs/scale.md").read_text()
 COMMANDS = commands(PAGE)

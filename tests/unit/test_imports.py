@@ -343,7 +343,7 @@ def test_images_come_without_the_language_packages() -> None:
     code = (
         f"import sys; blocked = {LANGUAGE[:3]!r}\n"
         "for name in blocked: sys.modules[name] = None\n"
-        "import lets.data, lets.models, lets.train.run, lets.analyses.compute, lets.cli.main, torch\n"
+        "import lets.data, lets.models, lets.train.job, lets.analyses.compute, lets.cli.main, torch\n"
         "from lets.train.tasks import task_of\n"
         "digits, info = lets.data.load('digits'), lets.data.describe('digits')\n"
         "batches = lets.data.Batches(\n"

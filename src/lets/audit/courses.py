@@ -154,7 +154,7 @@ def _pattern(course: Course) -> Pattern | None:
 
 
 def _passes(course: Course) -> Iterator[str]:
-    from lets.train.training import STRETCH
+    from lets.train.loop import STRETCH
 
     pattern = _pattern(course)
     learned = [not math.isnan(one) for one in course.taken]
@@ -182,7 +182,7 @@ def _passes(course: Course) -> Iterator[str]:
 
 def _decided(course: Course) -> bool:
     """Whether passes are what spec and method leave no choice about, not merely possible."""
-    from lets.train.training import STRETCH
+    from lets.train.loop import STRETCH
 
     pattern = course.perturbed
     if pattern is None:

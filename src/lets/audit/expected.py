@@ -18,7 +18,7 @@ def learning_rates(spec: RunSpec, steps_per_epoch: int) -> Callable[[int], float
     """Return step (0-based) → learning rate; the step after the last one is what the schedule ends at."""
     import torch
 
-    from lets.train.optimizer import build_schedule
+    from lets.train.loop import build_schedule
 
     training = spec.training
     none = torch.optim.SGD([torch.zeros(1)], lr=training.optimizer.lr)

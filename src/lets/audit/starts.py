@@ -43,9 +43,9 @@ def first_loss(spec: RunSpec, layout: Layout, device: str) -> float:
     """Return the mean loss of the first batch under the initial weights."""
     import torch
 
-    from lets.train.data import RunData
     from lets.train.device import compute_deterministically
-    from lets.train.training import Training
+    from lets.train.loop import Training
+    from lets.train.run_data import RunData
 
     compute_deterministically(torch.get_num_threads(), spec.training.precision)
     spec = spec.model_copy(update={"training": spec.training.model_copy(update={"compile": False})})

@@ -68,8 +68,8 @@ def evaluated(spec: RunSpec, layout: Layout, device: str) -> dict[str, float]:
     """Return every number of metrics.json that weights and data alone decide."""
     import torch
 
-    from lets.train.data import RunData
-    from lets.train.run import restored_model
+    from lets.train.job import restored_model
+    from lets.train.run_data import RunData
     from lets.train.tasks import evaluate, task_of
 
     data, task = RunData.read(spec, layout, torch.device(device)), task_of(spec.dataset)

@@ -31,7 +31,7 @@ from lets.optim.catalogue import describe as describe_method
 
 __all__ = ["Source", "code_digest", "same_code"]
 
-ENTRY = "lets.train.run:train_run"
+ENTRY = "lets.train.job:train_run"
 CATALOGUES = frozenset({"METHODS", "ARCHITECTURES", "DATASETS"})
 """tables whose rows are digested by value"""
 BOOKKEEPING = frozenset(

@@ -6,7 +6,7 @@ Importing this package does not import torch; `train_run` is loaded when it is f
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lets.train.run import train_run
+    from lets.train.job import train_run
 
 __all__ = ["train_run"]
 
@@ -14,6 +14,6 @@ __all__ = ["train_run"]
 def __getattr__(name: str) -> Any:
     if name != "train_run":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from lets.train.run import train_run
+    from lets.train.job import train_run
 
     return train_run

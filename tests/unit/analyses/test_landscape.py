@@ -10,8 +10,8 @@ from lets.config import seed_for
 from lets.data.dataset import read_processed
 from lets.files import sha256_file
 from lets.train import train_run
-from lets.train.data import RunData
-from lets.train.run import restored_model
+from lets.train.job import restored_model
+from lets.train.run_data import RunData
 
 SETTINGS = {"points": 3, "extent": 0.5, "samples": 200, "device": "cpu"}
 

@@ -111,7 +111,7 @@ def docstrings(root: Path) -> None:
 
 def documented(root: Path) -> None:
     """A function gets its first docstring."""
-    edit(root, r"^def _first_line\(.*\n", '\\g<0>    """The first line."""\n', "train/run.py")
+    edit(root, r"^def _first_line\(.*\n", '\\g<0>    """The first line."""\n', "train/job.py")
 
 
 def annotation(root: Path) -> None:
@@ -137,19 +137,19 @@ def elsewhere(root: Path) -> None:
 
 def renamed(root: Path) -> None:
     """A file gets another name; who imports it follows."""
-    (root / "train/optimizer.py").rename(root / "train/descent.py")
+    (root / "train/tasks.py").rename(root / "train/work.py")
     for file in root.rglob("*.py"):
-        file.write_text(file.read_text().replace("lets.train.optimizer", "lets.train.descent"))
+        file.write_text(file.read_text().replace("lets.train.tasks", "lets.train.work"))
 
 
 def merged(root: Path) -> None:
     """Two files become one, in another package."""
-    both = [root / "train/optimizer.py", root / "train/device.py"]
+    both = [root / "data/loader.py", root / "train/device.py"]
     (root / "runs/both.py").write_text("\n".join(file.read_text() for file in both))
     for file in both:
         file.unlink()
     for file in root.rglob("*.py"):
-        text = re.sub(r"lets\.train\.(optimizer|device)\b", "lets.runs.both", file.read_text())
+        text = re.sub(r"lets\.(data\.loader|train\.device)\b", "lets.runs.both", file.read_text())
         file.write_text(text)
 
 
@@ -162,27 +162,26 @@ def imported_otherwise(root: Path) -> None:
         root,
         r"\bBatch, evaluate, in_precision\b",
         "Batch, evaluate as measure, in_precision",
-        "train/training.py",
+        "train/loop.py",
     )
-    edit(root, r"\bevaluate\(self.model", "measure(self.model", "train/training.py")
+    edit(root, r"\bevaluate\(self.model", "measure(self.model", "train/loop.py")
 
 
 def imported_within(root: Path) -> None:
     """An import moves from the top of a file into the function that needs it, and another one out of it."""
-    line = "from lets.train.optimizer import build_optimizer, build_schedule, clip_gradients\n"
-    edit(root, f"^{line}", "", "train/training.py")
-    edit(root, r"^( *)(self.optimizer = build_optimizer)", rf"\1{line}\1\2", "train/training.py")
-    edit(root, r"^ +from lets.train.text_data import read_texts\n\n", "", "train/data.py")
-    edit(
-        root, r"^import torch$", "import torch\nfrom lets.train.text_data import read_texts", "train/data.py"
-    )
+    line = "from lets.optim.catalogue import METHODS\n"
+    edit(root, f"^{line}", "", "train/loop.py")
+    edit(root, r'^( *)(if "seed" in METHODS)', rf"\1{line}\1\2", "train/loop.py")
+    line = "from lets.train.translation import losses, tally\n"
+    edit(root, f"^ +{line}\n", "", "train/tasks.py")
+    edit(root, r"^import torch$", f"import torch\n{line}", "train/tasks.py")
 
 
 def split(root: Path) -> None:
     """A function moves into a file of its own."""
     pattern = r"^def _contiguous(.|\n)*?\n\n\n"
-    edit(root, pattern, "from lets.train.contiguous import _contiguous\n", "train/run.py")
-    text = (Path(lets.__path__[0]) / "train/run.py").read_text()
+    edit(root, pattern, "from lets.train.contiguous import _contiguous\n", "train/job.py")
+    text = (Path(lets.__path__[0]) / "train/job.py").read_text()
     body = re.search(pattern, text, re.MULTILINE)
     assert body
     (root / "train/contiguous.py").write_text(f"import torch\n\n{body[0]}")
@@ -190,7 +189,7 @@ def split(root: Path) -> None:
 
 def unused(root: Path) -> None:
     """New functions, classes and methods that nobody calls."""
-    for name in ("train/run.py", "optim/method.py", "runs/metrics.py", "models/resnet.py"):
+    for name in ("train/job.py", "optim/method.py", "runs/metrics.py", "models/resnet.py"):
         file = root / name
         file.write_text(
             f"{file.read_text()}\n\ndef unheard_of() -> int:\n    return 1\n\n\nclass Unheard:\n    x = 1\n"

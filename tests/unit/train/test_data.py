@@ -14,7 +14,7 @@ from lets.data.dataset import arrays_sha256, read_processed, read_subset
 from lets.data.folder import scan, write_index
 from lets.data.noisy_labels import make_noisy_labels, symmetric_noise, write_noisy_labels
 from lets.errors import DataError, SpecError
-from lets.train.data import RunData
+from lets.train.run_data import RunData
 
 CPU = torch.device("cpu")
 
@@ -98,7 +98,7 @@ def test_no_image_is_in_memory_twice(layout, make_run, monkeypatch, augmentation
         read.extend(weakref.ref(split.images) for split in (dataset.train, dataset.test))
         return dataset
 
-    monkeypatch.setattr("lets.train.data.read_processed", remember)
+    monkeypatch.setattr("lets.train.run_data.read_processed", remember)
     data = RunData.read(make_run("sam", training={"augmentation": augmentation}), layout, CPU)
     loaders = (data.train, data.validation, data.measured, data.test)
     images = 1437 * side * side + 360 * 8 * 8

@@ -5,7 +5,7 @@ import torch
 
 import lets.models
 from lets.data.dataset import read_processed
-from lets.train.data import RunData
+from lets.train.run_data import RunData
 from lets.train.tasks import evaluate
 
 CPU = torch.device("cpu")

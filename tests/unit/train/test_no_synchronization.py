@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from lets.optim import guard
-from lets.train import training
-from lets.train.data import RunData
+from lets.train import loop as training
 from lets.train.device import Ranks
+from lets.train.loop import Training
+from lets.train.run_data import RunData
 from lets.train.tasks import Evaluation, evaluate
-from lets.train.training import Training
 
 META = torch.device("meta")
 

@@ -7,7 +7,7 @@ import torch
 from torch.optim import lr_scheduler
 
 from lets.config.training import Adam, Schedule, Sgd, TrainingSpec
-from lets.train.optimizer import build_optimizer, build_schedule
+from lets.train.loop import build_optimizer, build_schedule
 
 
 def rates(schedule: Schedule, moves: int, epochs: int = 10, steps_per_epoch: int = 3) -> list[float]:

@@ -8,10 +8,10 @@ from torch.nn.functional import cross_entropy
 
 from lets.runs import RunRecord
 from lets.train import train_run
-from lets.train.data import RunData
 from lets.train.device import compute_deterministically
-from lets.train.run import evaluate_weights
-from lets.train.training import Training
+from lets.train.job import evaluate_weights
+from lets.train.loop import Training
+from lets.train.run_data import RunData
 
 CPU = torch.device("cpu")
 

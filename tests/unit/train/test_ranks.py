@@ -18,9 +18,8 @@ from lets.data import catalogue
 from lets.data.folder import find_pictures, write_index
 from lets.errors import SpecError
 from lets.runs import RunRecord, Status
-from lets.train import run as running
-from lets.train import train_run
-from lets.train import training as loop
+from lets.train import job as running
+from lets.train import loop, train_run
 
 STRETCH = 2  # half of an epoch
 

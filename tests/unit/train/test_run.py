@@ -13,7 +13,7 @@ from lets.config.paths import Layout
 from lets.errors import DataError, DivergenceError
 from lets.runs import RunRecord, Status
 from lets.train import train_run
-from lets.train.run import evaluate_weights
+from lets.train.job import evaluate_weights
 
 
 def train(spec, layout, on_epoch=lambda row: None):

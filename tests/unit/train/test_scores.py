@@ -11,7 +11,7 @@ import torch
 
 from lets.data.catalogue import DATASETS, describe
 from lets.data.glue import TASKS
-from lets.train.text_data import METRICS, glue_scores, score_names
+from lets.train.tasks import METRICS, glue_scores, score_names
 
 CLASSES = [
     *(

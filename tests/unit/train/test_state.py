@@ -17,7 +17,7 @@ from lets.errors import RecordError, StorageError
 from lets.files import check_writable
 from lets.runs import RunRecord, Status
 from lets.train import train_run
-from lets.train.run import DIGEST, load_state, save_state
+from lets.train.job import DIGEST, load_state, save_state
 
 IDENTITY = {"run": "one", "torch": "2", "processor": "a"}
 STATE = {"model": {"w": torch.arange(50.0)}, "seconds": 1.0, "resumed": 0}

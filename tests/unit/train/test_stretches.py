@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 
 from lets.runs import RunRecord
-from lets.train import run as running
-from lets.train import train_run
-from lets.train import training as loop
+from lets.train import job as running
+from lets.train import loop, train_run
 
 
 class Killed(Exception):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lets.train.device import compute_deterministically
-from lets.train.optimizer import clip_gradients
+from lets.train.loop import clip_gradients
 from lets.train.tasks import in_precision, task_of
 
 LOGITS = torch.tensor([[2.0, 0.0, 1.0], [0.0, 3.0, 0.0], [1.0, 1.0, 0.0]])
@@ -79,8 +79,8 @@ class Recorded(nn.Module):
 
 @pytest.mark.parametrize("dropout", ["fresh", "same"])
 def test_passes_of_a_step_share_their_masks_if_they_shall(layout, make_run, monkeypatch, dropout):
-    from lets.train import training as loop
-    from lets.train.data import RunData
+    from lets.train import loop
+    from lets.train.run_data import RunData
 
     network = Recorded()
     monkeypatch.setattr(loop.lets.models, "create", lambda *arguments: network)

@@ -7,8 +7,8 @@ import torch
 from lets.config.paths import Layout
 from lets.data.texts import TextDataset, Texts, train_tokenizer
 from lets.train import train_run
-from lets.train.data import RunData
-from lets.train.run import evaluate_weights, restored_model
+from lets.train.job import evaluate_weights, restored_model
+from lets.train.run_data import RunData
 
 pytest.importorskip("transformers", reason="the extra `language` is not installed")
 from tokenizers import Tokenizer

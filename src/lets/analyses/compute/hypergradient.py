@@ -15,9 +15,9 @@ from lets.optim.hypergradient import Curvature, Perturbation, UpperLevel, hyperg
 from lets.optim.passes import Gradient
 from lets.optim.snapshot import Buffers
 from lets.optim.vectors import Vector
-from lets.train.data import RunData
+from lets.train.loop import Training
+from lets.train.run_data import RunData
 from lets.train.startup import leave_out_the_compiler
-from lets.train.training import Training
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from lets.config import RunSpec
 from lets.config.paths import Layout
 from lets.optim.passes import Passes
 from lets.optim.vectors import Storage, Vector
-from lets.train.data import RunData
-from lets.train.run import restored_model
+from lets.train.job import restored_model
+from lets.train.run_data import RunData
 
 IMAGES, PIXELS = 500, 2**17
 """a pass takes at most so many: 500 images of digits, 128 of CIFAR; differentiating twice takes much memory"""

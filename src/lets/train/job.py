@@ -28,7 +28,6 @@ from lets.runs import Divergence, Metrics, RunRecord, Status
 from lets.runs.code import code_digest
 from lets.runs.history import MOST, HistoryRow, history_text
 from lets.runs.provenance import Machine, Provenance, image, machine, packages
-from lets.train.data import RunData
 from lets.train.device import (
     Ranks,
     choose_device,
@@ -37,9 +36,10 @@ from lets.train.device import (
     peak_memory_mib,
     placed,
 )
+from lets.train.loop import Training
+from lets.train.run_data import RunData
 from lets.train.startup import keep_freed_memory, leave_out_the_compiler, without_garbage_collection
 from lets.train.tasks import evaluate, task_of
-from lets.train.training import Training
 
 OnEpoch = Callable[[HistoryRow], None]
 

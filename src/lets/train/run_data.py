@@ -1,7 +1,4 @@
-"""What one run trains on and is measured on, on its device.
-
-That of images is read here, arrays in memory or pictures on disk; texts have a file of their own.
-"""
+"""What one run trains on and is measured on, on its device: images in memory, pictures on disk, or texts."""
 
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
@@ -13,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+import lets.models.catalogue
 from lets.config import RunSpec, seed_for
 from lets.config.paths import Layout
 from lets.config.run import Noise
@@ -23,8 +21,14 @@ from lets.data.dataset import Dataset, arrays_sha256, read_processed, read_subse
 from lets.data.folder import picture_folder, read_index
 from lets.data.loader import Loader
 from lets.data.noisy_labels import read_noisy_labels
+from lets.data.pretrained import Pretrained, read_pretrained
 from lets.data.sources import default_root
-from lets.train.tasks import Batch, evaluate
+from lets.data.texts import TextDataset, encode
+from lets.data.tokens import Pairs, SentencePairs, Sentences
+from lets.data.translation import Translation
+from lets.train.device import evaluating
+from lets.train.tasks import Batch, evaluate, glue_scores, in_precision
+from lets.train.translation import bleu_scores
 
 Scores = Callable[[nn.Module], dict[str, float]]
 
@@ -79,8 +83,6 @@ class RunData:
         Noise.parse(spec.noise).check(info)
         place = Place(device, rank, ranks)
         if info.vocabulary:
-            from lets.train.text_data import read_texts
-
             return read_texts(spec, layout, place)
         if info.pictures:
             return read_pictures(spec, layout, place, workers)
@@ -223,3 +225,89 @@ def _common(spec: RunSpec, place: Place) -> dict[str, Any]:
         "memory_format": torch.channels_last if training.channels_last else torch.contiguous_format,
         **vars(place),
     }
+
+
+BATCH = 100
+"""sentences judged at a time"""
+
+
+def read_texts(spec: RunSpec, layout: Layout, place: Place) -> RunData:
+    """Read a prepared data set of texts, in the vocabulary of the run's architecture."""
+    read = _read_pairs if describe(spec.dataset).task == "translation" else _read_sentences
+    return read(spec, layout, {"batch_size": spec.training.batch_size, **vars(place)})
+
+
+def _read_sentences(spec: RunSpec, layout: Layout, common: dict[str, Any]) -> RunData:
+    dataset, seeds = TextDataset.read(layout.prepared(spec.dataset)), spec.seeds()
+    pretrained = _pretrained(spec)
+    tokenizer = pretrained.tokenizer if pretrained else dataset.tokenizer
+    digests = _digests(dataset.arrays, dataset.train.labels)
+    tokens = {split: encode(texts.rows, tokenizer) for split, texts in dataset.splits.items()}
+    loaders = {
+        split: Sentences(tokens[split], texts.labels, **common) for split, texts in dataset.splits.items()
+    }
+    train = loaders.pop("train")
+    chosen = _sample(spec, len(dataset.train), len(dataset.test))
+    info = lets.models.catalogue.describe(spec.architecture)
+    return RunData(
+        train=train.with_seed(seeds["order"]),
+        validation=train.with_seed(seeds["validation"]),
+        measured=Sentences(tokens["train"].some(chosen), dataset.train.labels[chosen], **common),
+        test=loaders["test"],
+        classes=dataset.classes,
+        image=info.image if pretrained else (describe(spec.dataset).vocabulary,),
+        digests=digests | ({"pretrained": pretrained.sha256} if pretrained else {}),
+        pretrained=pretrained.weights if pretrained else None,
+        scores=partial(_judged, spec, loaders),
+    )
+
+
+def _read_pairs(spec: RunSpec, layout: Layout, common: dict[str, Any]) -> RunData:
+    corpus, seeds = Translation.read(layout.prepared(spec.dataset)), spec.seeds()
+    pairs = corpus.splits["train"]
+    train = SentencePairs(pairs, seed=seeds["order"], **common)
+    test = SentencePairs(corpus.splits["test"], **common)
+    chosen = _sample(spec, len(pairs), len(corpus.splits["test"]))
+    return RunData(
+        train=train,
+        validation=train.with_seed(seeds["validation"]),
+        measured=SentencePairs(Pairs(pairs.source.some(chosen), pairs.target.some(chosen)), **common),
+        test=test,
+        classes=0,
+        image=(corpus.vocabulary,),
+        digests=_digests(corpus.arrays, corpus.splits["train"].target.ids),
+        scores=partial(
+            bleu_scores,
+            pairs=test,
+            references=corpus.references["test"],
+            bpe=corpus.bpe,
+            precision=spec.training.precision,
+        ),
+    )
+
+
+def _pretrained(spec: RunSpec) -> Pretrained | None:
+    repository = lets.models.catalogue.describe(spec.architecture).pretrained
+    return read_pretrained(repository, default_root()) if repository else None
+
+
+def _digests(arrays: Any, labels: Tensor) -> dict[str, str]:
+    return {"arrays": arrays_sha256(arrays), "training_labels": arrays_sha256({"labels": labels})}
+
+
+def _sample(spec: RunSpec, count: int, size: int) -> Tensor:
+    """Which training texts the training loss is measured on after an epoch: the same in every run."""
+    generator = torch.Generator().manual_seed(seed_for("measured", spec.dataset))
+    return torch.randperm(count, generator=generator)[:size].sort().values
+
+
+def _judged(spec: RunSpec, splits: Mapping[str, Sentences], model: nn.Module) -> dict[str, float]:
+    """Every score of GLUE, in eval mode; on MNLI's mismatched sentences as `accuracy_mismatched`."""
+    scores = dict[str, float]()
+    for split, texts in splits.items():
+        forward = in_precision(model, spec.training.precision, texts.labels.device)
+        with evaluating(model):
+            outputs, labels = zip(*((forward(x), y) for x, y in texts.plain(BATCH)), strict=True)
+        found = glue_scores(spec.dataset, torch.cat(outputs), torch.cat(labels))
+        scores |= {name if split == "test" else f"{name}_{split}": value for name, value in found.items()}
+    return scores

@@ -19,7 +19,7 @@ from lets.cli.data import noise, subset
 from lets.cli.main import app
 from lets.config import seed_for
 from lets.config.paths import Layout
-from lets.data import noisy_labels
+from lets.data import cifar
 from lets.data.catalogue import DATASETS, HUMAN_LABELS, HumanLabels
 from lets.data.dataset import arrays_sha256, read_subset, write_processed, write_subset
 from lets.data.folder import scan, write_index
@@ -66,7 +66,7 @@ def people(monkeypatch: pytest.MonkeyPatch) -> Case:
     archive = Archive("https://example.org/x", "digits_human.pt", 0, "", "")
     monkeypatch.setitem(DATASETS, "digits", replace(DATASETS["digits"], human_labels=True))
     monkeypatch.setitem(HUMAN_LABELS, "human-worse", HumanLabels("worse_label", 144 / 1437))
-    monkeypatch.setattr(noisy_labels, "_archive", lambda _: archive)
+    monkeypatch.setattr(cifar, "_archive", lambda _: archive)
     digits = lets.data.load("digits")
     write_processed(digits, LAYOUT.arrays("digits"))
     wrong = digits.train.labels.clone()

@@ -10,15 +10,14 @@ import pytest
 import torch
 
 import lets.data
-from lets.data.bpe import EOS, UNK
 from lets.data.corpus import CORPORA
 from lets.data.dataset import Dataset, arrays_sha256, read_processed, write_processed
 from lets.data.folder import PictureIndex, find_pictures, picture_folder, read_index, write_index
+from lets.data.parallel import EOS, UNK, Translation
+from lets.data.parallel import read as read_translation
 from lets.data.pictures import Pictures, Readers
 from lets.data.sources import default_root, sources
 from lets.data.texts import LONGEST, TextDataset, encode
-from lets.data.translation import Translation
-from lets.data.translation import read as read_translation
 from lets.errors import DataError
 
 PAIRS = [name for name in lets.data.names() if lets.data.describe(name).task == "translation"]

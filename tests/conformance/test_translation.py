@@ -10,8 +10,8 @@ import torch
 
 import lets
 import lets.models
-from lets.data.bpe import EOS, Bpe, learn_merges
 from lets.data.corpus import Lines, read_corpus
+from lets.data.parallel import EOS, Bpe, learn_merges
 from lets.data.tokens import Pairs, SentencePairs, Tokens
 from lets.models.transformer import Transformer
 from lets.train.translation import Decoding, bleu_scores, losses, tally

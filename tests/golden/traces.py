@@ -12,8 +12,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 import lets
-from lets.data.batches import Batches
 from lets.data.catalogue import describe
+from lets.data.images import Batches
 from lets.runs.provenance import cpu_name
 
 FILE = Path(__file__).with_name("traces.json")

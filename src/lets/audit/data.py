@@ -216,7 +216,8 @@ def _made_again(
     arrays: "Dataset", noise: str, subset: "Tensor | None"
 ) -> tuple["Tensor", "NoiseCard"] | None:
     """Draw the labels from their seed or read them from their file; None if that file is not here."""
-    from lets.data.noisy_labels import human_labels_file, make_labels
+    from lets.data.cifar import human_labels_file
+    from lets.data.noisy_labels import make_labels
 
     wanted = Noise.parse(noise)
     file = human_labels_file(arrays.name) if wanted.human else None
@@ -236,7 +237,7 @@ def _made_again(
 def _not_here(dataset: str, sets: Sets) -> Iterator[str]:
     """Say what is held against its own digest alone, because its origin is not on this machine."""
     from lets.data.catalogue import describe
-    from lets.data.noisy_labels import human_labels_file
+    from lets.data.cifar import human_labels_file
 
     if describe(dataset).pictures and not _folder(dataset):
         yield f"the list of {dataset}'s pictures is held against its own digest alone: their folder is not here"

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from lets.data.dataset import Dataset as Images
+    from lets.data.parallel import Translation
     from lets.data.texts import TextDataset
-    from lets.data.translation import Translation
 
 data = typer.Typer(help="Fetch, verify and prepare data sets and noisy labels.", no_args_is_help=True)
 
@@ -105,8 +105,9 @@ def noise(
     from lets.config.paths import Layout
     from lets.config.run import Noise
     from lets.data.catalogue import describe
+    from lets.data.cifar import human_labels_file
     from lets.data.dataset import read_processed, read_subset
-    from lets.data.noisy_labels import human_labels_file, make_labels, write_noisy_labels
+    from lets.data.noisy_labels import make_labels, write_noisy_labels
 
     layout, wanted = Layout(""), Noise.parse(name)
     wanted.check(describe(dataset))
@@ -150,8 +151,8 @@ def _read(
 ) -> "Images | TextDataset | Translation":
     from lets.data import load
     from lets.data.corpus import CORPORA
+    from lets.data.parallel import read
     from lets.data.sources import default_root, source
-    from lets.data.translation import read
     from lets.errors import SpecError
 
     if not partial:
@@ -164,7 +165,7 @@ def _read(
 def _write(loaded: "Images | TextDataset | Translation", path: Path) -> None:
     from lets.data.dataset import Dataset as Images
     from lets.data.dataset import write_processed
-    from lets.data.translation import Translation
+    from lets.data.parallel import Translation
 
     if isinstance(loaded, Images):
         return write_processed(loaded, path)
@@ -189,7 +190,7 @@ def _note_cut_texts(path: Path) -> None:
 
 
 def _note_missing_pairs(translation: "Translation") -> None:
-    from lets.data.translation import LONGEST_TRAINED
+    from lets.data.parallel import LONGEST_TRAINED
 
     for missing in translation.missing:
         print(f"note: not all of {translation.name}: {missing}", file=sys.stderr)

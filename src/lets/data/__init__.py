@@ -12,16 +12,16 @@ from lets.data.catalogue import describe, names
 from lets.errors import SpecError
 
 if TYPE_CHECKING:
-    from lets.data.batches import Batches
     from lets.data.dataset import Dataset, Split
+    from lets.data.images import Batches
     from lets.data.noisy_labels import symmetric_noise
+    from lets.data.parallel import Translation
     from lets.data.texts import TextDataset
-    from lets.data.translation import Translation
 
 __all__ = ["Batches", "Dataset", "Split", "describe", "load", "names", "symmetric_noise"]
 
 _HOMES = {
-    "Batches": "lets.data.batches",
+    "Batches": "lets.data.images",
     "Dataset": "lets.data.dataset",
     "Split": "lets.data.dataset",
     "symmetric_noise": "lets.data.noisy_labels",

@@ -18,7 +18,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from lets.data.verify import damaged
+from lets.data.sources import damaged
 from lets.errors import ChecksumError, DataError, SpecError
 from lets.files import write_bytes
 

@@ -23,8 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from lets.data.sources import Archive, Source
-from lets.data.verify import damaged, intact
+from lets.data.sources import Archive, Source, damaged, intact
 from lets.errors import ChecksumError, DataError
 from lets.files import sha256_file, storage_errors, write_bytes
 

@@ -22,8 +22,7 @@ from torch import Tensor
 
 from lets.data.catalogue import DatasetInfo, describe
 from lets.data.download import fetch_and_unpack_folder
-from lets.data.sources import source
-from lets.data.verify import damaged
+from lets.data.sources import damaged, source
 from lets.errors import ChecksumError, DataError
 from lets.files import write_bytes
 

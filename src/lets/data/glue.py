@@ -14,9 +14,8 @@ import torch
 from lets.data.catalogue import describe
 from lets.data.dataset import arrays_sha256
 from lets.data.download import download as fetch
-from lets.data.sources import Source
+from lets.data.sources import Source, damaged
 from lets.data.texts import TextDataset, Texts, arrays_of, train_tokenizer
-from lets.data.verify import damaged
 from lets.errors import ChecksumError, DataError
 from lets.files import write_bytes
 

@@ -17,8 +17,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision.io import ImageReadMode, decode_image, read_file
 from torchvision.transforms import v2
 
-from lets.data.batches import ImageLoader, ImageSettings
 from lets.data.folder import Picture
+from lets.data.images import ImageLoader, ImageSettings
 from lets.data.loader import hashed
 from lets.errors import DataError, SpecError
 

@@ -1,6 +1,12 @@
-"""Where data sets and pretrained weights come from, where they lie, and which packages they need. Imports no torch."""
+"""Where data sets and pretrained weights come from, where they lie, and which packages they need.
 
+And whether a file has the bytes that it should have. Imports no torch.
+"""
+
+import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -11,7 +17,7 @@ from typing import Any
 import yaml
 
 from lets.data.catalogue import describe
-from lets.errors import DataError, SpecError
+from lets.errors import ChecksumError, DataError, LetsError, SpecError
 
 __all__ = [
     "PICKLE",
@@ -21,10 +27,13 @@ __all__ = [
     "Archive",
     "File",
     "Source",
+    "damaged",
     "default_root",
+    "intact",
     "language",
     "missing_packages",
     "pretrained_folder",
+    "read_verified",
     "source",
     "sources",
     "whole_folder",
@@ -119,6 +128,51 @@ def _source(name: str, entry: Any) -> Source:
 def default_root() -> Path:
     """The data root where none is given: the environment variable LETS_DATA, else data/raw."""
     return Path(os.environ.get("LETS_DATA") or "data/raw")
+
+
+@contextmanager
+def damaged(path: Path, remedy: str) -> Iterator[None]:
+    """Turn what a parser raises over a file that is not whole into a ChecksumError: it may raise anything."""
+    try:
+        yield
+    except LetsError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:120]
+        raise ChecksumError(
+            f"{path} – damaged, or not the file that was written ({reason}) – {remedy}"
+        ) from error
+
+
+def intact(path: Path, file: File) -> bool:
+    """Whether `path` exists with the size and MD5 of `file`."""
+    return path.is_file() and path.stat().st_size == file.bytes and _md5(path.read_bytes()) == file.md5
+
+
+def read_verified(path: Path, file: File, source: Source) -> bytes:
+    """The content of `path`; a missing file raises DataError, a wrong size or MD5 ChecksumError."""
+    prepare = f"run  lets data prepare {source.name} --download"
+    if not path.is_file():
+        raise DataError(
+            f"{path} – missing, so {source.name} cannot be read – {prepare}  or set LETS_DATA to its root"
+        )
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{path} – cannot be read ({error.strerror}) – check its rights, or {prepare}"
+        ) from error
+    digest = _md5(content)
+    if digest != file.md5 or len(content) != file.bytes:
+        raise ChecksumError(
+            f"{path} – damaged: md5 {digest} ({len(content)} bytes), "
+            f"should be {file.md5} ({file.bytes} bytes) – {prepare}"
+        )
+    return content
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 REVISIONS = {"microsoft/deberta-base": "0d1b43ccf21b5acd9f4e5f7b077fa698f05cf195"}

@@ -15,9 +15,8 @@ import torch
 from torch import Tensor
 
 from lets.data.dataset import read_artifact, write_artifact
-from lets.data.sources import language
+from lets.data.sources import damaged, language
 from lets.data.tokens import Tokens
-from lets.data.verify import damaged
 from lets.errors import ChecksumError
 
 if TYPE_CHECKING:

@@ -15,17 +15,17 @@ from lets.config import RunSpec, seed_for
 from lets.config.paths import Layout
 from lets.config.run import Noise
 from lets.config.training import Precision, held_out
-from lets.data.batches import Batches
 from lets.data.catalogue import describe
 from lets.data.dataset import Dataset, arrays_sha256, read_processed, read_subset
 from lets.data.folder import picture_folder, read_index
+from lets.data.images import Batches
 from lets.data.loader import Loader
 from lets.data.noisy_labels import read_noisy_labels
+from lets.data.parallel import Translation
 from lets.data.pretrained import Pretrained, read_pretrained
 from lets.data.sources import default_root
 from lets.data.texts import TextDataset, encode
 from lets.data.tokens import Pairs, SentencePairs, Sentences
-from lets.data.translation import Translation
 from lets.train.device import evaluating
 from lets.train.tasks import Batch, evaluate, glue_scores, in_precision
 from lets.train.translation import bleu_scores

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lets.config.training import Precision
-from lets.data.bpe import EOS, PAD, Bpe
+from lets.data.parallel import EOS, PAD, Bpe
 from lets.data.sources import language
 from lets.data.tokens import SentencePairs
 from lets.train.device import ALONE, Ranks, autocast, evaluating

@@ -1,7 +1,7 @@
 import torch
 import torchvision.transforms.functional as TF
 
-from lets.data.batches import crop, cutout, flip
+from lets.data.images import crop, cutout, flip
 
 
 def images(count: int, side: int = 8) -> torch.Tensor:

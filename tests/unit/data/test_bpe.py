@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lets.data.bpe import EOS, PAD, UNK, Bpe, Merge, learn_merges, read_merges
 from lets.data.corpus import read_corpus
+from lets.data.parallel import EOS, PAD, UNK, Bpe, Merge, learn_merges, read_merges
 from lets.errors import DataError, SpecError
 
 
@@ -115,7 +115,7 @@ def test_the_same_text_gives_the_same_merges(parallel_root: Path) -> None:
 def test_another_process_learns_the_same() -> None:
     """Every pair is there once: nothing but the code points decides, no order of a set or a hash table."""
     code = (
-        "from lets.data.bpe import learn_merges\n"
+        "from lets.data.parallel import learn_merges\n"
         "letters = [chr(c) for c in range(0x61, 0x7b)]\n"
         "print(learn_merges([a + b for a in letters for b in letters], 200))"
     )

@@ -11,8 +11,8 @@ import torchvision.datasets
 
 import lets.data
 from lets.data import cifar
+from lets.data.cifar import restricted_loads
 from lets.data.sources import File, Source
-from lets.data.verify import restricted_loads
 from lets.errors import ChecksumError, DataError
 
 

@@ -8,15 +8,15 @@ import torch
 
 from lets.cli.data import noise, prepare, subset, weights
 from lets.config.paths import Layout
-from lets.data import noisy_labels
+from lets.data import cifar, noisy_labels
 from lets.data.catalogue import DATASETS, HUMAN_LABELS, DatasetInfo, HumanLabels
 from lets.data.corpus import Corpus, Lines
 from lets.data.dataset import read_processed, read_subset
 from lets.data.folder import read_index
 from lets.data.noisy_labels import read_noisy_labels
+from lets.data.parallel import Translation, encode
 from lets.data.sources import Archive, source
 from lets.data.texts import TextDataset
-from lets.data.translation import Translation, encode
 from lets.errors import DataError, SpecError
 
 LAYOUT = Layout("")
@@ -130,7 +130,7 @@ def test_peoples_labels(monkeypatch: Any, capsys: Any) -> None:
     archive = Archive("https://example.org/x", "digits_human.pt", 0, "", "")
     monkeypatch.setitem(DATASETS, "digits", replace(DATASETS["digits"], human_labels=True))
     monkeypatch.setitem(HUMAN_LABELS, "human-worse", HumanLabels("worse_label", 144 / 1437))
-    monkeypatch.setattr(noisy_labels, "_archive", lambda _: archive)
+    monkeypatch.setattr(cifar, "_archive", lambda _: archive)
     prepare("digits")
     true = read_processed(LAYOUT.arrays("digits")).train.labels
     wrong = true.clone()

@@ -15,7 +15,7 @@ from lets.config.paths import Layout
 from lets.data import download, sources
 from lets.data.catalogue import DATASETS
 from lets.data.corpus import CORPORA, corpus_info, fetch_missing, read_corpus, split_words
-from lets.data.translation import Translation, read
+from lets.data.parallel import Translation, read
 from lets.errors import ChecksumError, DataError, SpecError
 
 LINES = {

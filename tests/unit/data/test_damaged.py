@@ -17,12 +17,13 @@ import torch
 import lets.data
 from lets.data import catalogue, cifar, glue, sources
 from lets.data import download as downloads
-from lets.data.bpe import read_merges
 from lets.data.catalogue import DATASETS, HUMAN_LABELS, DatasetInfo
+from lets.data.cifar import read_human_labels
 from lets.data.corpus import CORPORA, CorpusInfo, read_corpus
 from lets.data.dataset import Dataset, Split, read_processed, read_subset, write_processed, write_subset
 from lets.data.folder import Picture, PictureIndex, read_index, scan, write_index
-from lets.data.noisy_labels import make_noisy_labels, read_human_labels, read_noisy_labels, write_noisy_labels
+from lets.data.noisy_labels import make_noisy_labels, read_noisy_labels, write_noisy_labels
+from lets.data.parallel import read_merges
 from lets.data.sources import Archive, File, Source
 from lets.data.texts import TextDataset, Texts
 from lets.errors import DataError, LetsError, SpecError

@@ -7,7 +7,7 @@ import torch
 from sklearn.datasets import load_digits
 
 import lets.data
-from lets.data import digits
+from lets.data.packaged import read_digits
 from lets.data.sources import source
 from lets.errors import ChecksumError
 
@@ -31,4 +31,4 @@ def test_other_scans_are_refused() -> None:
     with pytest.raises(
         ChecksumError, match=r"digits – sha256 of the arrays is [0-9a-f]{64}, should be 00 – install"
     ):
-        digits.read(replace(source("digits"), arrays_sha256="00"), Path(), download=False)
+        read_digits(replace(source("digits"), arrays_sha256="00"), Path(), download=False)

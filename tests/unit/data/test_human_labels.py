@@ -13,13 +13,12 @@ import pytest
 import torch
 
 import lets.data
-from lets.data import noisy_labels as module
+from lets.data import cifar as module
 from lets.data.catalogue import HUMAN_LABELS, HumanLabels
+from lets.data.cifar import human_labels_file, read_human_labels
 from lets.data.noisy_labels import (
     card_of,
-    human_labels_file,
     make_human_labels,
-    read_human_labels,
     read_noisy_labels,
     write_noisy_labels,
 )

@@ -9,9 +9,9 @@ import pytest
 import lets.data
 from lets.data.corpus import split_words
 from lets.data.packaged import CLASSES, read_packaged
+from lets.data.parallel import Translation
 from lets.data.sources import source
 from lets.data.texts import TextDataset
-from lets.data.translation import Translation
 from lets.errors import ChecksumError, DataError
 
 

@@ -8,10 +8,9 @@ import torch
 import lets.data
 from lets.cli.data import prepare
 from lets.config.paths import Layout
-from lets.data.bpe import EOS, UNK
 from lets.data.corpus import Corpus, Lines, read_corpus
 from lets.data.dataset import arrays_sha256
-from lets.data.translation import LONGEST, LONGEST_TRAINED, Translation, encode
+from lets.data.parallel import EOS, LONGEST, LONGEST_TRAINED, UNK, Translation, encode
 from lets.errors import ChecksumError, DataError
 
 

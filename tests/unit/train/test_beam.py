@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lets.data.bpe import EOS, PAD
+from lets.data.parallel import EOS, PAD
 from lets.train import translation as module
 from lets.train.translation import beam_search
 

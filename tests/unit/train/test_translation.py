@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lets.data.bpe import EOS, PAD, Bpe, learn_merges
 from lets.data.corpus import read_corpus
+from lets.data.parallel import EOS, PAD, Bpe, learn_merges
 from lets.data.tokens import Pairs, SentencePairs, Tokens
 from lets.models.transformer import Transformer
 from lets.train.device import Ranks

@@ -76,9 +76,6 @@ _ROWS = (
         "cuda",
     ),
     Benchmark(
-        "captured", "What does a step cost that a CUDA graph launches?", "captured:measure", 20, "cuda"
-    ),
-    Benchmark(
         "packed",
         "What do eight small trainings on one GPU do in the time of one?",
         "packed:measure",

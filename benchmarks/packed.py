@@ -9,12 +9,12 @@ from multiprocessing.connection import Connection
 from lets.errors import SpecError
 from lets.train.device import choose_device, compute_deterministically
 
-from .captured import STEPS as AT_ONCE
-from .captured import WAYS
 from .measure import Action, interleave
 from .problem import Problem, Settings, clock
 from .result import Conditions, Findings, Row
 from .text import table
+from .throughput import STEPS as AT_ONCE
+from .throughput import training_of
 
 HOW = """\
 {runs} processes on one GPU train {architecture} with SAM on 3×32×32 images, batch {batch}, {settings}; what is
@@ -27,24 +27,24 @@ ONE, PACKED = "one", "packed"
 
 
 def measure(given: Conditions) -> Findings:
-    """One row for eager steps, one for captured ones."""
+    """One row: all trainings beside one of them."""
     if given.place.type != "cuda":
         raise SpecError(
             "--device cpu – trainings are packed on a GPU – run it where one is, with  --device cuda"
         )
     runs, batch = (2, 16) if given.quick else (RUNS, BATCH)
     architecture = "resnet-small" if given.quick else "resnet32"
-    found = [side_by_side(way, runs, architecture, batch, given) for way in WAYS]
+    row, control = side_by_side(runs, architecture, batch, given)
     how = HOW.format(runs=runs, architecture=architecture, batch=batch, settings=SETTINGS, steps=STEPS)
-    return Findings(how, [row for row, _ in found], [control for _, control in found])
+    return Findings(how, [row], [control])
 
 
-def side_by_side(way: str, runs: int, architecture: str, batch: int, given: Conditions) -> tuple[Row, Row]:
+def side_by_side(runs: int, architecture: str, batch: int, given: Conditions) -> tuple[Row, Row]:
     """All trainings beside the first of them, and that against itself."""
-    with trainings(runs, way, architecture, batch, given) as pipes:
+    with trainings(runs, architecture, batch, given) as pipes:
         variants: dict[str, Action] = {ONE: lambda _: train(pipes[:1]), PACKED: lambda _: train(pipes)}
         times = interleave(variants, ONE, given.rounds)
-    title: Row = {"variant": f"{architecture}, {way}"}
+    title: Row = {"variant": architecture}
     row = {**rates(times.row(PACKED, ONE), runs, batch), **title}
     print(table([row]).splitlines()[-1], file=sys.stderr, flush=True)
     return row, {**times.control(), **title}
@@ -65,13 +65,11 @@ def train(pipes: list[Connection]) -> None:
 
 
 @contextmanager
-def trainings(
-    runs: int, way: str, architecture: str, batch: int, given: Conditions
-) -> Iterator[list[Connection]]:
+def trainings(runs: int, architecture: str, batch: int, given: Conditions) -> Iterator[list[Connection]]:
     """Processes that are ready to train, and end with the block."""
     context = get_context("spawn")
     ends = [context.Pipe() for _ in range(runs)]
-    arguments = (way, architecture, batch, given.device, given.threads)
+    arguments = (architecture, batch, given.device, given.threads)
     processes = [context.Process(target=work, args=(there, *arguments), daemon=True) for _, there in ends]
     for process in processes:
         process.start()
@@ -79,7 +77,7 @@ def trainings(
         there.close()  # so that a process that died is noticed
     pipes = [here for here, _ in ends]
     try:
-        train(pipes)  # warmed up, and recorded
+        train(pipes)  # warmed up
         yield pipes
     finally:
         for pipe in pipes:
@@ -88,11 +86,11 @@ def trainings(
             process.join()
 
 
-def work(pipe: Connection, way: str, architecture: str, batch: int, device: str, threads: int) -> None:
+def work(pipe: Connection, architecture: str, batch: int, device: str, threads: int) -> None:
     """One training: as many steps as it is told, until nobody is there to tell."""
     compute_deterministically(threads, SETTINGS.precision)
     problem = Problem(architecture, batch, choose_device(device), settings=SETTINGS)
-    steps, done = WAYS[way](problem, "sam"), clock(problem.device)
+    steps, done = training_of(problem, "sam"), clock(problem.device)
     while True:
         try:
             wanted = pipe.recv()

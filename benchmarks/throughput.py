@@ -1,7 +1,8 @@
 """Images a second, and the share of the device's matrix rate that they use."""
 
 import sys
-from itertools import product
+from collections.abc import Callable
+from itertools import cycle, islice, product
 from statistics import fmean
 
 import torch
@@ -11,20 +12,21 @@ from lets.config.training import Precision
 from lets.models.cost import cost
 from lets.train.device import compute_deterministically
 
-from .captured import CAPTURED, EAGER, STEPS, WAYS, Training
 from .measure import Action, interleave
 from .problem import CIFAR, CLASSES, Problem, Settings, clock
 from .result import Conditions, Findings, Row
 from .text import table
 
 HOW = """\
-Training steps on 3×32×32 images, batch {batch}, one by one (*eager*) or from CUDA graphs (*captured*); what is
-timed is {steps} steps, so that a GPU can work ahead, and beside them products of square matrices in the same
-precision. LETS validates on the batch of the
-next step (three passes). `share`: the steps' model FLOP/s over the products': passes × 3 × the operations
+Training steps on 3×32×32 images, batch {batch}; what is timed is {steps} steps, so that a GPU can work ahead, and
+beside them products of square matrices in the same precision. LETS validates on the batch of the next step (three
+passes). `share`: the steps' model FLOP/s over the products': passes × 3 × the operations
 of a forward pass. On a CPU these numbers say little."""
-Variant = tuple[str, str, Settings, str]
-"""architecture, method, settings, eager or captured"""
+STEPS = 5
+Training = Callable[[int], int]
+"""takes `STEPS` steps; returns the number of their passes"""
+Variant = tuple[str, str, Settings]
+"""architecture, method, settings"""
 FAST = Settings("bfloat16", channels_last=True)
 ALL_SETTINGS = (
     Settings("float32"),
@@ -37,30 +39,32 @@ ALL_SETTINGS = (
 FEW = ("erm", "sam", "lets-sam")
 NETWORKS = ("resnet32", "wrn28-10", "pyramidnet110", "vit-s16")
 VARIANTS: tuple[Variant, ...] = (
-    *product(("resnet18",), FEW, (FAST,), (CAPTURED,)),
-    *product(("resnet18",), FEW, ALL_SETTINGS, (EAGER,)),
-    *product(("resnet18",), [name for name in lets.methods() if name not in FEW], (FAST,), (EAGER,)),
-    *product(NETWORKS, FEW, (FAST,), (CAPTURED, EAGER)),
+    *product(("resnet18",), FEW, ALL_SETTINGS),
+    *product(("resnet18",), [name for name in lets.methods() if name not in FEW], (FAST,)),
+    *product(NETWORKS, FEW, (FAST,)),
 )
-QUICK: tuple[Variant, ...] = tuple(
-    product(("resnet-small",), ("erm", "lets-sam"), (Settings(), FAST), (EAGER,))
-)
+QUICK: tuple[Variant, ...] = tuple(product(("resnet-small",), ("erm", "lets-sam"), (Settings(), FAST)))
 TRAINING, PRODUCTS = "steps", "matrix products"
 
 
 def measure(given: Conditions) -> Findings:
     """One row a variant."""
     device, rows, controls = given.place, list[Row](), list[Row]()
-    for architecture, method, settings, way in QUICK if given.quick else VARIANTS:
+    for architecture, method, settings in QUICK if given.quick else VARIANTS:
         compute_deterministically(given.threads, settings.precision)
         problem = Problem(architecture, 16 if given.quick else 128, device, settings=settings)
-        training = WAYS[way](problem, method)
-        title = f"{architecture}, {method}, {settings}, {way}"
-        row, control = side_by_side(title, architecture, training, problem, given)
+        title = f"{architecture}, {method}, {settings}"
+        row, control = side_by_side(title, architecture, training_of(problem, method), problem, given)
         rows.append(row)
         controls.append(control)
         print(table([row]).splitlines()[-1], file=sys.stderr, flush=True)
     return Findings(HOW.format(batch=16 if given.quick else 128, steps=STEPS), rows, controls)
+
+
+def training_of(problem: Problem, name: str) -> Training:
+    """Steps of the method `name`, each validating on the batch of the next."""
+    method, following = problem.method(name), cycle(problem.pairs(next_validates=True))
+    return lambda _: sum(method.step(problem.loss, *pair).passes for pair in islice(following, STEPS))
 
 
 def side_by_side(

@@ -58,11 +58,6 @@ class Guard:
         """Look at a bool scalar of the device that says whether a gradient could be reused."""
         self._seen[STALE] = torch.where(unchanged, 0.0, torch.nan)
 
-    def seen(self) -> dict[str, Tensor]:
-        """The numbers inspected in this step, for one who asks a `late` guard to send them himself."""
-        seen, self._seen = self._seen, {}
-        return seen
-
     def end_step(self, step: int, rho: Tensor, undo: Callable[[], None]) -> None:
         """Step `step` is queued: send its numbers, and hear the verdict on the step before."""
         if not self._late:

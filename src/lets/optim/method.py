@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -39,9 +39,6 @@ from .snapshot import Before, Buffers, untouched
 from .stats import Stats
 from .vectors import Present, Vector
 from .weights import Weights
-
-if TYPE_CHECKING:
-    from .captured import Captured
 
 __all__ = ["Method"]
 
@@ -104,15 +101,6 @@ class Method:
             self._undone_on_error(rho) as before,
         ):
             return self._take(loss_fn, batch, val_batch, rho, before)
-
-    def captured(self, loss_fn: LossFunction) -> "Captured":
-        """The steps of this method with `loss_fn` as CUDA graphs: `captured.step(batch, val_batch)`.
-
-        ValueError for a method, a base optimizer or a device with which that is not possible.
-        """
-        from .captured import Captured, CudaGraphs
-
-        return Captured(self, loss_fn, CudaGraphs(self._weights.device))
 
     @property
     def rho(self) -> float:

@@ -19,7 +19,7 @@ SLOW = {"records", "demo", "start", "step-resnet8"}
 HERE = [
     pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
     for name in BENCHMARKS
-    if name not in ("synchronisation", "captured", "packed")  # need a GPU
+    if name not in ("synchronisation", "packed")  # need a GPU
 ]
 
 
@@ -89,7 +89,6 @@ def test_all_makes_those_of_the_device():
         "agreement",
         "synchronisation",
         "throughput",
-        "captured",
         "packed",
     ]
 

@@ -10,7 +10,6 @@ import torch
 from tests.unit.optim.test_trajectories import Flat
 
 import lets
-from lets.optim.captured import Captured
 
 LR, RHO, RHO_LR, STEPS = 0.3, 0.05, 0.05, 9
 
@@ -329,12 +328,6 @@ def test_a_part_that_chooses_samples_needs_their_losses(network, draw):
     method = create("sam", model, descent=Sharpest())
     with pytest.raises(ValueError, match="one loss per sample"):
         method.step(lambda batch: model(batch).mean(), draw(0))
-
-
-def test_a_graph_would_not_run_it(network):
-    model = network()
-    with pytest.raises(ValueError, match="sam with Sign runs code of your own"):
-        Captured(create("sam", model, ascent=Sign()), model, None)
 
 
 def train(method, model, draw, steps):

@@ -98,7 +98,7 @@ def scaled(probes: list[Probe], factor: float) -> list[Probe]:
     """Every hyper-gradient times a factor, with the ratios and signs that follow."""
     steps = dict.fromkeys((probe.step, probe.epoch, probe.rho) for probe in probes)
     found = {
-        step: {p.way: (p.hypergradient * factor, p.cosine) for p in probes if p.step == step[0]}
+        step: {p.estimator: (p.hypergradient * factor, p.cosine) for p in probes if p.step == step[0]}
         for step in steps
     }
     return [probe for step in steps for probe in probes_of(*step, found[step])]

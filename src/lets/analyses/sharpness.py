@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -27,12 +27,14 @@ from lets.config.messages import Location, Problem, line
 from lets.config.run import RunSpec
 from lets.config.strict import Count, Positive
 from lets.errors import RecordError
+from lets.figures.styles import GREY, look_of
 from lets.runs.outcomes import Records
 from lets.runs.rows import columns, read_rows, rows_text
 from lets.tables.table import Block, Cell, Csv, Row, Table
 
 if TYPE_CHECKING:
-    import matplotlib.figure
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 EIGENVALUE, TRACE, M_SHARPNESS = "eigenvalue", "trace", "m-sharpness"
@@ -94,11 +96,9 @@ class Sharpness(Analysis):
             f"trace ± standard error over {self.probes} random vectors"
         )
 
-    def draw(self, numbers: "Analyses[Measure]") -> "matplotlib.figure.Figure":
-        """Draw a line and a row per method."""
-        from lets.analyses.drawings.sharpness import draw_sharpness
-
-        return draw_sharpness(numbers)
+    def draw(self, numbers: "Analyses[Measure]") -> "Figure":
+        """Draw a line per method above, and a row per method below, which names the methods."""
+        return _draw(numbers)
 
 
 @dataclass(frozen=True)
@@ -245,3 +245,66 @@ def _residuals(measures: Analyses[Measure]) -> str:
         return ""
     worst, most = max(one.error for one in found), max(one.n for one in found)
     return f" in {most} iterations; |Hv - λv| is at most {worst:.0e} λ"
+
+
+def _draw(measures: Analyses[Measure]) -> "Figure":
+    """m-sharpness over the radius, and below it the spectrum of the Hessian."""
+    from matplotlib.figure import Figure
+
+    from lets.figures.canvas import PANEL, legend_above
+
+    figure = Figure(figsize=(2 * PANEL[0] + 0.4, 2.4 * PANEL[1] + 0.08 * len(measures.shown)))
+    places = figure.subplot_mosaic([["above", "above"], ["left", "right"]], height_ratios=(1.3, 1))
+    above, left, right = places["above"], places["left"], places["right"]
+    minima = [(one.run.spec.method, Minimum.of(one.rows)) for one in measures.there]
+    _rises(above, [(method, minimum.rises) for method, minimum in minima])
+    titles = [value_title("method", one.run.spec.method) for one in measures.shown]
+    for axes in (left, right):
+        axes.set_yticks(range(len(titles)), titles)
+        axes.set_ylim(len(titles) - 0.5, -0.5)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(visible=False, axis="y")
+    right.set_yticklabels([])
+    for place, one in enumerate(measures.shown):
+        if one.rows:
+            minimum, look = Minimum.of(one.rows), look_of(one.run.spec.method) | {"linestyle": ""}
+            _spectrum(left, place, minimum.eigenvalues, look)
+            right.errorbar(minimum.trace.value, place, xerr=minimum.trace.error, capsize=2.5, **look)
+        else:
+            _absent(left, place, one.run.state)
+    left.set_xlabel(f"Eigenvalues, {eigenvalue_title(1)} marked")
+    right.set_xlabel("Trace of Hessian")
+    for axes in (left, right):
+        low, high = axes.get_xlim()
+        axes.set_xlim(min(0.0, low), 1.04 * high)
+    legend_above(figure, [above, left, right])
+    return figure
+
+
+def _rises(axes: "Axes", lines: Sequence[tuple[str, Sequence[Measure]]]) -> None:
+    """Logarithmic in both directions if it can be."""
+    from lets.figures.canvas import logarithmic
+
+    for method, rises in lines:
+        axes.plot([one.at for one in rises], [one.value for one in rises], **look_of(method))
+    radii = sorted({one.at for _, rises in lines for one in rises})
+    if radii:
+        axes.set_xscale("log")
+        axes.set_xticks(radii, [f"{radius:g}" for radius in radii])
+        axes.minorticks_off()
+    values = [one.value for _, rises in lines for one in rises]
+    if values and min(values) > 0:
+        logarithmic([axes], min(values), max(values))
+    axes.set_xlabel("Radius ρ")
+    axes.set_ylabel("m-sharpness (nats)")
+
+
+def _spectrum(axes: "Axes", place: int, eigenvalues: Sequence[Measure], look: dict[str, Any]) -> None:
+    """A mark for the largest, strokes for the others."""
+    others = [one.value for one in eigenvalues[1:]]
+    axes.plot(others, [place] * len(others), linestyle="", marker="|", color=look["color"], markersize=7)
+    axes.plot(eigenvalues[0].value, place, **look)
+
+
+def _absent(axes: "Axes", place: int, word: str) -> None:
+    axes.text(0.5, place, word, transform=axes.get_yaxis_transform(), ha="center", va="center", color=GREY)

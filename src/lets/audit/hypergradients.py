@@ -62,7 +62,7 @@ def _reasons(probes: list[Probe], trace: "Columns", spec: RunSpec, every: int) -
 
 
 def _hangs_together(probes: list[Probe]) -> bool:
-    found = {probe.way: (probe.hypergradient, probe.cosine) for probe in probes}
+    found = {probe.estimator: (probe.hypergradient, probe.cosine) for probe in probes}
     if TRUE not in found:
         return False
     one = probes[0]
@@ -85,4 +85,4 @@ def _strays(probes: list[Probe], trace: "Columns", spec: RunSpec) -> Iterator[st
 def _own(probes: list[Probe], spec: RunSpec) -> list[Probe]:
     """The probes taken the way the run takes its hyper-gradient."""
     own = spec.hyperparameters["direction"], spec.hyperparameters["hessian"]
-    return [probe for probe in probes if probe.way == own]
+    return [probe for probe in probes if probe.estimator == own]

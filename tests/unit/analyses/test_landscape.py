@@ -5,7 +5,7 @@ import csv
 import pytest
 import torch
 
-from lets.analyses.compute.landscape import _directions, loss_landscape
+from lets.analyses.compute.plane import _directions, loss_landscape
 from lets.config import seed_for
 from lets.data.dataset import read_processed
 from lets.files import sha256_file

@@ -11,8 +11,8 @@ from torch.nn.functional import cross_entropy
 import lets.analyses.compute.objective
 import lets.models
 from lets.analyses.compute import measure_sharpness
+from lets.analyses.compute.curvature import _hessian, m_sharpness
 from lets.analyses.compute.objective import Objective
-from lets.analyses.compute.sharpness import _hessian, m_sharpness
 from lets.analyses.sharpness import Measure
 from lets.config import seed_for
 from lets.data.dataset import read_processed
@@ -158,7 +158,7 @@ def test_the_flat_product_is_the_hessian_of_a_small_net_whole() -> None:
     """Top eigenvalues and trace of a whole Hessian, by LAPACK."""
     from tests.unit.analyses.test_objective import network, objective, whole
 
-    from lets.analyses.compute.hessian import largest_eigenvalues, trace_samples
+    from lets.analyses.compute.curvature import largest_eigenvalues, trace_samples
 
     problem = objective(network())
     loss, at = whole(problem)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from lets.analyses.compute.hessian import largest_eigenvalues
+from lets.analyses.compute.curvature import largest_eigenvalues
 from lets.analyses.hypergradient import Hypergradient
 from lets.analyses.landscape import Landscape
 from lets.analyses.sharpness import Sharpness

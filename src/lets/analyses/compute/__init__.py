@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from lets.analyses.compute.hypergradient import compare_hypergradients
-from lets.analyses.compute.landscape import loss_landscape
-from lets.analyses.compute.sharpness import measure_sharpness
+from lets.analyses.compute.curvature import measure_sharpness
+from lets.analyses.compute.estimators import compare_hypergradients
+from lets.analyses.compute.plane import loss_landscape
 
 COMPUTE: dict[str, Callable[..., str]] = {
     "landscape": loss_landscape,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lets.analyses.hypergradient import Way, probes_of, probes_text
+from lets.analyses.hypergradient import Estimator, probes_of, probes_text
 from lets.config import RunSpec
 from lets.config.paths import Layout
 from lets.optim import DivergenceError, Method
@@ -22,18 +22,18 @@ from lets.train.startup import leave_out_the_compiler
 
 @dataclass(frozen=True)
 class Taken:
-    """What each way gave at one step: the hyper-gradient, and the cosine between its g_b and the exact one.
+    """What each estimator gave at one step: the hyper-gradient, and the cosine between its g_b and the exact one.
 
     `step` counts from 0; the exact g_b is that of the same direction.
     """
 
     step: int
     rho: float
-    ways: dict[Way, tuple[float, float]]
+    estimators: dict[Estimator, tuple[float, float]]
 
 
-class AllWays(UpperLevel):
-    """Takes the place of a method's upper level; on every `every`-th step it takes all the other ways as well.
+class AllEstimators(UpperLevel):
+    """Takes the place of a method's upper level; on every `every`-th step it takes all the other estimators as well.
 
     The method computes and learns what it would without it, to the last bit. Only steps on which the
     radius learns have a hyper-gradient: a step that does not perturb leaves nothing in `taken`.
@@ -44,7 +44,7 @@ class AllWays(UpperLevel):
         assert own is not None, f"{method.info.name} learns no radius"
         super().__init__(own._metric, own._direction, own._hessian, own._descent)
         self._method, self._model, self._every = method, model, every
-        self._now: dict[Way, Vector] = {}
+        self._now: dict[Estimator, Vector] = {}
         self._rho = torch.zeros(())
         self.taken: list[Taken] = []
         # Nobody but this analysis looks inside a method; a hook for it would be one more thing to know for all.
@@ -55,11 +55,11 @@ class AllWays(UpperLevel):
         own, self._rho = super().response(step, exact), step.rho
         if self._method._steps % self._every:
             return own
-        others = {way: self._level(way).response(step, exact) for way in self._ways()}
+        others = {estimator: self._level(estimator).response(step, exact) for estimator in self._estimators()}
 
         def with_the_others(train: Vector) -> Vector:
             with self._unnoticed():
-                self._now = {way: response(train) for way, response in others.items()}
+                self._now = {estimator: response(train) for estimator, response in others.items()}
             return own(train)
 
         return with_the_others
@@ -68,24 +68,26 @@ class AllWays(UpperLevel):
         """The method's own g_a, which completes the hyper-gradients of this step."""
         upper = super().gradient(train, validation)
         if self._now:
-            ways = {way: self._compared(upper, way) for way in self._now}
-            self.taken.append(Taken(self._method._steps, float(self._rho), ways))
+            estimators = {estimator: self._compared(upper, estimator) for estimator in self._now}
+            self.taken.append(Taken(self._method._steps, float(self._rho), estimators))
         self._now = {}
         return upper
 
-    def _ways(self) -> list[Way]:
+    def _estimators(self) -> list[Estimator]:
         """A finite difference answers along eps_hat only, and not at all if the gradients differ in their samples."""
         hessians = self._method.info.hyperparameters["hessian"].choices
-        ways = [(direction, hessian) for direction in ("algorithm", "derivation") for hessian in hessians]
-        return [way for way in ways if way != ("algorithm", "finite-difference")]
+        estimators = [
+            (direction, hessian) for direction in ("algorithm", "derivation") for hessian in hessians
+        ]
+        return [estimator for estimator in estimators if estimator != ("algorithm", "finite-difference")]
 
-    def _level(self, way: Way) -> UpperLevel:
-        return UpperLevel(self._metric, *way, self._descent)
+    def _level(self, estimator: Estimator) -> UpperLevel:
+        return UpperLevel(self._metric, *estimator, self._descent)
 
-    def _compared(self, upper: Vector, way: Way) -> tuple[float, float]:
-        direction, _ = way
-        return float(hypergradient(upper, self._now[way])), _cosine(
-            self._now[way], self._now[direction, "exact"]
+    def _compared(self, upper: Vector, estimator: Estimator) -> tuple[float, float]:
+        direction, _ = estimator
+        return float(hypergradient(upper, self._now[estimator])), _cosine(
+            self._now[estimator], self._now[direction, "exact"]
         )
 
     @contextmanager
@@ -111,8 +113,8 @@ def compare_hypergradients(spec: RunSpec, layout: Layout, *, every: int, device:
     leave_out_the_compiler()
     where = torch.device(device)
     training = Training(spec, RunData.read(spec, layout, where), where)
-    ways = AllWays(training.method, training.model, every)
-    taken = ways.taken
+    estimators = AllEstimators(training.method, training.model, every)
+    taken = estimators.taken
     try:
         while not training.finished:
             training.run_epoch()
@@ -122,5 +124,5 @@ def compare_hypergradients(spec: RunSpec, layout: Layout, *, every: int, device:
 
 
 def _csv(taken: list[Taken], steps_per_epoch: int) -> str:
-    groups = [probes_of(one.step, one.step // steps_per_epoch + 1, one.rho, one.ways) for one in taken]
+    groups = [probes_of(one.step, one.step // steps_per_epoch + 1, one.rho, one.estimators) for one in taken]
     return probes_text([probe for group in groups for probe in group])

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import lets
-from lets.analyses.compute.hypergradient import AllWays
+from lets.analyses.compute.estimators import AllEstimators
 
 DIAGONAL, DERIVED = ("algorithm", "diagonal"), ("derivation", "diagonal")
 LATER, DIFFERENCE, TRUE = ("algorithm", "exact"), ("derivation", "finite-difference"), ("derivation", "exact")
@@ -32,9 +32,9 @@ def pair(a, b):
 def one_step(metric="half-squared-gap", lr=0.1, validation=(2.0, 3.0)):
     model = Quadratic()
     method = lets.create("lets-sam", model, torch.optim.SGD(model.parameters(), lr), rho=0.5, metric=metric)
-    ways = AllWays(method, model, every=1)
+    estimators = AllEstimators(method, model, every=1)
     stats = method.step(model, pair(1.0, 4.0), pair(*validation))
-    (taken,) = ways.taken
+    (taken,) = estimators.taken
     return taken, stats
 
 
@@ -50,7 +50,7 @@ E1 = {
 def test_the_worked_example(metric):
     taken, stats = one_step(metric)
     algorithm, derivation, exact = E1[metric]
-    found = {way: value for way, (value, _) in taken.ways.items()}
+    found = {way: value for way, (value, _) in taken.estimators.items()}
     assert found[DIAGONAL] == pytest.approx(algorithm, abs=1e-9)
     assert found[DERIVED] == pytest.approx(derivation, abs=1e-9)
     assert found[TRUE] == pytest.approx(exact, abs=1e-9)
@@ -61,7 +61,7 @@ def test_the_worked_example(metric):
 
 def test_cosines_of_the_worked_example():
     taken, _ = one_step()
-    cosines = {way: cosine for way, (_, cosine) in taken.ways.items()}
+    cosines = {way: cosine for way, (_, cosine) in taken.estimators.items()}
 
     def cosine(u, v):
         return (u[0] * v[0] + u[1] * v[1]) / (u[0] ** 2 + u[1] ** 2) ** 0.5 / (v[0] ** 2 + v[1] ** 2) ** 0.5
@@ -77,9 +77,9 @@ def test_cosines_of_the_worked_example():
 
 def test_the_surrogate_may_have_the_wrong_sign():
     taken, _ = one_step("gap", lr=0.3, validation=(1.0, 3.0))
-    assert taken.ways[DIAGONAL][0] > 0 > taken.ways[TRUE][0]
-    assert taken.ways[LATER][0] > 0
-    assert taken.ways[DERIVED][0] < 0
+    assert taken.estimators[DIAGONAL][0] > 0 > taken.estimators[TRUE][0]
+    assert taken.estimators[LATER][0] > 0
+    assert taken.estimators[DERIVED][0] < 0
 
 
 def network(seed, dropout=0.0):
@@ -117,9 +117,9 @@ def test_the_true_one_is_the_derivative_of_the_objective(base, seed):
     slope = (objective(rho + h) - objective(rho - h)) / (2 * h)
     model = network(seed)
     method = lets.create(f"lets-{base}", model, torch.optim.SGD(model.parameters(), lr), rho=rho)
-    ways = AllWays(method, model, every=1)
+    estimators = AllEstimators(method, model, every=1)
     method.step(losses(model), train, validation)
-    assert lr * ways.taken[0].ways[TRUE][0] == pytest.approx(slope, rel=1e-5, abs=1e-10)
+    assert lr * estimators.taken[0].estimators[TRUE][0] == pytest.approx(slope, rel=1e-5, abs=1e-10)
 
 
 @pytest.mark.parametrize("options", [{}, {"bn_stats": "all"}, {"hessian": "exact"}])
@@ -130,33 +130,33 @@ def test_the_method_notices_nothing(options):
         model = network(0, dropout=0.3)
         optimizer = torch.optim.SGD(model.parameters(), 0.2, momentum=0.9)
         method = lets.create("lets-sam", model, optimizer, rho_lr=0.1, **options)
-        ways = AllWays(method, model, every=2) if watched else None
+        estimators = AllEstimators(method, model, every=2) if watched else None
         torch.manual_seed(5)
         stats = [method.step(losses(model), draw(i), draw(i + 1)) for i in range(5)]
-        return copy.deepcopy(model.state_dict()), method.rho, stats, ways
+        return copy.deepcopy(model.state_dict()), method.rho, stats, estimators
 
     plain, rho, stats, _ = train(watched=False)
-    seen, rho_seen, stats_seen, ways = train(watched=True)
+    seen, rho_seen, stats_seen, estimators = train(watched=True)
     assert all(torch.equal(seen[name], plain[name]) for name in plain)
     assert rho_seen == rho != 0.05
     assert [one.hypergradient for one in stats_seen] == [one.hypergradient for one in stats]
     assert [one.passes for one in stats_seen] == [one.passes for one in stats]
-    assert [one.step for one in ways.taken] == [0, 2, 4]
-    assert [one.rho for one in ways.taken] == [one.rho.item() for one in stats[::2]]
+    assert [one.step for one in estimators.taken] == [0, 2, 4]
+    assert [one.rho for one in estimators.taken] == [one.rho.item() for one in stats[::2]]
 
 
 def test_only_steps_that_perturb_are_probed():
     model = network(0)
     method = lets.create("lets-looksam", model, torch.optim.SGD(model.parameters(), 0.1), k=3)
-    ways = AllWays(method, model, every=2)
+    estimators = AllEstimators(method, model, every=2)
     for i in range(8):
         method.step(losses(model), draw(i), draw(i + 1))
-    assert [one.step for one in ways.taken] == [0, 6]
+    assert [one.step for one in estimators.taken] == [0, 6]
 
 
 def test_no_difference_of_gradients_of_different_samples():
     model = network(0)
     method = lets.create("lets-esam", model, torch.optim.SGD(model.parameters(), 0.1))
-    ways = AllWays(method, model, every=1)
+    estimators = AllEstimators(method, model, every=1)
     method.step(losses(model), draw(0), draw(1))
-    assert set(ways.taken[0].ways) == {DIAGONAL, LATER, DERIVED, TRUE}
+    assert set(estimators.taken[0].estimators) == {DIAGONAL, LATER, DERIVED, TRUE}

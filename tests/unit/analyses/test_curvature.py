@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lets.analyses.compute.hessian import iterations_for, largest_eigenvalues, trace_samples
+from lets.analyses.compute.curvature import iterations_for, largest_eigenvalues, trace_samples
 
 
 def symmetric(eigenvalues: list[float], seed: int = 0) -> torch.Tensor:

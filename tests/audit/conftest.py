@@ -32,7 +32,7 @@ from lets.runs import Divergence, Metrics, RunRecord
 from lets.runs.code import code_digest
 from lets.runs.history import HistoryRow, history_text
 from lets.runs.provenance import Provenance
-from lets.tables.files import write_table
+from lets.tables.render import write_table
 
 PARAMS = Path(__file__).parent / "params.yaml"
 PAPER = [

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from lets.audit.drawings import same_picture
 from lets.cli.main import app
-from lets.figures.drawn_by import drawn_by, matplotlib_here
+from lets.figures.figure import drawn_by, matplotlib_here
 from lets.page.page import render_page
 
 

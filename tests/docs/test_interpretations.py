@@ -10,12 +10,12 @@ import yaml
 from pydantic import TypeAdapter
 from tests.docs.pages import ROOT, commands, links, parses, rows, shown
 
-from lets.figures.pareto import Pareto
+from lets.figures.tradeoff import Pareto
 from lets.optim import PRESETS
 from lets.project import expand, load_params
 from lets.project.params import AnyFigure, AnyTable
 from lets.tables.baselines import Baselines
-from lets.tables.starts import Starts
+from lets.tables.initial_radii import Starts
 
 PAGE = (ROOT / "docs/interpretations.md").read_text()
 FILES = ("interpretations", "interpretations-cifar", "interpretations-short")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.golden.factory import Project
 
-from lets.tables.files import render, write_table
+from lets.tables.render import render, write_table
 
 
 def rendered(project: Project, name: str = "table1") -> dict[str, str]:

@@ -15,12 +15,12 @@ from lets.audit.printed import Printed
 from lets.claims.document import claims_texts
 from lets.errors import LetsError
 from lets.figures import figure as drawing
-from lets.figures.drawn_by import drawn_elsewhere, matplotlib_here
+from lets.figures.figure import drawn_elsewhere, matplotlib_here
 from lets.files import bytes_as_written
 from lets.page.page import accepted_pages
 from lets.page.summaries import runs_text, summary_text
 from lets.runs import Status
-from lets.tables.files import LINES
+from lets.tables.render import LINES
 from lets.tables.table import Line
 
 MARKS = re.compile(r"\*\*|</?ins>|\\(textbf|underline)|[{}]")

@@ -10,8 +10,8 @@ from lets.config.paths import Layout
 from lets.files import write_text
 from lets.project import Params, Project
 from lets.stats.paired import ALPHA, Paired
-from lets.tables.markdown import markdown
 from lets.tables.notes import absent_notes, count, folded, p_text, scale
+from lets.tables.render import render
 from lets.tables.table import Block, Cell, Csv, Record, Row, Table, computed
 
 
@@ -21,7 +21,7 @@ def claims_texts(project: Project) -> dict[Path, str]:
     judged = judge(read_claims(layout.paper_claims), project)
     scaled = scale_note(judged, params)
     lines = ["# The claims of the paper", "", *[f"> {scaled}\n"] * bool(scaled)]
-    lines += [markdown(claims_table(judged, params)), "## Each claim"]
+    lines += [render(claims_table(judged, params))["md"], "## Each claim"]
     for one in judged:
         lines += ["", *_details(one, layout)]
     return {layout.claims: "\n".join(lines) + "\n", layout.claims_csv: claims_csv(judged).text()}

@@ -35,7 +35,7 @@ def report(
     from lets.page.page import write_page
     from lets.page.summaries import write_runs, write_summary
     from lets.project import Project
-    from lets.tables.files import write_table
+    from lets.tables.render import write_table
 
     project = Project.load(params)
     content, layout = project.params, project.layout

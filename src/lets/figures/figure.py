@@ -1,6 +1,8 @@
-"""The base of all figures: numbers first, as csv, then the drawing of exactly those numbers."""
+"""The base of all figures: numbers first, as csv, then the drawing of exactly those numbers; and who drew a file."""
 
+import re
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -77,3 +79,34 @@ def write_figure(name: str, figure: Figure, numbers: Numbers, layout: Layout) ->
     for suffix, content in files.items():
         write_bytes(layout.figure(name, suffix), content)
     return layout.figures(name)
+
+
+LOCK = Path("requirements.lock")
+
+
+def drawn_by(svg: bytes) -> str:
+    """Return the version of matplotlib that says it drew an svg; nothing if none does."""
+    found = re.search(rb"Matplotlib v([\w.+-]+)", svg)
+    return found[1].decode() if found else ""
+
+
+def matplotlib_here() -> str:
+    """Return the version of matplotlib that is installed."""
+    return version("matplotlib")
+
+
+def drawn_elsewhere(layout: Layout, name: str) -> str:
+    """Return the matplotlib that drew a figure if it is another one than that here, which may draw otherwise.
+
+    A word in a file is easily written: where the locked matplotlib is installed, every picture must be its own.
+    """
+    svg, here = layout.figure(name, "svg"), matplotlib_here()
+    if not svg.is_file() or _locked(layout, here):
+        return ""
+    said = drawn_by(svg.read_bytes())
+    return said if said != here else ""
+
+
+def _locked(layout: Layout, here: str) -> bool:
+    lock = layout.root / LOCK
+    return lock.is_file() and f"matplotlib=={here}" in re.split(r"[\s;]+", lock.read_text())

@@ -17,7 +17,7 @@ from lets.claims.file import read_claims
 from lets.claims.judgement import judge
 from lets.config.labels import value_title
 from lets.errors import RecordError
-from lets.figures.drawn_by import drawn_elsewhere, matplotlib_here
+from lets.figures.figure import drawn_elsewhere, matplotlib_here
 from lets.files import bytes_as_written, read_json, write_text
 from lets.page.evidence import evidence
 from lets.project import Project

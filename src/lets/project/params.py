@@ -12,16 +12,15 @@ from lets.analyses.sharpness import Sharpness
 from lets.config.params import Params
 from lets.config.strict import Name
 from lets.figures.bars import Bars
-from lets.figures.cost import Cost
 from lets.figures.curves import Curves
-from lets.figures.pareto import Pareto
 from lets.figures.sensitivity import Sensitivity
+from lets.figures.tradeoff import Cost, Pareto
 from lets.tables.against_paper import AgainstPaper
 from lets.tables.baselines import Baselines
 from lets.tables.comparison import Comparison
+from lets.tables.initial_radii import InitialRadii
 from lets.tables.pivot import Pivot
 from lets.tables.ranking import Ranking
-from lets.tables.starts import Starts
 
 ANALYSES: dict[str, type[Analysis]] = {
     "landscape": Landscape,
@@ -31,7 +30,7 @@ ANALYSES: dict[str, type[Analysis]] = {
 """what `lets analyse` computes"""
 
 Tables: TypeAlias = (
-    Pivot | Comparison | Ranking | AgainstPaper | Starts | Baselines | Hypergradient | Sharpness
+    Pivot | Comparison | Ranking | AgainstPaper | InitialRadii | Baselines | Hypergradient | Sharpness
 )
 Figures: TypeAlias = Sensitivity | Curves | Landscape | Bars | Cost | Pareto | Hypergradient | Sharpness
 OF_OTHER_TABLES = {key for kind in get_args(Tables) for key in kind.model_fields} - Pivot.model_fields.keys()

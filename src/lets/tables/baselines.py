@@ -14,8 +14,8 @@ from lets.config.selection import RunMetric, Selection, read_for
 from lets.runs.metrics import QUANTITIES
 from lets.runs.outcomes import Outcome, Records
 from lets.stats.paired import ALPHA, Paired, holm
+from lets.tables.learned import LearnedOutcomes, learned_outcomes, learned_runs, not_learned
 from lets.tables.notes import absent_notes, interval_text, mean_text, p_text, seeds_text, verdict
-from lets.tables.readings import Reading, learned, not_learned, readings
 from lets.tables.table import Block, Cell, Csv, Record, Row, Table, computed, corrected_address
 
 ALIKE = 0.02
@@ -53,10 +53,10 @@ class Baselines(Selection):
     metric: RunMetric = "test_accuracy"
 
     def problems(self, at: Location, matrix: Matrix) -> Iterator[Problem]:
-        """Yield what keeps its runs from being readings of LETS, and readings without a baseline."""
+        """Yield what keeps its runs from being compared, and learned radii without a baseline."""
         yield from not_learned(at, self, matrix)
         runs = self.chosen(matrix)
-        for one in learned(self, matrix):
+        for one in learned_runs(self, matrix):
             if not any((run.setting, run.method) == (one.setting, one.base) for run in runs):
                 reason = f"there is no run of {one.base} with a fixed radius beside {one.method}"
                 yield (*at, "experiments"), f"{self.experiments} – {reason} – add an experiment with it"
@@ -66,8 +66,8 @@ class Baselines(Selection):
         return frozenset({read_for(self.metric), "passes"})
 
     def against(self, records: Records) -> "AllAgainst":
-        """Compare its runs; raises SpecError if a reading mixes variants."""
-        found = readings(self, records)
+        """Compare its runs; raises SpecError if an experiment mixes variants."""
+        found = learned_outcomes(self, records)
         groups = by_setting(self.chosen(records.matrix))
         base = {
             (setting, base): [records.outcome(run) for run in groups[setting] if run.method == base]
@@ -75,16 +75,16 @@ class Baselines(Selection):
         }
         rows = [row for one in found for row in _ways(one, base[one.setting, one.base], self.metric)]
         rows.sort(key=lambda row: list(WAYS).index(row.way))
-        rows.sort(key=lambda row: _place(found, row.reading))
+        rows.sort(key=lambda row: _place(found, row.learned))
         return AllAgainst(self, tuple(rows), tuple(holm([row.paired.t_p for row in rows])))
 
     def table(self, name: str, records: Records) -> Table:
-        """Return a block per method, setting and baseline, a row per reading of LETS."""
+        """Return a block per method, setting and baseline, a row per experiment."""
         found = self.against(records)
         every = _ids(found.rows)
         rows: dict[str, list[Row]] = {}
         for row, corrected in zip(found.rows, found.corrected, strict=True):
-            one = row.reading
+            one = row.learned
             cells = one.title, tuple(_cells(row, corrected, found, every))
             rows.setdefault(_title(one.method, row.way, one.setting), []).append(cells)
         blocks = tuple(Block(title, tuple(group)) for title, group in rows.items())
@@ -95,13 +95,13 @@ class Baselines(Selection):
 
 @dataclass(frozen=True)
 class Against:
-    """A reading against fixed radii; `paired` is LETS less them by seed, a mean over starts.
+    """A learned radius against fixed ones; `paired` is LETS less them by seed, a mean over initial radii.
 
     `passes` and `baseline_passes` are those of one training of LETS and of all that the baseline takes: of the best
     radius of a grid, the whole grid.
     """
 
-    reading: Reading
+    learned: LearnedOutcomes
     way: str
     fixed: tuple[Outcome, ...]
     paired: Paired
@@ -111,7 +111,7 @@ class Against:
     @property
     def runs(self) -> tuple[Outcome, ...]:
         """All runs that the comparison rests on."""
-        return (*self.reading.outcomes, *self.fixed)
+        return (*self.learned.outcomes, *self.fixed)
 
 
 @dataclass(frozen=True)
@@ -123,33 +123,33 @@ class AllAgainst:
     corrected: tuple[float | None, ...]
 
 
-def _place(found: list[Reading], reading: Reading) -> int:
-    """Return where the block of a reading stands."""
+def _place(found: list[LearnedOutcomes], learned: LearnedOutcomes) -> int:
+    """Return where the block of one stands."""
     return next(
-        i for i, one in enumerate(found) if (one.method, one.setting) == (reading.method, reading.setting)
+        i for i, one in enumerate(found) if (one.method, one.setting) == (learned.method, learned.setting)
     )
 
 
-def _ways(reading: Reading, base: Sequence[Outcome], metric: str) -> Iterator[Against]:
-    """Compare one reading in every way that there are runs for."""
-    spec = reading.runs[0]
+def _ways(learned: LearnedOutcomes, base: Sequence[Outcome], metric: str) -> Iterator[Against]:
+    """Compare one in every way that there are runs for."""
+    spec = learned.runs[0]
     value = _reader(metric)
     as_long = _fixed(base, lambda run: run.training.epochs == spec.training.epochs)
     as_many = _fixed(base, lambda run: abs(passes(run) / passes(spec) - 1) < ALIKE)
     for way, fixed in (("start", as_long), ("passes", as_many)):
-        shared = [start for start in reading.starts if start in fixed]
+        shared = [start for start in learned.initial_radii if start in fixed]
         if shared:
-            paired = Paired.of(*_at_starts(reading, fixed, shared, value))
+            paired = Paired.of(*_at_initial_radii(learned, fixed, shared, value))
             runs = [run for start in shared for run in fixed[start].values()]
-            yield Against(reading, way, tuple(runs), paired, passes(spec), passes(runs[0].spec))
+            yield Against(learned, way, tuple(runs), paired, passes(spec), passes(runs[0].spec))
     if len(as_long) > 1:
         runs = [run for seeds in as_long.values() for run in seeds.values()]
         grid = sum(passes(next(iter(seeds.values())).spec) for seeds in as_long.values())
         paired = Paired.of(
-            _over_starts(reading, reading.starts, value),
+            _over_initial_radii(learned, learned.initial_radii, value),
             best_by_others(as_long, value, QUANTITIES[metric].better != "lower"),
         )
-        yield Against(reading, "best", tuple(runs), paired, passes(spec), grid)
+        yield Against(learned, "best", tuple(runs), paired, passes(spec), grid)
 
 
 def best_by_others(fixed: Fixed, value: Callable[[Outcome], float | None], higher: bool) -> dict[int, float]:
@@ -187,18 +187,18 @@ def _reader(metric: str) -> Callable[[Outcome], float | None]:
     return lambda run: run.value(metric)
 
 
-def _over_starts(
-    reading: Reading, starts: Sequence[float], value: Callable[[Outcome], float | None]
+def _over_initial_radii(
+    learned: LearnedOutcomes, starts: Sequence[float], value: Callable[[Outcome], float | None]
 ) -> dict[int, float]:
-    """Seed → the mean of the metric over starts, for seeds that have it from all of them."""
-    return _means([reading.by_start[start] for start in starts], value)
+    """Seed → the mean of the metric over initial radii, for seeds that have it from all of them."""
+    return _means([learned.by_initial_radius[start] for start in starts], value)
 
 
-def _at_starts(
-    reading: Reading, fixed: Fixed, starts: Sequence[float], value: Callable[[Outcome], float | None]
+def _at_initial_radii(
+    learned: LearnedOutcomes, fixed: Fixed, starts: Sequence[float], value: Callable[[Outcome], float | None]
 ) -> tuple[dict[int, float], dict[int, float]]:
     """The same of LETS and of the fixed radii that it starts from."""
-    return _over_starts(reading, starts, value), _means([fixed[start] for start in starts], value)
+    return _over_initial_radii(learned, starts, value), _means([fixed[start] for start in starts], value)
 
 
 def _means(
@@ -213,12 +213,12 @@ def _means(
 
 
 def _csv(name: str, found: AllAgainst) -> Csv:
-    """Return one line per reading, method, setting and baseline."""
+    """Return one line per experiment, method, setting and baseline."""
     header = ["table", *(f"row.{field}" for field in PLACE), "metric", "n", "passes", "baseline_passes"]
     header += ["difference", "sd", "low", "high", "t_p", "permutation_p", *CORRECTED_FIELDS, "seeds", "runs"]
     records = []
     for row, corrected in zip(found.rows, found.corrected, strict=True):
-        one, paired = row.reading, row.paired
+        one, paired = row.learned, row.paired
         place = [name, one.experiment, one.method, *one.setting, row.way, found.table.metric]
         numbers = [paired.n, row.passes, row.baseline_passes, paired.mean, paired.sd]
         tested = map(
@@ -251,7 +251,7 @@ def _cells(
         interval_text(paired, quantity),
         p_text(paired.t_p),
     )
-    where = row.reading.address
+    where = row.learned.address
     for text in words:
         yield Cell(text, hover=hover, runs=runs, address=where)
     for text in (p_text(corrected), verdict(paired, corrected, quantity)):

@@ -10,7 +10,7 @@ from lets.config.messages import Location, Problem, or_near
 from lets.config.selection import RunMetric, Selection, trained_alike
 from lets.runs.metrics import QUANTITIES
 from lets.runs.outcomes import Outcome, Records, repeats
-from lets.stats.ranking import (
+from lets.stats.ranks import (
     RESAMPLES,
     Friedman,
     Improvement,

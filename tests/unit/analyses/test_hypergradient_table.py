@@ -10,7 +10,7 @@ from tests.golden.factory import Project
 from lets.errors import RecordError, SpecError
 from lets.figures.figure import full_caption
 from lets.page.page import render_page
-from lets.tables.files import render
+from lets.tables.render import render
 
 ITEM = {"kind": "hypergradient", "title": "H & more", "experiments": ["clean"], "every": 5}
 BOTH = ("lets-sam", "lets-asam")

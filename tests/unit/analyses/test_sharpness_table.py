@@ -10,7 +10,7 @@ from tests.golden.factory import Project
 from lets.errors import RecordError
 from lets.figures.figure import full_caption
 from lets.page.page import render_page
-from lets.tables.files import render
+from lets.tables.render import render
 
 ITEM = {"kind": "sharpness", "title": "How sharp", "experiments": ["clean"]}
 METHODS = ["sam", "lets-sam", "asam", "gsam", "rst"]

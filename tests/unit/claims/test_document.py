@@ -14,7 +14,7 @@ from tests.unit.tables.test_latex import compiled
 
 from lets.claims.document import claims_texts, write_claims
 from lets.page.page import render_page
-from lets.tables.files import render
+from lets.tables.render import render
 
 CLAIM = {
     "section": "§4.1",

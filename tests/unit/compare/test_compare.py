@@ -18,7 +18,7 @@ from lets.compare.runs import Agreement, compare_runs
 from lets.compare.text import comparison_csv, comparison_text, sentence
 from lets.errors import SpecError
 from lets.page.summaries import runs_text, write_runs
-from lets.tables.files import write_table
+from lets.tables.render import write_table
 
 METHODS = ["erm", "sam", "gsam", "lets-sam"]
 SD = 0.5

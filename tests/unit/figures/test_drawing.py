@@ -16,9 +16,9 @@ from PIL import Image
 from tests.golden.factory import Project, epoch_row
 
 from lets.figures.canvas import theme
-from lets.figures.cost import front, side_by_side
 from lets.figures.series import Point
 from lets.figures.styles import style_of
+from lets.figures.tradeoff import front, side_by_side
 from lets.optim.catalogue import METHODS
 from lets.stats.summary import Summary
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from lets.stats.ranking import improvement
+from lets.stats.ranks import improvement
 
 
 def test_worked_example() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lets.stats.ranking import average_ranks, friedman, nemenyi_distance
+from lets.stats.ranks import average_ranks, friedman, nemenyi_distance
 
 # Table 6: AUC of four decision trees on 14 data sets. Of voting the paper prints .975 twice and ranks 2 and 3.
 AUC = (

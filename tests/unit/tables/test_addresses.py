@@ -3,7 +3,7 @@
 import csv
 import io
 
-from lets.tables.files import LINES, render
+from lets.tables.render import LINES, render
 from lets.tables.table import Block, Cell, Csv, Record, Table
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.golden.factory import Project
 
 from lets.page.page import render_page
-from lets.tables.files import render
+from lets.tables.render import render
 
 METHODS = [
     "sam",

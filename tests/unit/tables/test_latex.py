@@ -9,15 +9,14 @@ import pytest
 from tests.golden.factory import Project
 from tests.golden.figures import figures_in
 
-from lets.tables.files import render
-from lets.tables.latex import escape, latex
+from lets.tables.render import escape, render
 from lets.tables.table import Block, Cell, Csv, Table
 
 REPORTS = sorted((Path(__file__).parents[3] / "reports").glob("*/tables"))
 ONE = {"experiments": ["clean"], "where": {"architecture": ["resnet-small"]}}
 TABLES = {
     "blocks": {"title": "B_1", "experiments": ["clean"], "columns": ["noise", "architecture"]},
-    "ways": {"kind": "hypergradient", "title": "H {x}", **ONE, "every": 5},
+    "estimators": {"kind": "hypergradient", "title": "H {x}", **ONE, "every": 5},
     "minima": {"kind": "sharpness", "title": "M 100 %", **ONE},
 }
 needs_latex = pytest.mark.skipif(
@@ -29,7 +28,10 @@ needs_latex = pytest.mark.skipif(
 def project(tmp_path: Path) -> Project:
     tables = {
         **TABLES,
-        "ways": {**TABLES["ways"], "where": {"architecture": ["resnet-small"], "method": ["lets-sam"]}},
+        "estimators": {
+            **TABLES["estimators"],
+            "where": {"architecture": ["resnet-small"], "method": ["lets-sam"]},
+        },
     }
     return figures_in(tmp_path, **tables)
 
@@ -88,7 +90,8 @@ def test_what_plain_latex_would_print_as_something_else(text: str, printed: str)
 
 def test_wide_tables_are_set_smaller() -> None:
     sizes = [
-        next(line for line in latex(wide(n)).splitlines() if "tabcolsep" in line)[:5] for n in (2, 4, 5, 8)
+        next(line for line in render(wide(n))["tex"].splitlines() if "tabcolsep" in line)[:5]
+        for n in (2, 4, 5, 8)
     ]
     assert sizes == [r"\smal", r"\foot", r"\scri", r"\scri"]
 
@@ -98,7 +101,7 @@ def test_every_kind_compiles_between_the_margins(project: Project, tmp_path: Pat
     said = compiled(
         tmp_path,
         *(tex(project, name) for name in ("table", *TABLES)),
-        *(latex(wide(n)) for n in (2, 4, 5, 6)),
+        *(render(wide(n))["tex"] for n in (2, 4, 5, 6)),
     )
     assert "Overfull" not in said
 

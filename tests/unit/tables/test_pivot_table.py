@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.golden.factory import Project
 
-from lets.tables.files import render
+from lets.tables.render import render
 from lets.tables.table import Table
 
 CLEAN = {

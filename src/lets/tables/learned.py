@@ -1,4 +1,4 @@
-"""Readings of LETS: what one experiment trained with a learned radius in one setting, from several starts."""
+"""What one experiment trained with a learned radius in one setting, from several initial radii."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from lets.runs.outcomes import Outcome, Records, repeats
 
 
 @dataclass(frozen=True)
-class Learned:
-    """What one experiment trains with a learned radius in one setting: one method, from every start."""
+class LearnedRuns:
+    """What one experiment trains with a learned radius in one setting: one method, from every initial radius."""
 
     experiment: str
     method: str
@@ -33,10 +33,10 @@ class Learned:
         return self.method.removeprefix("lets-")
 
 
-def learned(item: Selection, matrix: Matrix) -> list[Learned]:
+def learned_runs(item: Selection, matrix: Matrix) -> list[LearnedRuns]:
     """Return every method with a learned radius of every experiment of an item, those of a setting together."""
     shown = {run.id for run in item.chosen(matrix)}
-    found: list[Learned] = []
+    found: list[LearnedRuns] = []
     for name in item.experiments:
         runs = [matrix.runs[id] for id in matrix.experiments[name] if id in shown]
         for setting, group in by_setting(
@@ -44,14 +44,14 @@ def learned(item: Selection, matrix: Matrix) -> list[Learned]:
         ).items():
             for method in dict.fromkeys(run.method for run in group):
                 own = tuple(run for run in group if run.method == method)
-                found.append(Learned(name, method, setting, own))
+                found.append(LearnedRuns(name, method, setting, own))
     places = list(dict.fromkeys((one.setting, one.method) for one in found))
     return sorted(found, key=lambda one: places.index((one.setting, one.method)))
 
 
 def not_learned(at: Location, item: Selection, matrix: Matrix) -> Iterator[Problem]:
-    """Yield that no method learns its radius, or that its runs differ in more than seed and start."""
-    found, runs = learned(item, matrix), item.chosen(matrix)
+    """Yield that no method learns its radius, or that its runs differ in more than seed and initial radius."""
+    found, runs = learned_runs(item, matrix), item.chosen(matrix)
     if not found:
         methods = ", ".join(dict.fromkeys(run.method for run in runs))
         yield (*at, "experiments"), f"without a row – none of {methods} learns its radius – add a lets-method"
@@ -73,40 +73,42 @@ def _differing(runs: Sequence[RunSpec]) -> str:
 
 
 @dataclass(frozen=True)
-class Reading(Learned):
+class LearnedOutcomes(LearnedRuns):
     """What became of its runs: `outcomes`; `title` is what tables call the experiment."""
 
     title: str
     outcomes: tuple[Outcome, ...]
 
     @cached_property
-    def by_start(self) -> dict[float, dict[int, Outcome]]:
-        """start → seed → run, starts in increasing order."""
+    def by_initial_radius(self) -> dict[float, dict[int, Outcome]]:
+        """initial radius → seed → run, radii in increasing order."""
         groups = repeats(self.outcomes, ("rho",))
-        return {start: {run.spec.seed: run for run in groups[start,]} for (start,) in sorted(groups)}
+        return {radius: {run.spec.seed: run for run in groups[radius,]} for (radius,) in sorted(groups)}
 
     @property
-    def starts(self) -> list[float]:
+    def initial_radii(self) -> list[float]:
         """The radii that it starts from."""
-        return list(self.by_start)
+        return list(self.by_initial_radius)
 
     @cached_property
     def seeds(self) -> list[int]:
-        """The seeds for which every start has finished: only they say something of all starts."""
+        """The seeds for which every initial radius has finished: only they say something of all."""
         asked = dict.fromkeys(run.seed for run in self.runs)
-        return [seed for seed in asked if all(_finished(runs, seed) for runs in self.by_start.values())]
+        return [
+            seed for seed in asked if all(_finished(runs, seed) for runs in self.by_initial_radius.values())
+        ]
 
 
-def readings(item: Selection, records: Records) -> list[Reading]:
+def learned_outcomes(item: Selection, records: Records) -> list[LearnedOutcomes]:
     """Read what every experiment of a table trained with a learned radius; those of a setting and method together.
 
-    Raises SpecError if runs of one of them differ in more than seed and start.
+    Raises SpecError if runs of one of them differ in more than seed and initial radius.
     """
     found = []
-    for one in learned(item, records.matrix):
+    for one in learned_runs(item, records.matrix):
         title = records.params.experiments[one.experiment].title or one.experiment
         outcomes = tuple(records.outcome(run) for run in one.runs)
-        found.append(Reading(**vars(one), title=title, outcomes=outcomes))
+        found.append(LearnedOutcomes(**vars(one), title=title, outcomes=outcomes))
     return found
 
 

@@ -9,8 +9,8 @@ from tests.golden.factory import TRAINING, Project, epoch_row
 
 from lets.figures.figure import full_caption
 from lets.page.page import render_page
-from lets.tables.files import render
-from lets.tables.starts import _factor
+from lets.tables.initial_radii import _factor
+from lets.tables.render import render
 
 GRID = {"datasets": ["digits"], "architectures": ["resnet-small"], "vary": {"rho": [0.1, 1.0]}}
 EVERYTHING = ["letter", "adam", "fixed", "longer"]

@@ -1,15 +1,62 @@
-"""A table as LaTeX in booktabs style that compiles as it stands.
+"""The files of a table: csv for machines, Markdown and LaTeX for people. Each is a function of the table alone.
 
-The document needs `\\usepackage{booktabs}`, for tables of more than a page also longtable, and UTF-8 input, the default
-since 2018.
+LaTeX is in booktabs style and compiles as it stands: the document needs `\\usepackage{booktabs}`, for tables of more
+than a page also longtable, and UTF-8 input, the default since 2018.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from math import inf
+from pathlib import Path
 
+from lets.config.paths import Layout
+from lets.files import write_text
 from lets.tables.table import Block, Cell, Line, Table
+
+
+def render(table: Table) -> dict[str, str]:
+    """Return suffix → text."""
+    return {suffix: "".join(f"{line}\n" for line, _ in lines(table)) for suffix, lines in LINES.items()}
+
+
+def write_table(table: Table, layout: Layout) -> list[Path]:
+    """Write every rendering of a table and return the paths."""
+    for suffix, text in render(table).items():
+        write_text(layout.table(table.name, suffix), text)
+    return layout.tables(table.name)
+
+
+def markdown_lines(table: Table) -> Iterator[Line]:
+    """Yield the title, the table and the notes, as code hosts show them, with the addresses of their cells."""
+    yield from ((f"**{table.title}**", ()), ("", ()))
+    yield _markdown_row([table.corner, *table.columns]), ()
+    yield _markdown_row([":--", *["--:"] * len(table.columns)]), ()
+    for block in table.blocks:
+        if block.title:
+            yield _markdown_row([f"*{block.title}*", *[""] * len(table.columns)]), ()
+        for title, cells in block.rows:
+            yield _markdown_row([title, *map(_markdown_cell, cells)]), ("", *(cell.address for cell in cells))
+    yield "", ()
+    yield from ((f"- {note}", ()) for note in table.notes)
+    if not table.notes:
+        yield "", ()
+
+
+def _markdown_row(fields: Sequence[str]) -> str:
+    return f"| {' | '.join(fields)} |"
+
+
+def _markdown_cell(cell: Cell) -> str:
+    text = cell.text
+    if cell.best:
+        text = f"**{text}**"
+    if cell.best_of_group:
+        text = f"<ins>{text}</ins>"  # code hosts drop <u>
+    if cell.note:
+        text += f" ({cell.note})"
+    return text + (f"<br><sub>paper {cell.paper}</sub>" if cell.paper else "")
+
 
 _SPECIAL = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -61,18 +108,16 @@ def escape(text: str) -> str:
     return re.sub(r"(?<![\w}])-(?=[\d\s])", "$-$", text)
 
 
-def latex(table: Table) -> str:
-    """Return the table, its caption above and its notes below: one that floats, or one that runs over pages."""
-    return "".join(f"{line}\n" for line, _ in latex_lines(table))
-
-
 def latex_lines(table: Table) -> Iterator[Line]:
-    """Yield the lines of the same, with the addresses of their cells."""
+    """Yield the caption, the table and the notes, with the addresses of their cells.
+
+    It floats, or runs over pages.
+    """
     rows = sum(len(block.rows) for block in table.blocks)
     above, below = (_around_pages if rows > PAGE else _around_float)(table)
     yield from ((line, ()) for line in above)
     for block in table.blocks:
-        yield from _block(block, table)
+        yield from _latex_block(block, table)
     yield from ((line, ()) for line in below)
 
 
@@ -109,7 +154,7 @@ def _around_pages(table: Table) -> tuple[list[str], list[str]]:
 
 
 def _head(table: Table) -> str:
-    return _line([escape(table.corner), *map(escape, table.columns)])
+    return _latex_row([escape(table.corner), *map(escape, table.columns)])
 
 
 def _notes(table: Table) -> Iterator[str]:
@@ -124,7 +169,7 @@ def _size(table: Table) -> str:
     return next(size for most, size in _SIZES if letters + 2 * len(table.columns) <= most)
 
 
-def _block(block: Block, table: Table) -> Iterator[Line]:
+def _latex_block(block: Block, table: Table) -> Iterator[Line]:
     yield r"\midrule", ()
     if block.title:
         yield rf"\multicolumn{{{1 + len(table.columns)}}}{{l}}{{\textit{{{escape(block.title)}}}}} \\", ()
@@ -132,14 +177,14 @@ def _block(block: Block, table: Table) -> Iterator[Line]:
     for index, (title, cells) in enumerate(block.rows):
         if index in table.rules:
             yield r"\midrule", ()
-        yield _line([escape(title), *map(_cell, cells)]), ("", *(cell.address for cell in cells))
+        yield _latex_row([escape(title), *map(_latex_cell, cells)]), ("", *(cell.address for cell in cells))
 
 
-def _line(fields: list[str]) -> str:
+def _latex_row(fields: list[str]) -> str:
     return " & ".join(fields) + r" \\"
 
 
-def _cell(cell: Cell) -> str:
+def _latex_cell(cell: Cell) -> str:
     text = escape(cell.text)
     if cell.best:
         text = rf"\textbf{{{text}}}"
@@ -159,3 +204,11 @@ def _cell(cell: Cell) -> str:
 def _breakable(text: str) -> str:
     """Let run ids break after a slash, so that they do not run into the margin."""
     return re.sub(r"/(?=\S)", r"/\\allowbreak{}", text)
+
+
+LINES: dict[str, Callable[[Table], Iterator[Line]]] = {
+    "csv": lambda table: table.csv.lines(),
+    "md": markdown_lines,
+    "tex": latex_lines,
+}
+"""suffix → the lines of the file, each with the addresses of its fields"""

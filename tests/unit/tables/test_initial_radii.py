@@ -10,7 +10,7 @@ from statsmodels.stats.weightstats import DescrStatsW
 from tests.golden.factory import Project, epoch_row
 
 from lets.errors import SpecError
-from lets.tables.starts import Course, Courses, start_matters
+from lets.tables.initial_radii import Course, Courses, start_matters
 
 STARTS = [0.01, 0.1, 1.0]
 GRID = {
@@ -56,7 +56,7 @@ def test_a_radius_that_stands_still_has_moved_by_nothing_and_remembers_all(tmp_p
     fill(p, [STARTS] * 3, [[90.0] * 3] * 3)
     course = only(p)
     assert (course.moved.mean, course.moved.sd) == (0.0, 0.0)
-    assert course.memory.mean == pytest.approx(1, abs=1e-15)
+    assert course.sensitivity.mean == pytest.approx(1, abs=1e-15)
     assert course.ends == (0.01, 1.0)
 
 
@@ -64,7 +64,7 @@ def test_radii_that_meet_remember_nothing(tmp_path: Path) -> None:
     p = project(tmp_path)
     fill(p, [[0.1] * 3, [0.2] * 3, [0.05] * 3], [[90.0] * 3] * 3)
     course = only(p)
-    assert course.memory.mean == pytest.approx(0, abs=1e-15)
+    assert course.sensitivity.mean == pytest.approx(0, abs=1e-15)
     assert course.ends == (0.05, 0.2)
     # |ln| of 10, 1, 10; of 20, 2, 5; of 5, 2, 20
     by_seed = [2 * log(10) / 3, log(20 * 2 * 5) / 3, log(5 * 2 * 20) / 3]
@@ -78,8 +78,8 @@ def test_memory_is_the_slope_that_scipy_finds(tmp_path: Path) -> None:
     ends = [[0.02, 0.07, 0.9], [0.015, 0.3, 0.5], [0.03, 0.1, 1.4]]
     fill(p, ends, [[90.0] * 3] * 3)
     slopes = [scipy.stats.linregress(numpy.log(STARTS), numpy.log(radii)).slope for radii in ends]
-    assert only(p).memory.mean == pytest.approx(numpy.mean(slopes), rel=1e-12)
-    assert only(p).memory.sd == pytest.approx(numpy.std(slopes, ddof=1), rel=1e-12)
+    assert only(p).sensitivity.mean == pytest.approx(numpy.mean(slopes), rel=1e-12)
+    assert only(p).sensitivity.sd == pytest.approx(numpy.std(slopes, ddof=1), rel=1e-12)
 
 
 def test_starts_that_are_the_same_by_tost_do_not_matter(tmp_path: Path) -> None:
@@ -122,9 +122,9 @@ def test_a_seed_counts_when_all_of_its_starts_have_finished(tmp_path: Path) -> N
     finish(p, 0.01, 2, 5.0, 10.0)
     p.diverge(p.run(rho=0.1, seed=2, rho_optimizer="adam"))
     course = only(p)
-    assert course.reading.seeds == [0, 1]
+    assert course.learned.seeds == [0, 1]
     assert course.moved.mean == pytest.approx(0.5)
-    assert {summary.mean for summary in course.by_start.values()} == {85.0}
+    assert {summary.mean for summary in course.by_initial_radius.values()} == {85.0}
 
 
 def test_nothing_finished_says_nothing(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_experiments_are_rows_and_their_tests_one_family(tmp_path: Path) -> None
         for start, value in zip(STARTS, values, strict=True):
             finish(p, start, seed, start, value, "sgd")
     every = found(p)
-    assert [(one.reading.experiment, one.reading.title) for one in every.courses] == [
+    assert [(one.learned.experiment, one.learned.title) for one in every.courses] == [
         ("letter", "letter"),
         ("adam", "by Adam"),
     ]

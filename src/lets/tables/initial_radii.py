@@ -1,4 +1,4 @@
-"""Whether learned radii move, where to, and whether it matters where they start."""
+"""Whether learned radii move, where to, and how sensitive they are to their initialisation."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ from lets.runs.metrics import QUANTITIES
 from lets.runs.outcomes import Records
 from lets.stats.paired import ALPHA, Paired, all_within, holm, one_beyond
 from lets.stats.summary import Summary
+from lets.tables.learned import LearnedOutcomes, learned_outcomes, not_learned
 from lets.tables.notes import absent_notes, p_text
-from lets.tables.readings import Reading, not_learned, readings
 from lets.tables.table import Block, Cell, Csv, Record, Row, Table, computed, corrected_address
 
 COURSE = ("Starts", "Seeds", "Moves by a factor of", "Ends at", "Memory of its start")
@@ -30,8 +30,8 @@ CORRECTED_FIELDS = ("holm_p", "start_matters")
 PLACE = ("experiment", "method", *SETTING)
 
 
-class Starts(Selection):
-    """Whether learned radii move, where to, and whether their start matters: a row per experiment and lets-method.
+class InitialRadii(Selection):
+    """Whether learned radii move, where to, and whether it matters: a row per experiment and lets-method.
 
     Its runs differ in seed and `rho` alone.
     """
@@ -39,10 +39,10 @@ class Starts(Selection):
     kind: Literal["starts"]
     metric: RunMetric = "test_accuracy"
     margin: Positive = Field(examples=[0.5])
-    """how far apart, in units of the metric, two starts may be and still be called the same"""
+    """how far apart, in units of the metric, results of two initial radii may be and still be called the same"""
 
     def problems(self, at: Location, matrix: Matrix) -> Iterator[Problem]:
-        """Yield what keeps its runs from being readings of LETS."""
+        """Yield what keeps its runs from being compared."""
         yield from not_learned(at, self, matrix)
 
     def reads(self, tables: Mapping[str, Selection]) -> frozenset[str]:
@@ -50,33 +50,33 @@ class Starts(Selection):
         return frozenset({read_for(self.metric), "radius"})
 
     def courses(self, records: Records) -> "Courses":
-        """Follow the radii of its runs; raises SpecError if a reading mixes variants."""
-        found = tuple(Course(one, self.metric, self.margin) for one in readings(self, records))
+        """Follow the radii of its runs; raises SpecError if an experiment mixes variants."""
+        found = tuple(Course(one, self.metric, self.margin) for one in learned_outcomes(self, records))
         return Courses(self, found, tuple(holm([one.p for one in found])))
 
     def table(self, name: str, records: Records) -> Table:
-        """Return a block per method and setting, a row per reading of LETS."""
+        """Return a block per method and setting, a row per experiment."""
         found = self.courses(records)
         rows: dict[str, list[Row]] = {}
         for course, corrected in zip(found.courses, found.corrected, strict=True):
-            one = course.reading
+            one = course.learned
             row = one.title, tuple(_cells(course, corrected, found))
             rows.setdefault(_title(one.method, one.setting), []).append(row)
         blocks = tuple(Block(title, tuple(group)) for title, group in rows.items())
         columns = (*COURSE, QUANTITIES[self.metric].label, *TESTED)
         notes, csv = tuple(_notes(found)), _csv(name, found)
-        runs = tuple(run for one in found.courses for run in one.reading.outcomes)
+        runs = tuple(run for one in found.courses for run in one.learned.outcomes)
         return Table(name, self.title, "What moves the radius", columns, blocks, notes, csv, runs)
 
 
 @dataclass(frozen=True)
 class Course:
-    """Where the radii of one reading went. Logarithms, because a radius is positive and starts span decades.
+    """Where the radii of one experiment went. Logarithms, because a radius is positive and initial ones span decades.
 
-    Every number but `ends` is one per seed, over all starts; only seeds for which all starts finished count.
+    Every number but `ends` is one per seed, over all initial radii; only seeds for which all of them finished count.
     """
 
-    reading: Reading
+    learned: LearnedOutcomes
     metric: str
     margin: float
 
@@ -84,45 +84,48 @@ class Course:
     def moved(self) -> Summary:
         """Mean |ln(ρ_T / ρ_0)| of each seed: 0 stands still, ln 2 is halved or doubled."""
         return _summary(
-            fmean(abs(log(end / start)) for start, end in self._ends(seed)) for seed in self.reading.seeds
+            fmean(abs(log(end / start)) for start, end in self._ends(seed)) for seed in self.learned.seeds
         )
 
     @cached_property
-    def memory(self) -> Summary:
-        """Slope of ln ρ_T over ln ρ_0 of each seed: 1 as far apart as at the start, 0 all at one radius.
+    def sensitivity(self) -> Summary:
+        """Sensitivity to initialisation: the slope of ln ρ_T over ln ρ_0 of each seed; nothing for a single radius.
 
-        Nothing for a single start.
+        0: all end at one radius, 1: as far apart as they began.
         """
-        if len(self.reading.starts) < 2:
+        if len(self.learned.initial_radii) < 2:
             return _summary(())
         return _summary(
             linear_regression(
                 *zip(*[(log(start), log(end)) for start, end in self._ends(seed)], strict=True)
             ).slope
-            for seed in self.reading.seeds
+            for seed in self.learned.seeds
         )
 
     @property
     def ends(self) -> tuple[float, float] | None:
         """The smallest and the largest final radius."""
-        found = [end for seed in self.reading.seeds for _, end in self._ends(seed)]
+        found = [end for seed in self.learned.seeds for _, end in self._ends(seed)]
         return (min(found), max(found)) if found else None
 
     @cached_property
-    def by_start(self) -> dict[float, Summary]:
-        """The metric, by start."""
-        return {start: _summary(self._values(start).values()) for start in self.reading.starts}
+    def by_initial_radius(self) -> dict[float, Summary]:
+        """The metric, by initial radius."""
+        return {start: _summary(self._values(start).values()) for start in self.learned.initial_radii}
 
     @property
     def spread(self) -> float | None:
-        """The largest difference of two starts' means."""
-        means = [one.mean for one in self.by_start.values() if one.n]
+        """The largest difference of the means of two initial radii."""
+        means = [one.mean for one in self.by_initial_radius.values() if one.n]
         return max(means) - min(means) if len(means) > 1 else None
 
     @cached_property
     def differences(self) -> list[Paired]:
-        """Every start against every other, seed by seed."""
-        return [Paired.of(self._values(a), self._values(b)) for a, b in combinations(self.reading.starts, 2)]
+        """Every initial radius against every other, seed by seed."""
+        return [
+            Paired.of(self._values(a), self._values(b))
+            for a, b in combinations(self.learned.initial_radii, 2)
+        ]
 
     @property
     def within(self) -> bool:
@@ -131,20 +134,20 @@ class Course:
 
     @cached_property
     def p(self) -> float | None:
-        """The p of the test: that all starts are the same within the margin, or where they are not, that two differ."""
-        if len(self.reading.seeds) < 2:
+        """The p of the test: that all are the same within the margin, or where they are not, that two differ."""
+        if len(self.learned.seeds) < 2:
             return None
         test = all_within if self.within else one_beyond
         return test(self.differences, self.margin)
 
     def _ends(self, seed: int) -> list[tuple[float, float]]:
-        """Every start with the radius at its end."""
-        found = ((start, runs[seed].value("rho")) for start, runs in self.reading.by_start.items())
+        """Every initial radius with the final one."""
+        found = ((start, runs[seed].value("rho")) for start, runs in self.learned.by_initial_radius.items())
         return [(start, end) for start, end in found if end is not None]
 
     def _values(self, start: float) -> dict[int, float]:
-        runs = self.reading.by_start[start]
-        values = ((seed, runs[seed].value(self.metric)) for seed in self.reading.seeds)
+        runs = self.learned.by_initial_radius[start]
+        values = ((seed, runs[seed].value(self.metric)) for seed in self.learned.seeds)
         return {seed: value for seed, value in values if value is not None}
 
 
@@ -152,14 +155,14 @@ class Course:
 class Courses:
     """All rows of a table, and beside each its p as Holm corrects it for all of them."""
 
-    table: Starts
+    table: InitialRadii
     courses: tuple[Course, ...]
     corrected: tuple[float | None, ...]
 
 
 def start_matters(course: Course, corrected: float | None) -> str:
     """Return the verdict on a row in a word: yes, no, or undecided."""
-    if len(course.reading.starts) < 2:
+    if len(course.learned.initial_radii) < 2:
         return "one start"
     if corrected is None or corrected >= ALPHA:
         return "undecided"
@@ -171,7 +174,7 @@ def _summary(values: Iterable[float]) -> Summary:
 
 
 def _csv(name: str, found: Courses) -> Csv:
-    """Return one line per reading, method and setting."""
+    """Return one line per experiment, method and setting."""
     header = ["table", *(f"row.{field}" for field in PLACE), "metric", "starts", "n"]
     header += [
         "moved",
@@ -186,9 +189,9 @@ def _csv(name: str, found: Courses) -> Csv:
     header += ["mean", "spread", "margin", "p", *CORRECTED_FIELDS, "runs"]
     records = []
     for course, corrected in zip(found.courses, found.corrected, strict=True):
-        one = course.reading
-        moved, memory = (map(computed, _bounded(summary)) for summary in (course.moved, course.memory))
-        numbers = [len(one.starts), len(one.seeds), *moved, *(course.ends or (None, None)), *memory]
+        one = course.learned
+        moved, sensitivity = (map(computed, _bounded(summary)) for summary in (course.moved, course.sensitivity))
+        numbers = [len(one.initial_radii), len(one.seeds), *moved, *(course.ends or (None, None)), *sensitivity]
         means = [_mean(course), course.spread, course.margin, computed(course.p), computed(corrected)]
         ids = " ".join(run.id for run in one.runs)
         place = [name, one.experiment, one.method, *one.setting, course.metric]
@@ -205,10 +208,10 @@ def _title(method: str, setting: Setting) -> str:
 
 def _cells(course: Course, corrected: float | None, found: Courses) -> Iterator[Cell]:
     """Yield what rests on the runs of the row, then what the correction over all rows makes of it."""
-    reading, decimals = course.reading, QUANTITIES[course.metric].decimals
-    runs = tuple(run.id for run in reading.runs)
-    every = tuple(run.id for one in found.courses for run in one.reading.runs)
-    hover, where = _hover(course, decimals), reading.address
+    learned, decimals = course.learned, QUANTITIES[course.metric].decimals
+    runs = tuple(run.id for run in learned.runs)
+    every = tuple(run.id for one in found.courses for run in one.learned.runs)
+    hover, where = _hover(course, decimals), learned.address
     for text, note in _words(course, decimals):
         yield Cell(text, note, hover=hover, runs=runs, address=where)
     for text in (p_text(corrected), start_matters(course, corrected)):
@@ -216,22 +219,22 @@ def _cells(course: Course, corrected: float | None, found: Courses) -> Iterator[
 
 
 def _words(course: Course, decimals: int) -> Iterator[tuple[str, str]]:
-    reading, mean = course.reading, _mean(course)
-    asked = len({run.seed for run in reading.runs})
-    yield str(len(reading.starts)), ""
-    yield str(len(reading.seeds)), "" if len(reading.seeds) == asked else f"of {asked}"
+    learned, mean = course.learned, _mean(course)
+    asked = len({run.seed for run in learned.runs})
+    yield str(len(learned.initial_radii)), ""
+    yield str(len(learned.seeds)), "" if len(learned.seeds) == asked else f"of {asked}"
     yield _interval(course.moved, _factor), ""
     yield " to ".join(f"{end:.3g}" for end in course.ends) if course.ends else "—", ""
-    yield _interval(course.memory, lambda x: f"{x:.2f}"), ""
+    yield _interval(course.sensitivity, lambda x: f"{x:.2f}"), ""
     yield "—" if mean is None else f"{mean:.{decimals}f}", ""
     yield "—" if course.spread is None else f"{course.spread:.{decimals}f}", ""
 
 
 def _hover(course: Course, decimals: int) -> str:
-    lines = [f"n = {len(course.reading.seeds)} seeds, {len(course.reading.starts)} starts"]
+    lines = [f"n = {len(course.learned.seeds)} seeds, {len(course.learned.initial_radii)} starts"]
     lines += [
         f"from {start:g}: {summary.mean:.{decimals}f}, n = {summary.n}"
-        for start, summary in course.by_start.items()
+        for start, summary in course.by_initial_radius.items()
     ]
     return "\n".join(lines)
 
@@ -257,9 +260,9 @@ def _bounded(summary: Summary) -> tuple[float, float, float]:
 
 
 def _mean(course: Course) -> float | None:
-    """The metric in the mean of all starts."""
-    means = [one.mean for one in course.by_start.values()]
-    return sum(means) / len(means) if course.reading.seeds else None
+    """The metric in the mean of all initial radii."""
+    means = [one.mean for one in course.by_initial_radius.values()]
+    return sum(means) / len(means) if course.learned.seeds else None
 
 
 def _notes(found: Courses) -> Iterator[str]:
@@ -279,4 +282,4 @@ def _notes(found: Courses) -> Iterator[str]:
         f"{sum(p is not None for p in found.corrected)} rows as one family, below 0.05 decides; none where two starts "
         "differ by the same for every seed, which leaves nothing to test against."
     )
-    yield from absent_notes(run for one in found.courses for run in one.reading.outcomes)
+    yield from absent_notes(run for one in found.courses for run in one.learned.outcomes)

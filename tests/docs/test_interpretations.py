@@ -15,7 +15,7 @@ from lets.optim import PRESETS
 from lets.project import expand, load_params
 from lets.project.params import AnyFigure, AnyTable
 from lets.tables.baselines import Baselines
-from lets.tables.initial_radii import Starts
+from lets.tables.initial_radii import InitialRadii
 
 PAGE = (ROOT / "docs/interpretations.md").read_text()
 FILES = ("interpretations", "interpretations-cifar", "interpretations-short")
@@ -31,7 +31,7 @@ def test_every_reading_stands_in_the_table_and_is_asked_about(name: str) -> None
     told = re.findall(r"^\| `([a-z-]+)` \|", PAGE, re.M)
     params = load_params(ROOT / f"params/{name}.yaml")
     starts, baselines = params.tables["starts"], params.tables["baselines"]
-    assert isinstance(starts, Starts)
+    assert isinstance(starts, InitialRadii)
     assert isinstance(baselines, Baselines)
     assert starts.experiments == told
     assert baselines.experiments == [*told, "fixed", "fixed-longer"]
@@ -58,7 +58,7 @@ def test_the_example_is_one() -> None:
     example = yaml.safe_load(re.search(r"```yaml\n(.*?)```", PAGE, re.S)[1])  # type: ignore[index]
     tables = TypeAdapter(dict[str, AnyTable]).validate_python(example["tables"])
     figures = TypeAdapter(dict[str, AnyFigure]).validate_python(example["figures"])
-    assert [type(one) for one in (*tables.values(), *figures.values())] == [Starts, Baselines, Pareto]
+    assert [type(one) for one in (*tables.values(), *figures.values())] == [InitialRadii, Baselines, Pareto]
 
 
 def test_every_params_file_is_named_with_the_command_that_runs_it() -> None:

@@ -89,6 +89,9 @@ def compare(
     ] = "HEAD",
     params: ParamsFile = DEMO,
     csv: Annotated[Path | None, typer.Option("--csv", help="also write a line per run here")] = None,
+    page: Annotated[
+        bool, typer.Option("--page", help="also write the HTML page with the comparison on it, below work/")
+    ] = False,
 ) -> None:
     """Say whether the runs that are here agree with those of a reference, by default the reports that are committed.
 
@@ -97,14 +100,15 @@ def compare(
     seeds: for single runs with Bonferroni's correction, for methods by a paired t test with Holm's.
     Example: lets compare HEAD~3 --params params/cifar-small.yaml
     """
-    from lets.compare import comparison, text
-    from lets.compare.reference import open_reference
+    from lets.compare import trees, words
     from lets.files import write_text
     from lets.project import Project
 
     project = Project.load(params)
-    found = comparison.compare(project, open_reference(reference, project.layout.root))
-    print(text.comparison_text(found), end="")
+    found = trees.compare(project, trees.open_reference(reference, project.layout.root))
+    print(words.comparison_text(found), end="")
     if csv:
-        write_text(csv, text.comparison_csv(found))
+        write_text(csv, words.comparison_csv(found))
+    if page:
+        print(f"\n{words.write_comparison(found, project)}")
     sys.exit(0 if found.reproduced else 1)

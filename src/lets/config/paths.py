@@ -26,6 +26,7 @@ TABLE_SUFFIXES = ("csv", "md", "tex")
 FIGURE_SUFFIXES = ("csv", "svg", "png")
 SCHEMA = Path("workflow/schemas/params.schema.json")
 COSTS = Path("src/lets/models/costs.csv")
+LOCK = Path("requirements.lock")
 
 
 @dataclass(frozen=True)
@@ -240,3 +241,8 @@ class Layout:
     def paper_claims(self) -> Path:
         """Every claim of the paper, and how it is tested."""
         return self.root / "params" / "claims.yaml"
+
+
+def compared(layout: Layout) -> Path:
+    """The folder of what `lets compare --page` writes: the page with the comparison on it, and a line per run."""
+    return layout.root / "work" / layout.profile / "compare"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lets.config.labels import address
-from lets.config.paths import Layout
+from lets.config.paths import LOCK, Layout
 from lets.config.selection import Selection
 from lets.files import write_bytes
 from lets.runs.outcomes import Outcome, Records
@@ -79,9 +79,6 @@ def write_figure(name: str, figure: Figure, numbers: Numbers, layout: Layout) ->
     for suffix, content in files.items():
         write_bytes(layout.figure(name, suffix), content)
     return layout.figures(name)
-
-
-LOCK = Path("requirements.lock")
 
 
 def drawn_by(svg: bytes) -> str:

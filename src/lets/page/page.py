@@ -36,10 +36,13 @@ class _Status:
     """method, and per column the count, its state in a word and the runs counted"""
 
 
-def render_page(project: Project, believed: bool = False) -> str:
+def render_page(
+    project: Project, believed: bool = False, comparison: Table | None = None, home: str = ""
+) -> str:
     """Return the page, unaudited; the drawn figures (svg) must exist, the rest comes from the run records.
 
-    Only if they are `believed` it shows pictures that say that another matplotlib drew them than the one here.
+    Only if they are `believed` it shows pictures that say that another matplotlib drew them than the one here. A
+    `comparison` with another tree stands before all tables. `home` leads from where the page is to the reports.
     """
     params, outcomes = project.params, list(project.runs.values())
     places = {outcome.id: place for place, outcome in enumerate(outcomes)}
@@ -59,6 +62,8 @@ def render_page(project: Project, believed: bool = False) -> str:
         style=(style := _own("page.css")),
         script=(script := _own("page.js")),
         policy=_policy(style, script),
+        comparison=comparison,
+        home=home,
         claims=claims_table(judged, params),
         scaled=scale_note(judged, params),
         tables=_tables(project),

@@ -190,8 +190,16 @@ def _csv(name: str, found: Courses) -> Csv:
     records = []
     for course, corrected in zip(found.courses, found.corrected, strict=True):
         one = course.learned
-        moved, sensitivity = (map(computed, _bounded(summary)) for summary in (course.moved, course.sensitivity))
-        numbers = [len(one.initial_radii), len(one.seeds), *moved, *(course.ends or (None, None)), *sensitivity]
+        moved, sensitivity = (
+            map(computed, _bounded(summary)) for summary in (course.moved, course.sensitivity)
+        )
+        numbers = [
+            len(one.initial_radii),
+            len(one.seeds),
+            *moved,
+            *(course.ends or (None, None)),
+            *sensitivity,
+        ]
         means = [_mean(course), course.spread, course.margin, computed(course.p), computed(corrected)]
         ids = " ".join(run.id for run in one.runs)
         place = [name, one.experiment, one.method, *one.setting, course.metric]

@@ -1,6 +1,7 @@
 """`lets compare`: chance is told from change, for runs, methods, cells, ranks and verdicts."""
 
 import json
+import re
 import shutil
 import subprocess
 from math import sqrt
@@ -11,12 +12,11 @@ from statistics import stdev
 import pytest
 from tests.golden.factory import Project as Folder
 
-from lets.compare.cells import compare_table, compare_verdicts
-from lets.compare.comparison import Comparison, compare
-from lets.compare.reference import open_reference
-from lets.compare.runs import Agreement, compare_runs
-from lets.compare.text import comparison_csv, comparison_text, sentence
+from lets.compare.agreement import Agreement, compare_runs, compare_table, compare_verdicts
+from lets.compare.trees import Comparison, compare, open_reference
+from lets.compare.words import comparison_csv, comparison_table, comparison_text, sentence, write_comparison
 from lets.errors import SpecError
+from lets.page.page import render_page
 from lets.page.summaries import runs_text, write_runs
 from lets.tables.render import write_table
 
@@ -200,3 +200,35 @@ def test_machines_that_differ_are_named(tmp_path: Path, reference: Path) -> None
     assert "made on other machines: 24 on another here, 24 on one there" in comparison_text(
         compared(here, reference)
     )
+
+
+def test_packages_that_differ_from_the_lock_there_are_named(tmp_path: Path, reference: Path) -> None:
+    here = trained(tmp_path / "here", 1)  # with torch 2.14.1
+    for locked, named in (("2.13.0", {"torch": ("2.14.1", "2.13.0")}), ("2.14.1", {})):
+        (reference / "requirements.lock").write_text(f"numpy==1.0\ntorch=={locked} ; os_name == 'posix'\n")
+        found = compared(here, reference)
+        assert found.packages == named
+        assert ("made with another torch: 2.14.1 here, 2.13.0 there" in comparison_text(found)) == bool(named)
+
+
+def test_the_page_shows_what_differs_before_the_numbers(tmp_path: Path, reference: Path) -> None:
+    (reference / "requirements.lock").write_text("torch==2.13.0\n")
+    here = trained(tmp_path / "here", 3, {"sam": 3.0})
+    broken = here.run(method="erm", architecture="wrn-small", seed=2)
+    here.finish(broken, 60.0)
+    found = compared(here, reference)
+    blocks = {block.title: [title for title, _ in block.rows] for block in comparison_table(found).blocks}
+    assert blocks["Made with"] == ["torch"]
+    assert blocks["Methods whose runs differ to one side"] == ["SAM"]
+    assert broken.id in blocks["Runs"]
+    assert any("sam" in cell for cell in blocks["Cells"])
+    assert any("SAM" in place for place in blocks["Places in a ranking"])
+    path = write_comparison(found, here.now)
+    page = path.read_text()
+    section = page[page.index('<section class="item" id="comparison">') : page.index("<h2>Claims</h2>")]
+    assert f"<h3>{sentence(found)}</h3>" in section
+    assert section.count('<th scope="row"') == sum(map(len, blocks.values()))
+    for link in re.findall(r'href="([^#"]+[.]csv)"', page):
+        assert (path.parent / link).is_file() or "claims" in link, link
+    assert (path.parent / "runs.csv").read_text() == comparison_csv(found)
+    assert 'id="comparison"' not in render_page(here.now)

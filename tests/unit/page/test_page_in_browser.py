@@ -10,8 +10,11 @@ import pytest
 from tests.golden.factory import Project
 from tests.golden.figures import figures_in, stubbed
 
+from lets.compare.trees import compare, open_reference
+from lets.compare.words import write_comparison
 from lets.files import write_text
 from lets.page.page import write_page
+from lets.page.summaries import runs_text
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
@@ -215,6 +218,28 @@ def test_nothing_is_fetched_and_nothing_goes_wrong(page: Any, project: Project) 
     sent = [json.loads(line["message"])["message"] for line in page.get_log("performance")]
     asked = {one["params"]["request"]["url"] for one in sent if one["method"] == "Network.requestWillBeSent"}
     assert {url for url in asked if not url.startswith("data:")} == {project.layout.page.as_uri()}
+
+
+def test_the_comparison_stands_first_and_opens_the_runs_that_differ(
+    browser: Any, project: Project, tmp_path: Path
+) -> None:
+    """The reference has 40 points less in one run, and the page says so, in the same words as the terminal."""
+    run = project.run(architecture="resnet-small", method="sam", seed=0)
+    lines = runs_text(project.now).splitlines(keepends=True)
+    place = lines[0].split(",").index("test_accuracy")
+    changed = next(index for index, line in enumerate(lines) if line.startswith(f"{run.id},"))
+    fields = lines[changed].split(",")
+    lines[changed] = ",".join([*fields[:place], str(float(fields[place]) - 40), *fields[place + 1 :]])
+    write_text(tmp_path / "reports/golden/runs.csv", "".join(lines))
+    found = compare(project.now, open_reference(str(tmp_path), project.root))
+    browser.get(write_comparison(found, project.now).as_uri())
+    assert texts(browser, "main section h3")[0].startswith("Not reproduced: 1 run differs beyond chance")
+    assert run.id in texts(browser, "#comparison tbody th")
+    buttons = browser.find_elements("css selector", "#comparison button.open")
+    buttons[0].click()
+    assert texts(browser, "#panel summary code") == [run.id]
+    one(browser, "#panel form button").click()
+    assert browser.get_log("browser") == []
 
 
 HOSTILE = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" onload="top.hacked = 1"

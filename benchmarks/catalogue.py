@@ -60,7 +60,6 @@ _ROWS = (
     Benchmark(
         "start", "How long does a command take to start, and what training imports?", "start:measure", 20
     ),
-    Benchmark("matrix", "How long does it take to know the runs of a params file?", "matrix:measure", 40),
     Benchmark("records", "How long do commands think about a thousand finished runs?", "records:measure", 5),
     Benchmark("demo", "How busy are the cores while the demo trains?", "demo:measure", 2),
     Benchmark("pictures", "How many JPEGs a second does ImageNet's pipeline read?", "pictures:measure", 9),

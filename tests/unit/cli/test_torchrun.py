@@ -63,13 +63,6 @@ def test_a_divergence_keeps_its_exit_code(layout):
     assert "Traceback" not in done.stderr
 
 
-def test_bad_input_is_one_line(tmp_path):
-    done = call(project(tmp_path), tmp_path)
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
-    assert line.endswith("missing – run  lets data prepare digits")
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process together with its parent")
 def test_whoever_kills_it_kills_both_ranks(layout):
     command = project(layout.root, epochs=10_000)

@@ -18,11 +18,6 @@ def commands(page: str) -> list[str]:
     return [command for line in lines if (command := line.split("#")[0].strip())]
 
 
-def links(page: str) -> list[str]:
-    """Where the links and pictures of a page lead."""
-    return [one or other for one, other in re.findall(r"\]\(([^)#]+)\)|src=\"([^\"]+)\"", page)]
-
-
 def shown(page: str, name: str) -> str:
     """What a page shows of a report's file."""
     return page.split(f"<!-- {name} -->")[1].split("<!-- end -->")[0].strip()

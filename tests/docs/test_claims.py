@@ -3,8 +3,7 @@
 import re
 from typing import get_args
 
-import pytest
-from tests.docs.pages import ROOT, commands, parses
+from tests.docs.pages import ROOT
 
 from lets.claims.file import Best, Better, Equivalent, read_claims
 from lets.claims.judgement import LEAST, Ruling
@@ -12,11 +11,6 @@ from lets.stats.paired import ALPHA
 
 PAGE = (ROOT / "docs/claims.md").read_text()
 NUMBERS = {3: "three"}
-
-
-@pytest.mark.parametrize("command", commands(PAGE))
-def test_commands_parse(command: str) -> None:
-    assert parses(command)
 
 
 def test_every_kind_and_every_verdict_stands_in_its_table() -> None:

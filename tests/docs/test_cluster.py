@@ -4,19 +4,14 @@ import re
 
 import pytest
 import yaml
-from tests.docs.pages import ROOT, commands, links
+from tests.docs.pages import ROOT, commands
 
-from lets.project.params import Resources
+from lets.config.params import Resources
 from lets.project.project import load_params
 
 PAGE = (ROOT / "docs/cluster.md").read_text()
 PROFILE = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
 TRAIN = (ROOT / "workflow/rules/train.smk").read_text()
-
-
-def test_links_lead_somewhere():
-    assert links(PAGE)
-    assert [link for link in links(PAGE) if not (ROOT / "docs" / link).exists()] == []
 
 
 @pytest.mark.parametrize("command", [one for one in commands(PAGE) if "snakemake" in one])

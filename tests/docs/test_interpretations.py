@@ -8,7 +8,7 @@ from statistics import fmean
 import pytest
 import yaml
 from pydantic import TypeAdapter
-from tests.docs.pages import ROOT, commands, links, parses, rows, shown
+from tests.docs.pages import ROOT, commands, rows, shown
 
 from lets.figures.tradeoff import Pareto
 from lets.optim import PRESETS
@@ -19,11 +19,6 @@ from lets.tables.initial_radii import InitialRadii
 
 PAGE = (ROOT / "docs/interpretations.md").read_text()
 FILES = ("interpretations", "interpretations-cifar", "interpretations-short")
-
-
-@pytest.mark.parametrize("command", [c for c in commands(PAGE) if c.startswith("lets ")])
-def test_commands_parse(command: str) -> None:
-    assert parses(command)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -131,10 +126,6 @@ def test_from_every_start_the_radius_ends_lower_as_the_page_says() -> None:
     assert {len(seeds) for seeds in ratios.values()} == {10}
     assert len(ratios) == 28
     assert max(fmean(seeds) for seeds in ratios.values()) < 0
-
-
-def test_links_lead_to_files() -> None:
-    assert all((ROOT / "docs" / link).is_file() for link in links(PAGE))
 
 
 def test_the_pairs_on_cifar_are_those_that_were_made() -> None:

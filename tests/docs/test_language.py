@@ -2,8 +2,7 @@
 
 import re
 
-import pytest
-from tests.docs.pages import ROOT, commands, links, parses
+from tests.docs.pages import ROOT
 
 from lets.config.training import TrainingSpec
 from lets.data.catalogue import DATASETS
@@ -11,15 +10,6 @@ from lets.project import expand, load_params
 
 PAGE = (ROOT / "docs/language.md").read_text()
 TEXTS = {name: info for name, info in DATASETS.items() if info.vocabulary}
-
-
-@pytest.mark.parametrize("command", [c for c in commands(PAGE) if c.startswith("lets ")])
-def test_lets_commands_parse(command):
-    assert parses(command)
-
-
-def test_links_lead_somewhere():
-    assert all((ROOT / "docs" / link).resolve().exists() for link in links(PAGE))
 
 
 def test_every_data_set_of_texts_stands_there():

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.docs.pages import ROOT, links
+from tests.docs.pages import ROOT
 from torch import nn
 
 import lets
@@ -83,7 +83,3 @@ def test_the_messages_are_real() -> None:
             create(name, **parts())
         # Python words the second, and since 3.12 otherwise
         assert str(error.value) == message or "abstract class Forgetful" in str(error.value)
-
-
-def test_links_lead_somewhere() -> None:
-    assert all((ROOT / "docs" / link).resolve().exists() for link in links(PAGE))

@@ -1,7 +1,9 @@
 # What to run and where it lies; the rules take every path from here.
 
+import sys
 from pathlib import Path
 
+from lets.cli.fork_server import start as start_fork_server
 from lets.commands import command
 from lets.claims.file import claim_sources as sources_of_claims, read_claims
 from lets.project import Project
@@ -48,6 +50,8 @@ onstart:
             refuse_without_packages(matrix)
             refuse_without_weights(matrix)
             refuse_unwritable(layout)  # last: it makes folders
+        if sys.platform == "linux" and not workflow.deployment_settings.deployment_method:
+            start_fork_server()
         # By itself Snakemake starts at most 100 jobs a second. For that it looks for work again a second after every
         # job that it has started, and a second after that: with hundreds of jobs behind it, it does nothing else.
         workflow.scheduler.job_rate_limiter = None

@@ -27,6 +27,11 @@ def __getattr__(name: str) -> object:
 
 def main() -> None:
     """Run the command line; an expected error, like an interruption, is one message and no traceback."""
+    if os.environ.get("LETS_FORK_SERVER"):
+        from lets.cli.fork_server import handed_over
+
+        if (ended := handed_over()) is not None:
+            sys.exit(ended)
     interruption.watch()
     try:
         code = _run()

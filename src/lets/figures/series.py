@@ -1,13 +1,34 @@
-"""Means over seeds, a point at a time: what sensitivity, curve, bar and cost figures draw."""
+"""Means over seeds: over a hyper-parameter (`sensitivity`), over epochs (`curves`), a bar per method (`bars`)."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from lets.config.labels import address
-from lets.runs.outcomes import Outcome, in_order, repeats
+from pydantic import Field
+
+from lets.config.labels import address, field_title, value_title
+from lets.config.matrix import Matrix
+from lets.config.messages import Location, Problem
+from lets.config.selection import EpochMetric, RunMetric, Selection, values_of
+from lets.errors import RecordError
+from lets.figures.figure import Figure
+from lets.figures.styles import look_of, style_of
+from lets.runs.history import HistoryRow
+from lets.runs.metrics import QUANTITIES
+from lets.runs.outcomes import Outcome, Records, in_order, repeats
 from lets.stats.summary import Summary
 from lets.tables.notes import seeds_note
 from lets.tables.table import Csv, Record
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+    from matplotlib.axes import Axes
+
+EQUALS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
+EVIDENCE = {"rho": "radius", "lr": "schedule", "loss": "loss"}
+"""metric → what it is of `Selection.reads`, if not a number of an epoch"""
+History = tuple[Outcome, list[HistoryRow]]
 
 
 @dataclass(frozen=True)
@@ -90,3 +111,203 @@ def xs(points: Iterable[Point]) -> list[float]:
 def caption(series: Series, spread: str) -> str:
     """Return what a point is: a mean over how many seeds, and what its spread is."""
     return seeds_note((point.summary.n for point in series.points), spread)
+
+
+class Sensitivity(Figure):
+    """A metric over one hyper-parameter, a line per method (Figure 1)."""
+
+    kind: Literal["sensitivity"]
+    x: str = Field(examples=["rho"])
+    metric: RunMetric = "test_accuracy"
+
+    axes: ClassVar[tuple[str, ...]] = ("x",)
+
+    def problems(self, at: Location, matrix: Matrix) -> Iterator[Problem]:
+        """Yield values that are no numbers to draw along."""
+        words = [
+            value for value in values_of(self.chosen(matrix), self.x) if isinstance(value, bool | str | list)
+        ]
+        if words:
+            reason = f"its value {words[0]!r} is no number to draw along"
+            yield (*at, "x"), f"{self.x!r} – {reason} – write  x: rho"
+
+    def numbers(self, records: Records) -> Series:
+        """Return the metric over the hyper-parameter; a method without it has one point whose x is None."""
+        outcomes = records.shown(self)
+        groups = repeats(outcomes, ("method", self.x))
+        points = []
+        for method, x in sorted(in_order(groups), key=lambda key: key[1] or 0.0):
+            points.append(Point(None, method, x, mean_over_seeds(groups[method, x], self.metric)))
+        order = list(dict.fromkeys(run.spec.method for run in outcomes))
+        points.sort(key=lambda point: order.index(point.method))
+        return Series("", self.x, with_runs(points), tuple(outcomes))
+
+    def caption(self, numbers: Series) -> str:
+        """Return what a point and its bar are."""
+        return caption(numbers, "± 1 sample standard deviation")
+
+    def draw(self, numbers: Series) -> "matplotlib.figure.Figure":
+        """Draw one panel, logarithmic if it can be; a method without the hyper-parameter is a level line."""
+        from lets.figures.canvas import legend_above, panels
+
+        figure, (axes,) = panels(1, width=1.7)
+        for method in numbers.methods:
+            _draw_line(axes, numbers.of(None, method))
+        _ticks(axes, sorted(set(xs(numbers.points))))
+        axes.set_xlabel(field_title(self.x, numbers.methods))
+        axes.set_ylabel(QUANTITIES[self.metric].label)
+        legend_above(figure, [axes])
+        return figure
+
+
+def _ticks(axes: "Axes", places: Sequence[float]) -> None:
+    if places and places[0] > 0:
+        axes.set_xscale("log")
+        axes.set_xticks(places, [f"{place:g}" for place in places])
+        axes.minorticks_off()
+
+
+def _draw_line(axes: "Axes", points: list[Point]) -> None:
+    if points[0].x is None:
+        _level(axes, points[0])
+    else:
+        _error_bars(axes, points)
+
+
+def _error_bars(axes: "Axes", points: list[Point]) -> None:
+    x, mean = xs(points), [point.summary.mean for point in points]
+    spread = [point.summary.sd for point in points]
+    axes.errorbar(x, mean, yerr=spread, capsize=2.5, elinewidth=0.9, **look_of(points[0].method))
+
+
+def _level(axes: "Axes", point: Point) -> None:
+    look = look_of(point.method) | {"marker": "", "linestyle": ":"}
+    axes.axhline(point.summary.mean, **look)
+
+
+class Curves(Figure):
+    """A metric over epochs, a line per method, a panel per value of one field (Figures 2, 6, 7, 9)."""
+
+    kind: Literal["curves"]
+    metric: EpochMetric
+    panels: str = "architecture"
+
+    axes: ClassVar[tuple[str, ...]] = ("panels",)
+
+    def reads(self, tables: Mapping[str, Selection]) -> frozenset[str]:
+        """Return what of its epochs a run is shown with."""
+        return frozenset({EVIDENCE.get(self.metric, "course")})
+
+    def numbers(self, records: Records) -> Series:
+        """Return the metric of every epoch, averaged over the finished runs of a method."""
+        histories = [_history(outcome) for outcome in records.shown(self)]
+        groups = repeats((outcome for outcome, _ in histories), (self.panels, "method"))
+        rows = {outcome.id: history for outcome, history in histories}
+        points: list[Point] = []
+        for panel, method in in_order(groups):
+            finished = [rows[run.id] for run in groups[panel, method] if run.state == "finished"]
+            for seeds in zip(*finished, strict=False):
+                values = [float(getattr(row, self.metric)) for row in seeds]
+                points.append(Point(panel, method, seeds[0].epoch, Summary.of(values)))
+        return Series(self.panels, "epoch", tuple(points), tuple(outcome for outcome, _ in histories))
+
+    def caption(self, numbers: Series) -> str:
+        """Return what a line and its band are."""
+        return caption(numbers, "± 1 sample standard deviation (band)")
+
+    def draw(self, numbers: Series) -> "matplotlib.figure.Figure":
+        """Draw a panel per value of the panel field: the mean over seeds as a line, ± 1 sd as a band."""
+        from lets.figures.canvas import entitle, epoch_ticks, label_left, legend_above, logarithmic, panels
+
+        names, methods = numbers.panels, numbers.methods
+        figure, grid = panels(len(names), width=1.7 if len(names) == 1 else 1.0, sharex=False)
+        for panel, axes in zip(names, grid, strict=True):
+            for index, method in enumerate(methods):
+                _band(axes, numbers.of(panel, method), index / len(methods))
+            named = f"{field_title(self.panels, methods)}{EQUALS}" if isinstance(panel, float) else ""
+            entitle(axes, named + value_title(self.panels, panel))
+            axes.set_xlabel("Epoch")
+            epoch_ticks(axes, set(xs(point for point in numbers.points if point.panel == panel)))
+        means = [point.summary.mean for point in numbers.points]
+        if means and QUANTITIES[self.metric].positive and 0 < 10 * min(means) < max(means):
+            logarithmic(grid, min(means), max(means))
+        label_left(grid, QUANTITIES[self.metric].label)
+        legend_above(figure, grid)
+        return figure
+
+
+def _history(outcome: Outcome) -> History:
+    """Return a finished run with a damaged history as unreadable, so that it is named, not dropped."""
+    if outcome.state != "finished":
+        return outcome, []
+    try:
+        return outcome, outcome.record.history
+    except RecordError as error:
+        return replace(outcome, state="unreadable", reason=str(error)), []
+
+
+def _band(axes: "Axes", points: list[Point], shift: float) -> None:
+    """Draw one line; `shift` in [0, 1) staggers its markers, so that lines on top of each other show."""
+    if not points:
+        return
+    look, every = look_of(points[0].method), max(1, len(points) // 5)
+    x, mean = xs(points), [point.summary.mean for point in points]
+    low = [point.summary.mean - point.summary.sd for point in points]
+    high = [point.summary.mean + point.summary.sd for point in points]
+    axes.plot(x, mean, markevery=(int(shift * every), every), **look)
+    axes.fill_between(x, low, high, color=look["color"], alpha=0.16, linewidth=0)
+
+
+class Bars(Figure):
+    """A metric as a bar per method, a panel per value of one field (Figures 3, 4)."""
+
+    kind: Literal["bars"]
+    metric: RunMetric = "test_accuracy"
+    panels: str = "dataset"
+
+    axes: ClassVar[tuple[str, ...]] = ("panels",)
+
+    def numbers(self, records: Records) -> Series:
+        """Return the metric of every method in every panel."""
+        return series_by_panel(records.shown(self), self.panels, self.metric)
+
+    def caption(self, numbers: Series) -> str:
+        """Return what a bar is, and that it does not begin at zero."""
+        return f"{caption(numbers, '± 1 sample standard deviation')}; vertical axes do not start at zero"
+
+    def draw(self, numbers: Series) -> "matplotlib.figure.Figure":
+        """Draw the panels; each starts just below its lowest bar, and every bar carries its number."""
+        from lets.figures.canvas import entitle, label_left, panels
+
+        names = numbers.panels
+        figure, grid = panels(len(names), width=max(1.0, len(numbers.methods) * 0.17))
+        for panel, axes in zip(names, grid, strict=True):
+            if points := [point for point in numbers.points if point.panel == panel]:
+                _draw_bars(axes, points, QUANTITIES[self.metric].decimals)
+            entitle(axes, value_title(self.panels, panel))
+        label_left(grid, QUANTITIES[self.metric].label)
+        return figure
+
+
+def _draw_bars(axes: "Axes", points: list[Point], decimals: int) -> None:
+    means = [point.summary.mean for point in points]
+    spreads = [point.summary.sd if point.summary.n > 1 else 0.0 for point in points]
+    whiskers = [
+        spread if point.summary.n > 1 else math.nan for spread, point in zip(spreads, points, strict=True)
+    ]
+    titles = [value_title("method", point.method) for point in points]
+    bars = axes.bar(titles, means, yerr=whiskers, width=0.66, capsize=2.5, error_kw={"elinewidth": 0.9})
+    for bar, point in zip(bars, points, strict=True):
+        style = style_of(point.method)
+        bar.set(facecolor=style.colour if style.learned else "white", edgecolor=style.colour, linewidth=1.2)
+        if not style.learned:
+            bar.set_hatch("////")
+    axes.bar_label(bars, [f"{mean:.{decimals}f}" for mean in means], padding=2, fontsize=7)
+    low = min(mean - spread for mean, spread in zip(means, spreads, strict=True))
+    high = max(mean + spread for mean, spread in zip(means, spreads, strict=True))
+    margin = 0.35 * (high - low) or 0.05 * abs(high) or 1.0
+    axes.set_ylim(low - margin, high + margin)
+    axes.tick_params(axis="x", rotation=40, length=0)
+    axes.grid(visible=False, axis="x")
+    for label in axes.get_xticklabels():
+        label.set(ha="right", rotation_mode="anchor")

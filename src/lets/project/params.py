@@ -11,9 +11,7 @@ from lets.analyses.landscape import Landscape
 from lets.analyses.sharpness import Sharpness
 from lets.config.params import Params
 from lets.config.strict import Name
-from lets.figures.bars import Bars
-from lets.figures.curves import Curves
-from lets.figures.sensitivity import Sensitivity
+from lets.figures.series import Bars, Curves, Sensitivity
 from lets.figures.tradeoff import Cost, Pareto
 from lets.tables.against_paper import AgainstPaper
 from lets.tables.baselines import Baselines

@@ -14,8 +14,7 @@ from tests.golden.factory import Project, epoch_row
 
 from lets.errors import RecordError
 from lets.files import write_json
-from lets.page.evidence import evidence
-from lets.page.page import accepted_pages, render_page, with_verdicts, write_page
+from lets.page.page import accepted_pages, evidence, render_page, with_verdicts, write_page
 from lets.runs.outcomes import read_outcome
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -60,10 +59,8 @@ def checked(project: Project) -> Checker:
     return checker
 
 
-def test_it_is_well_formed_and_needs_nothing_else(figures: Project) -> None:
-    for name in figures.params.figures:
-        figures.draw(name)
-    page = checked(figures)
+def test_it_is_well_formed_and_needs_nothing_else(drawn: Project) -> None:
+    page = checked(drawn)
     assert len(page.ids) == len(set(page.ids))
     inside = [link[1:] for link in page.links if link.startswith("#")]
     assert len(inside) > 10
@@ -227,12 +224,6 @@ def test_costs_come_from_provenance(drawn: Project) -> None:
         f"{ended} runs, {ended * 1.5:.0f} s of training in all, at most 100 MiB each, on cpu (Example CPU)."
         in text
     )
-
-
-def test_two_builds_are_the_same_bytes(drawn: Project) -> None:
-    first = write_page(drawn.now).read_bytes()
-    drawn.layout.page.unlink()
-    assert write_page(drawn.now).read_bytes() == first
 
 
 def test_hash_seeds_do_not_show(drawn: Project) -> None:

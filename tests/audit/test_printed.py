@@ -14,7 +14,7 @@ def test_a_table_rests_on_every_seed_and_an_analysis_on_the_first(tmp_path: Path
         tmp_path,
         experiments={"clean": {**CLEAN, "seeds": [3, 1]}},
         tables={
-            "all": {"title": "All", "experiments": ["clean"]},
+            "all": {"kind": "pivot", "title": "All", "experiments": ["clean"]},
             "sharp": {"title": "Sharp", "experiments": ["clean"], "kind": "sharpness"},
         },
     )

@@ -48,7 +48,7 @@ def figures_in(root: Path, **tables: object) -> Project:
                 "vary": {"rho": [0.5, 0.05]},
             },
         },
-        tables={"table": {"title": "A < B & C", "experiments": ["clean"]}, **tables},
+        tables={"table": {"kind": "pivot", "title": "A < B & C", "experiments": ["clean"]}, **tables},
         figures={
             "sensitivity": {
                 "kind": "sensitivity",

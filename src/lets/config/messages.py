@@ -3,6 +3,7 @@
 import difflib
 import math
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import groupby
@@ -11,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from lets.config.strict import Strict
+from lets.config.strict import LARGEST_WHOLE, Strict
 from lets.optim.catalogue import METHODS
 
 Location = tuple[str | int, ...]
@@ -35,9 +36,11 @@ def explain(at: Location, items: list[Any], content: Any, model: type[BaseModel]
     if kind == "extra_forbidden":
         return f"an unknown key – nothing reads it – {attempt.renamed(_near_keys(key)) or 'delete it'}"
     if kind in ("missing", "union_tag_not_found"):
+        fitting = attempt.fitting([*_examples(at, content)])
         why = "it has no default" if kind == "missing" else "it says which kind this is"
-        found = attempt.best([*_examples(at, content)])
-        return f"missing – {why} – add  {found or f'{key}: …'}  ({EXAMPLE})"
+        if kind != "missing" and len(fitting) > 1:
+            why += f", and {', '.join(dict.fromkeys(fitting))} would fit"
+        return f"missing – {why} – add  {line(at, fitting[0]) if fitting else f'{key}: …'}  ({EXAMPLE})"
     if kind in ("literal_error", "union_tag_invalid"):
         choices = _choices(item)
         value = value if kind == "literal_error" else item["ctx"]["tag"]
@@ -45,6 +48,12 @@ def explain(at: Location, items: list[Any], content: Any, model: type[BaseModel]
         return f"{short(value)} – want one of {', '.join(choices)} – write  {found or line(at, choices[0])}"
     if kind == "string_pattern_mismatch" and item["loc"][-1] == "[key]":
         return f"{short(value)} – {_NAMES} – {attempt.renamed([_as_name(value)]) or EXAMPLE}"
+    if (
+        isinstance(value, str)
+        and (number := as_number(value)) is not None
+        and (left := attempt.errors(number))
+    ):
+        return explain(at, left, put(content, at, number), model)
     why, _, remedy = _why(items).partition(" – ")
     if not remedy:
         found = attempt.best([*_within(item), *readings(value), *_examples(at, content)])
@@ -53,7 +62,6 @@ def explain(at: Location, items: list[Any], content: Any, model: type[BaseModel]
 
 
 _NAMES = "a name is made of a-z, 0-9 and dashes"
-_SECTIONS = "want a section of the paper, such as §4.1"
 
 
 def _place(item: Any, content: Any) -> Location:
@@ -78,7 +86,7 @@ def _why(items: list[Any]) -> str:
         wanted = (one["msg"].removeprefix("Input should be ").removeprefix("a valid ") for one in items)
         return f"want one of: {', '.join(dict.fromkeys(wanted))}"
     if item["type"] == "string_pattern_mismatch":
-        return _SECTIONS if "§" in item["ctx"]["pattern"] else _NAMES
+        return _NAMES
     if isinstance(item["input"], str) and item["type"].startswith(("int", "float", "bool")):
         return f"YAML reads this as text, not as a {'truth value' if 'bool' in item['type'] else 'number'}"
     if item["type"].startswith(("dict", "model")):
@@ -92,10 +100,16 @@ class _Attempt:
     def __init__(self, content: Any, model: type[BaseModel], at: Location) -> None:
         self._content, self._model, self._at = content, model, at
 
-    def best(self, values: list[Any]) -> str | None:
-        """Return the line with the value that leaves the fewest problems, none of them at its own place."""
+    def fitting(self, values: list[Any]) -> list[Any]:
+        """Return the values that leave the fewest problems, none of them at their own place."""
         rated = [(len(left), value) for value in values if (left := self._left(self._at, value)) is not None]
-        return line(self._at, min(rated, key=lambda one: one[0])[1]) if rated else None
+        fewest = min((problems for problems, _ in rated), default=0)
+        return [value for problems, value in rated if problems == fewest]
+
+    def best(self, values: list[Any]) -> str | None:
+        """Return the line with the first value that fits best."""
+        fitting = self.fitting(values)
+        return line(self._at, fitting[0]) if fitting else None
 
     def renamed(self, keys: list[str]) -> str | None:
         """Return the first of these keys under which the value is read, and how to write that."""
@@ -106,6 +120,14 @@ class _Attempt:
                 text = line(place, above[self._at[-1]])
                 return f"write  {text}" if len(text) <= 60 else f"rename it  {key}"
         return None
+
+    def errors(self, value: Any) -> list[Any]:
+        """Return pydantic's errors at the place itself when another value stands there."""
+        try:
+            self._model.model_validate(content := put(self._content, self._at, value))
+        except ValidationError as error:
+            return dict(places(error, content)).get(self._at, [])
+        return []
 
     def without(self) -> bool:
         """Whether nothing is wrong at the place once it is empty."""
@@ -190,6 +212,9 @@ def repeated(at: Location, values: Sequence[object]) -> Iterator[Problem]:
         seen.add(key)
 
 
+_MOST = sys.float_info.max
+
+
 def as_number(text: str) -> int | float | None:
     """Return the number that a text spells, as YAML 1.1 or Python reads it; None if it spells none."""
     for reading in (int, float, lambda text: int(text, 0), _sexagesimal):
@@ -197,8 +222,10 @@ def as_number(text: str) -> int | float | None:
             number = reading(text)
         except (ValueError, OverflowError):
             continue
-        if abs(number) < 1e18:  # neither infinite nor beyond what is read as a whole number
-            return int(number) if number == int(number) and "." not in text else number
+        if number == number:
+            number = max(-_MOST, min(_MOST, number))
+            whole = number == int(number) and "." not in text and abs(number) < 1e18
+            return int(number) if whole else float(number)
     return None
 
 
@@ -219,20 +246,25 @@ def readings(value: Any) -> Iterator[Any]:
     """What somebody may have meant by a value of the wrong type."""
     if isinstance(value, str):
         if (number := as_number(value)) is not None:
-            yield from (number, round(number))
+            yield from (number, _whole(number))
         yield from _as_truth(value)
         yield _as_name(value)
     if isinstance(value, float) and math.isfinite(value):
-        yield round(value)
+        yield _whole(value)
+    if isinstance(value, int | float) and value < 0:
+        yield -value
     if isinstance(value, int | float) and value in (0, 1):
         yield bool(value)
     if isinstance(value, list) and len(value) == 1:
         yield value[0]
         yield from readings(value[0])
     if isinstance(value, str | int | float):
-        yield str(value)
-        yield from (f"§{number}" for number in re.findall(r"[1-9](?:\.[1-9])?", str(value))[:1])
-        yield [value]
+        yield from (str(value), [value])
+
+
+def _whole(number: float) -> int:
+    """The nearest whole number that a params file can hold."""
+    return round(max(-LARGEST_WHOLE, min(LARGEST_WHOLE, number)))
 
 
 TRUE, FALSE = (

@@ -9,6 +9,8 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+LARGEST_WHOLE, LARGEST = 10**9, 1e38
+"""numbers of a params file: no count comes near the first one, and float32 holds little more than the second"""
 Scalar = bool | int | float | str | list[float]
 
 

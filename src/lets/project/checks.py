@@ -17,6 +17,7 @@ from lets.config.messages import Location, Problem, line, or_near, readings, ren
 from lets.config.params import Experiment, Hyperparameters, Params, expand
 from lets.config.run import Noise, RunSpec
 from lets.config.selection import Selection, nearest_field, unselectable
+from lets.config.strict import LARGEST, LARGEST_WHOLE
 from lets.errors import SpecError
 from lets.optim.catalogue import METHODS, resolve
 from lets.optim.presets import PRESETS
@@ -39,6 +40,7 @@ MOST_RUNS = 10_000
 def problems(params: ParamsFile) -> Iterator[Problem]:
     """Yield every problem of a params file: its place, and *value – why – a line to paste*."""
     yield from repeated(("seeds",), params.seeds)
+    yield from _beyond((), params.model_dump(exclude_unset=True))
     for key in ("architectures", "resources"):
         for name in getattr(params, key):
             yield from _name((key, name), name, lets.models.catalogue.describe)
@@ -64,10 +66,42 @@ def contradictions(params: ParamsFile) -> Iterator[Problem]:
     """Yield what only the expanded matrix shows; for params without other problems."""
     impossible = list(_impossible(params))
     yield from impossible
+    yield from ((at, f"{at[1]!r} – no experiment runs it – delete it") for at in unused(params))
     if not impossible:
         matrix = expand(params)
         yield from _conflicts(params, matrix)
         yield from showable(params, matrix)
+
+
+def _beyond(at: Location, content: object) -> Iterator[Problem]:
+    """Yield the numbers with which no sum comes out right. Seeds are only names of what is drawn."""
+    if isinstance(content, dict | list):
+        for key, value in content.items() if isinstance(content, dict) else enumerate(content):
+            if key != "seeds":
+                yield from _beyond((*at, key), value)
+    if isinstance(content, int | float):
+        largest = LARGEST_WHOLE if isinstance(content, int) else LARGEST
+        if abs(content) > largest:
+            reason = "beyond any count" if isinstance(content, int) else "beyond what float32 holds"
+            yield at, f"{short(content)} – {reason} – write  {line(at, largest if content > 0 else -largest)}"
+
+
+def unused(params: Params) -> Iterator[tuple[str, str]]:
+    """Yield every place where something is said of an architecture, data set or method that no experiment runs."""
+    experiments = params.experiments.values()
+    networks = {name for one in experiments for name in one.architectures}
+    datasets = {name for one in experiments for name in one.datasets}
+    methods = {name for one in experiments for name in one.methods}
+    run = {
+        "architectures": networks,
+        "resources": networks,
+        "methods": methods,
+        "stand_ins": networks | datasets,
+    }
+    for key, names in run.items():
+        for name in getattr(params, key):
+            if name not in names:
+                yield key, name
 
 
 def _too_many(params: Params) -> Iterator[Problem]:
@@ -267,6 +301,7 @@ def conflicts(run: RunSpec) -> Iterator[Problem]:
     yield from _of_texts(run)
     yield from _of_size(run)
     yield from _of_length(run)
+    yield from _of_warmup(run)
     if dataset.pictures and training.augmentation == "crop-flip-cutout":
         yield (
             ("training", "augmentation"),
@@ -313,10 +348,8 @@ def _of_size(run: RunSpec) -> Iterator[Problem]:
     written, there = f"train_samples: {samples}", f"{dataset.title} has {dataset.train_size:,}"
     if samples and dataset.vocabulary:
         yield at, f"{written} of {dataset.title} – only images are trained on in part – delete it"
-    elif samples and samples == dataset.train_size:
+    elif samples and samples >= dataset.train_size:
         yield at, f"{written} – {there}, and without it all are trained on – delete it"
-    elif samples and samples > dataset.train_size:
-        yield at, f"{written} – {there} – write  train_samples: {dataset.train_size // 2}"
     elif samples and samples < dataset.classes:
         yield (
             at,
@@ -344,6 +377,21 @@ def _of_length(run: RunSpec) -> Iterator[Problem]:
         yield (
             ("training", "epochs"),
             f"{short(training.epochs)} – {reason} – write  epochs: {epochs - epochs % every}",
+        )
+
+
+def _of_warmup(run: RunSpec) -> Iterator[Problem]:
+    """The learning rate is whole before the last epoch or step."""
+    schedule, epochs = run.training.schedule, run.training.epochs
+    there = epochs if schedule.per == "epoch" else steps(run)
+    if schedule.warmup and schedule.warmup >= there:
+        name = "constant" if schedule.name == "inverse-sqrt" and there == 1 else schedule.name
+        shorter = schedule.model_copy(update={"name": name, "warmup": there - 1})
+        written = shorter.model_dump(exclude_defaults=True)
+        yield (
+            ("training", "schedule"),
+            f"warmup: {short(schedule.warmup)} – the rate would never be whole in {there:,} {schedule.per}s – "
+            f"write  {line(('schedule',), written)}",
         )
 
 

@@ -12,7 +12,7 @@ from lets.config.messages import or_near
 from lets.config.params import expand
 from lets.config.yaml_files import read_plain_yaml
 from lets.errors import SpecError
-from lets.project.checks import showable
+from lets.project.checks import showable, unused
 from lets.project.params import ParamsFile
 from lets.project.project import load_params
 
@@ -36,7 +36,10 @@ def cut(path: Path, names: list[str], profile: str = "") -> Cut:
     profile = profile or "-".join([params.profile, *names])
     smaller = {**content, "profile": profile}
     smaller["experiments"] = {name: content["experiments"][name] for name in kept}
-    shown = _shown(params, kept)
+    alone = _trained(params, kept)
+    for key, name in unused(alone):
+        smaller[key] = {one: value for one, value in smaller[key].items() if one != name}
+    shown = _shown(params, alone)
     for section in ("tables", "figures"):
         given = content.get(section) or {}
         smaller[section] = {name: {**one, **shown[name]} for name, one in given.items() if name in shown}
@@ -69,15 +72,19 @@ def _experiments(path: Path, params: ParamsFile, names: Iterable[str]) -> list[s
     return [name for name in params.experiments if name in asked]
 
 
-def _shown(params: ParamsFile, kept: list[str]) -> dict[str, dict[str, Any]]:
-    """Return what changes in every table and figure that some of these experiments can make."""
+def _trained(params: ParamsFile, kept: list[str]) -> ParamsFile:
+    """Return params of these experiments, without tables and figures."""
     experiments = {name: params.experiments[name] for name in kept}
-    alone = params.model_copy(update={"experiments": experiments, "tables": {}, "figures": {}})
+    return params.model_copy(update={"experiments": experiments, "tables": {}, "figures": {}})
+
+
+def _shown(params: ParamsFile, alone: ParamsFile) -> dict[str, dict[str, Any]]:
+    """Return what changes in every table and figure that the experiments of `alone` can make."""
     matrix = expand(alone)
     found = {}
     for section in ("tables", "figures"):
         for name, item in getattr(params, section).items():
-            narrow = item.narrowed(kept, matrix)
+            narrow = item.narrowed([*alone.experiments], matrix)
             smaller = item.model_copy(update=narrow)
             one = alone.model_copy(update={section: {name: smaller}})
             if smaller.experiments and not any(showable(one, matrix)):

@@ -31,13 +31,18 @@ Tables: TypeAlias = (
     Pivot | Comparison | Ranking | AgainstPaper | InitialRadii | Baselines | Hypergradient | Sharpness
 )
 Figures: TypeAlias = Sensitivity | Curves | Landscape | Bars | Cost | Pareto | Hypergradient | Sharpness
-OF_OTHER_TABLES = {key for kind in get_args(Tables) for key in kind.model_fields} - Pivot.model_fields.keys()
-"""fields of the tables that have to say their kind"""
+_OTHERS = {key for kind in get_args(Tables) if kind is not Pivot for key in kind.model_fields}
+OF_PIVOTS, OF_OTHERS = Pivot.model_fields.keys() - _OTHERS, _OTHERS - Pivot.model_fields.keys()
+"""fields that pivots alone have, by which a table without a kind is one; and those that others alone have"""
 
 
 def _named(table: Any) -> Any:
-    """Return a table without a kind as a pivot of run metrics, unless it has fields of another kind."""
-    if isinstance(table, dict) and not OF_OTHER_TABLES & table.keys():
+    """Return a table that has fields of pivots, and none of another kind, as a pivot of run metrics."""
+    if (
+        isinstance(table, dict)
+        and OF_PIVOTS & table.keys()
+        and not table.keys() & OF_OTHERS - Pivot.model_fields.keys()
+    ):
         return {"kind": "pivot", **table}
     return table
 

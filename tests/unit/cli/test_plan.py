@@ -36,7 +36,7 @@ def project(tmp_path: Path) -> Project:
             "again": {**digits, "methods": ["erm"]},
         },
         tables={
-            "all": {"title": "All", "experiments": ["clean", "again"]},
+            "all": {"kind": "pivot", "title": "All", "experiments": ["clean", "again"]},
             "probes": {"title": "Probes", "kind": "hypergradient", "every": 40, **one},
         },
         figures={

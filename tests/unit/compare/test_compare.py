@@ -28,7 +28,7 @@ def folder(root: Path) -> Folder:
     root.mkdir(exist_ok=True)
     clean = {"datasets": ["digits"], "architectures": ["resnet-small", "wrn-small"], "methods": METHODS}
     ranks = {"kind": "ranking", "title": "R", "experiments": ["clean"]}
-    tables = {"table": {"title": "T", "experiments": ["clean"]}, "ranks": ranks}
+    tables = {"table": {"kind": "pivot", "title": "T", "experiments": ["clean"]}, "ranks": ranks}
     return Folder(root, seeds=[0, 1, 2], experiments={"clean": clean}, tables=tables)
 
 

@@ -3,10 +3,14 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
+import yaml
 
+from lets.config.params import Section
 from lets.errors import SpecError
+from lets.project.params import Tables
 from lets.project.project import load_params
 
 GOOD = (Path(__file__).parent / "params.yaml").read_text()
@@ -39,7 +43,7 @@ CASES = {
         "  epochs: 2\n", "", 3, "training.epochs is missing – it has no default – add  epochs: 10  (see",
     ),
     "missing kind": (
-        "    kind: curves\n", "", 33, "figures.figure2.kind is missing – it says which kind this is – add  kind: bars",
+        "    kind: curves\n", "", 34, "figures.figure2.kind is missing – it says which kind this is, and bars, cost, curves, pareto would fit – add  kind: bars",
     ),
     "word for a number": (
         "epochs: 2", "epochs: two", 4,
@@ -69,8 +73,9 @@ CASES = {
     "true in a list": ("  epochs: 2", "  compile: ['yes']\n  epochs: 2", 4, "write  compile: true"),
     "text for true in a hyper-parameter": ("rho_lr: 0.01", "include_lr: 'TRUE'", 12, "write  include_lr: true"),
     "a number for false in a hyper-parameter": ("rho_lr: 0.01", "include_lr: 0", 12, "write  include_lr: false"),
-    "a section as a number": ("  metric:", "  metric:\n    section: 4", 19, "write  section: §4"),
-    "a section as text": ("  metric:", "  metric:\n    section: Sec. 5.2", 19, "want a section of the paper, such as §4.1 – write  section: §5.2"),
+    "a section as a number": ("  metric:", "  metric:\n    section: 4.1", 19, "write  section: §4.1"),
+    "a section as text": ("  metric:", "  metric:\n    section: Sec. 3.3", 19, "want one of §3.3, §4.1, §4.2, §4.3, §4.4, §4.5, §4.6, §4.7, §4.8, §4.9 – write  section: §3.3"),
+    "a section that the paper has not": ("  metric:", "  metric:\n    section: §9.9", 19, "'§9.9' – want one of §3.3, §4.1"),
     "impossible value": (
         "epochs: 2", "epochs: 0", 4, "training.epochs is 0 – Input should be greater than or equal to 1 – write  epochs: 1",
     ),
@@ -166,100 +171,100 @@ CASES = {
         "rho_lr: 0.01", "rho_lr: {a: 1}", 12, "methods.lets-sam.rho_lr is {'a': 1} – want one of: boolean, integer, number",
     ),
     "dangling experiment": (
-        "experiments: [metric]", "experiments: [metrics]", 29,
+        "experiments: [metric]", "experiments: [metrics]", 30,
         "tables.table6.experiments[0] is 'metrics' – no such experiment – write  metric",
     ),
     "unknown field": (
-        "rows: metric", "rows: metrik", 30, "tables.table6.rows is 'metrik' – no field of a run – write  rows: metric",
+        "rows: metric", "rows: metrik", 31, "tables.table6.rows is 'metrik' – no field of a run – write  rows: metric",
     ),
     "unknown field of a condition": (
-        "where: {architecture", "where: {arch", 43, "figures.figure5.where.arch is 'arch' – no field of a run – delete it",
+        "where: {architecture", "where: {arch", 44, "figures.figure5.where.arch is 'arch' – no field of a run – delete it",
     ),
     "condition that no run meets": (
-        "where: {architecture: [resnet-small]}", "where: {architecture: [wrn-small]}", 43,
+        "where: {architecture: [resnet-small]}", "where: {architecture: [wrn-small]}", 44,
         "figures.figure5.where.architecture[0] is 'wrn-small' – no run of it has this value – choose from: resnet-small, vit-",
     ),
     "unknown figure": (
-        "kind: curves", "kind: curve", 34,
+        "kind: curves", "kind: curve", 35,
         "figures.figure2.kind is 'curve' – want one of sensitivity, curves, landscape, bars, cost, pareto, hypergradient, sharpness – write  kind: curves",
     ),
     "unknown metric": (
-        "metric: generalization_gap", "metric: generalisation_gap", 38,
+        "metric: generalization_gap", "metric: generalisation_gap", 39,
         "figures.figure2.metric is 'generalisation_gap' – want one of test_accuracy,",
     ),
     "even grid": (
-        "    where: {architecture: [resnet-small]}", "    points: 20", 43,
+        "    where: {architecture: [resnet-small]}", "    points: 20", 44,
         "figures.figure5.points is 20 – an even grid has no point at the trained weights – write  points: 21",
     ),
     "two grids for one landscape": (
-        "stand_ins:", "  figure8: {kind: landscape, title: L, experiments: [clean], points: 11}\nstand_ins:", 44,
+        "stand_ins:", "  figure8: {kind: landscape, title: L, experiments: [clean], points: 11}\nstand_ins:", 45,
         "figures.figure8.points is 11 – figure5 shows the landscape of the same run, digits/clean/resnet-small/erm/seed-0-",
     ),
     "more samples than images": (
-        "    where: {architecture: [resnet-small]}", "    samples: 1500", 43,
+        "    where: {architecture: [resnet-small]}", "    samples: 1500", 44,
         "figures.figure5.samples is 1500 – Digits is measured on 1437 training images – write  samples: 1437",
     ),
     "groups that are not whole": (
-        "    rows: metric\n    columns: [dataset]", "    kind: sharpness\n    samples: 500", 31,
+        "    rows: metric\n    columns: [dataset]", "    kind: sharpness\n    samples: 500", 32,
         "tables.table6.samples is 500 – they make no whole groups of 128 images – write  samples: 512",
     ),
     "more whole groups than images": (
-        "    rows: metric\n    columns: [dataset]", "    kind: sharpness\n    samples: 1500\n    m: 100", 31,
+        "    rows: metric\n    columns: [dataset]", "    kind: sharpness\n    samples: 1500\n    m: 100", 32,
         "tables.table6.samples is 1500 – Digits is measured on 1437 training images – write  samples: 1400",
     ),
     "radii that do not increase": (
-        "    rows: metric\n    columns: [dataset]", "    kind: sharpness\n    radii: [0.1, 0.05, 0.1]", 31,
+        "    rows: metric\n    columns: [dataset]", "    kind: sharpness\n    radii: [0.1, 0.05, 0.1]", 32,
         "tables.table6.radii is [0.1, 0.05, 0.1] – radii that do not increase – write  radii: [0.05, 0.1]",
     ),
     "a radius twice": (
-        "    rows: metric\n    columns: [dataset]", "    kind: sharpness\n    radii: [0.05, 0.1, 0.1]", 31,
+        "    rows: metric\n    columns: [dataset]", "    kind: sharpness\n    radii: [0.05, 0.1, 0.1]", 32,
         "tables.table6.radii is [0.05, 0.1, 0.1] – radii that do not increase – write  radii: [0.05, 0.1]",
     ),
     "a trace of one probe": (
-        "    rows: metric\n    columns: [dataset]", "    kind: sharpness\n    probes: 1", 31,
+        "    rows: metric\n    columns: [dataset]", "    kind: sharpness\n    probes: 1", 32,
         "tables.table6.probes is 1 – Input should be greater than or equal to 2",
     ),
     "two sets of radii for one sharpness": (
         "    rows: metric\n    columns: [dataset]\nfigures:",
         "    kind: sharpness\n    radii: [0.1]\nfigures:\n"
         "  sharp: {kind: sharpness, title: S, experiments: [metric], radii: [0.2]}",
-        33,
+        34,
         "figures.sharp.radii is [0.2] – table6 shows the sharpness of the same run, digits/clean/resnet-small/lets-sam/seed-0-",
     ),
     "unknown kind of table": (
-        "    rows: metric", "    kind: hypergradients", 30,
+        "    rows: metric", "    kind: hypergradients", 31,
         "tables.table6.kind is 'hypergradients' – want one of pivot, comparison, ranking, published, starts, baselines, hypergradient, sharpness – write  kind: hypergradient",
     ),
     "hyper-gradient without its interval": (
-        "    rows: metric\n    columns: [dataset]", "    kind: hypergradient", 27,
+        "    rows: metric\n    columns: [dataset]", "    kind: hypergradient", 28,
         "tables.table6.every is missing – it has no default – add  every: 100",
     ),
     "hyper-gradient of a fixed radius": (
-        "stand_ins:", "  hyper: {kind: hypergradient, title: H, experiments: [clean], every: 5}\nstand_ins:", 44,
+        "stand_ins:", "  hyper: {kind: hypergradient, title: H, experiments: [clean], every: 5}\nstand_ins:", 45,
         "figures.hyper.where.method is any – there is no hyper-gradient for erm, sam, whose radius is not learned – write  method: [lets-sam]",
     ),
     "two intervals for one hyper-gradient": (
         "    rows: metric\n    columns: [dataset]\nfigures:",
         "    kind: hypergradient\n    every: 4\nfigures:\n"
         "  hyper: {kind: hypergradient, title: H, experiments: [metric], every: 5}",
-        33,
+        34,
         "figures.hyper.every is 5 – table6 shows the hypergradient of the same run, digits/clean/resnet-small/lets-sam/seed-0-",
     ),
     "a pair that was not run": (
-        "    title: Test accuracy", "    kind: comparison\n    pairs: [[sam, erm], [lets-sam, asam]]\n    title: T", 26,
+        "    kind: pivot\n    title: Test accuracy", "    kind: comparison\n    pairs: [[sam, erm], [lets-sam, asam]]\n    title: T", 26,
         "tables.table1.pairs[1][1] is 'asam' – no run of it has this method – choose from: erm, sam, lets-sam",
     ),
     "a pair of three": (
-        "    title: Test accuracy", "    kind: comparison\n    pairs: [[sam, erm, lets-sam]]\n    title: T", 26,
+        "    kind: pivot\n    title: Test accuracy", "    kind: comparison\n    pairs: [[sam, erm, lets-sam]]\n    title: T", 26,
         "tables.table1.pairs[0] is ['sam', 'erm', 'lets-sam'] – List should have at most 2 items",
     ),
     "nothing to compare": (
-        "    rows: metric\n    columns: [dataset]", "    kind: comparison", 27,
+        "    rows: metric\n    columns: [dataset]", "    kind: comparison", 28,
         "tables.table6.pairs is missing – there is no lets-X beside its X among lets-sam – choose",
     ),
     "a comparison of two trainings": (
         "    methods: [lets-sam]\n    vary: {metric: [validation-loss, gap, half-squared-gap]}\n"
-        "tables:\n  table1:\n    title: Test accuracy\n    experiments: [clean]",
+        "tables:\n  table1:\n    kind: pivot\n    title: Test accuracy\n    experiments: [clean]",
         "    methods: [lets-asam, asam]\n    training: {epochs: 9}\n"
         "tables:\n  table1:\n    kind: comparison\n    pairs: [[asam, sam]]\n    title: T\n    experiments: [clean, metric]",
         28,
@@ -267,23 +272,23 @@ CASES = {
         "architecture resnet-small differ in the epochs of their training too – select fewer experiments",
     ),
     "nothing to rank": (
-        "    rows: metric\n    columns: [dataset]", "    kind: ranking", 27,
+        "    rows: metric\n    columns: [dataset]", "    kind: ranking", 28,
         "tables.table6 is of lets-sam alone – one method has no rank – choose other experiments",
     ),
     "a reference that is not ranked": (
-        "    title: Test accuracy", "    kind: ranking\n    reference: asam\n    title: T", 26,
+        "    kind: pivot\n    title: Test accuracy", "    kind: ranking\n    reference: asam\n    title: T", 26,
         "tables.table1.reference is 'asam' – it is not ranked, erm, sam, lets-sam are – write  reference: sam",
     ),
     "a ranking of two trainings": (
         "    methods: [lets-sam]\n    vary: {metric: [validation-loss, gap, half-squared-gap]}\n"
-        "tables:\n  table1:\n    title: Test accuracy\n    experiments: [clean]",
+        "tables:\n  table1:\n    kind: pivot\n    title: Test accuracy\n    experiments: [clean]",
         "    methods: [lets-asam]\n    training: {batch_size: 9}\n"
         "tables:\n  table1:\n    kind: ranking\n    title: T\n    experiments: [clean, metric]",
         27,
         "erm and lets-asam of dataset digits, noise clean, architecture resnet-small differ in the batch_size of",
     ),
     "one name for a table and a figure": (
-        "  figure2:", "  table1:", 33, "figures.table1 is 'table1' – a table has this name already – rename it  table1-figure",
+        "  figure2:", "  table1:", 34, "figures.table1 is 'table1' – a table has this name already – rename it  table1-figure",
     ),
     "axes that contradict each other": (
         "vary: {metric: [validation-loss, gap, half-squared-gap]}",
@@ -291,7 +296,7 @@ CASES = {
         "experiments.metric is impossible – hessian='finite-difference' is a product along the perturbation",
     ),
     "stand-in for nothing": (
-        "digits: cifar10", "digits: cifar", 45, "stand_ins.digits is 'cifar' – neither a data set nor an architecture – write  digits: cifar10",
+        "digits: cifar10", "digits: cifar", 46, "stand_ins.digits is 'cifar' – neither a data set nor an architecture – write  digits: cifar10",
     ),
     "key twice": ("seeds: [0, 1]", "seeds: [0, 1]\nseeds: [2]", 3, "key 'seeds' – stands twice, first on line 2 – delete one"),
     "nested key twice": (
@@ -316,6 +321,31 @@ def test_refused_with_line_and_remedy(tmp_path: Path, case: str) -> None:
     parts = text.split(" – ")
     assert len(parts) >= 3, text
     assert all(parts)
+
+
+KINDS = {
+    table["kind"]: (name, table)
+    for file in ("demo", "cifar-memorise")
+    for name, table in yaml.safe_load(Path(f"params/{file}.yaml").read_text())["tables"].items()
+    if "kind" in table
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_without_its_kind_is_no_other_one(tmp_path: Path, kind: str) -> None:
+    assert {*KINDS} == {one.model_fields["kind"].annotation.__args__[0] for one in get_args(Tables)} - {
+        "pivot"
+    }
+    name, table = KINDS[kind]
+    content = yaml.safe_load(GOOD)
+    content["tables"] = {name: {key: value for key, value in table.items() if key != "kind"}}
+    text = refusal(tmp_path, yaml.safe_dump(content))
+    assert re.match(rf"bad\.yaml:\d+: tables\.{name}\.kind is missing – it says which kind this is", text)
+
+
+def test_sections_are_those_that_make_claims() -> None:
+    claims = yaml.safe_load(Path("params/claims.yaml").read_text())["claims"].values()
+    assert {*get_args(Section)} == {claim["section"] for claim in claims}
 
 
 def test_a_typo_in_a_key_that_must_be_there(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_more_ranks_than_there_are_to_train_on(tmp_path):
 @pytest.mark.parametrize(
     ("training", "remedy"),
     [
-        ({"epochs": 10**17}, "epochs: 8333333"),  # 12 steps an epoch, 10^8 at most
+        ({"epochs": 10**9}, "epochs: 8333333"),  # 12 steps an epoch, 10^8 at most
         ({"epochs": 8333334}, "epochs: 8333333"),
         ({"epochs": 10**6, "batch_size": 1}, "epochs: 69589"),
         ({"epochs": 10**9, "measure_every": 1000}, "epochs: 8333000"),
@@ -58,7 +58,7 @@ def test_the_longest_training(tmp_path):
 @pytest.mark.parametrize(
     ("dataset", "architecture", "training", "reason", "remedy"),
     [
-        ("digits", "resnet-small", {"train_samples": 1438}, "Digits has 1,437", "train_samples: 718"),
+        ("digits", "resnet-small", {"train_samples": 1438}, "Digits has 1,437", "delete it"),
         ("digits", "resnet-small", {"train_samples": 1437}, "all are trained on", "delete it"),
         ("digits", "resnet-small", {"train_samples": 9}, "10 classes", "train_samples: 10"),
         ("cifar100", "resnet8", {"train_samples": 99}, "100 classes", "train_samples: 100"),

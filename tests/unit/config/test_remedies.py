@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from tests.unit.config.pasting import follow, places, put
+from tests.unit.config.pasting import follow, places, put, refusal
 from tests.unit.config.test_bad_params import CASES, GOOD
 
 from lets.config.yaml_files import read_plain_yaml
@@ -37,7 +37,9 @@ SMALL = {"datasets": ["digits"], "architectures": ["resnet-small"], "methods": [
 LANDSCAPE = {"kind": "landscape", "title": "L", "experiments": ["one"]}
 SHARPNESS = {"kind": "sharpness", "title": "S", "experiments": ["one"]}
 PROBES = {"kind": "hypergradient", "title": "H", "experiments": ["one"], "every": 5}
-TABLE = {"title": "T", "experiments": ["one"]}
+BARE = {"title": "T", "experiments": ["one"]}
+TABLE = {"kind": "pivot", **BARE}
+WARM = {"name": "linear", "per": "step", "warmup": 10**8}
 # (what the experiment is, a table or figure of it, what else the file says)
 FILES: dict[str, tuple[dict[str, Any], dict[str, Any] | None, dict[str, Any]]] = {
     "more ranks than samples": ({**SMALL, "training": {"ranks": 9, "batch_size": 8}}, None, {}),
@@ -101,8 +103,11 @@ FILES: dict[str, tuple[dict[str, Any], dict[str, Any] | None, dict[str, Any]]] =
     ),
     "a column twice": (SMALL, {**TABLE, "columns": ["dataset", "dataset"]}, {}),
     "an experiment twice": (SMALL, {**TABLE, "experiments": ["one", "one"]}, {}),
-    "fields of another kind": (SMALL, {**TABLE, "margin": 0.5}, {}),
-    "fields of two other kinds": (SMALL, {**TABLE, "margin": 0.5, "reference": "sam"}, {}),
+    "fields of another kind": (SMALL, {**BARE, "margin": 0.5}, {}),
+    "fields of two other kinds": (SMALL, {**BARE, "margin": 0.5, "reference": "sam"}, {}),
+    "no kind": (SMALL, BARE, {}),
+    "no kind, and a condition": (SMALL, {**BARE, "where": {"method": ["sam"]}}, {}),
+    "fields of a pivot and of another kind": (SMALL, {**BARE, "rows": "method", "reference": "sam"}, {}),
     "an axis of words": (SMALL, {**TABLE, "kind": "sensitivity", "x": "bn_stats"}, {}),
     "a pair, misspelt": (SMALL, {**TABLE, "kind": "comparison", "pairs": [["sma", "lets-sam"]]}, {}),
     "a pair of one method": (SMALL, {**TABLE, "kind": "comparison", "pairs": [["sam", "sam"]]}, {}),
@@ -120,6 +125,17 @@ FILES: dict[str, tuple[dict[str, Any], dict[str, Any] | None, dict[str, Any]]] =
     "a seed in the grid": ({**SMALL, "methods": ["rst"], "vary": {"seed": [0, 1]}}, None, {}),
     "a stand-in, misspelt": (SMALL, None, {"stand_ins": {"digit": "cifar10"}}),
     "resources, misspelt": (SMALL, None, {"resources": {"resnet-smal": {"minutes": 5}}}),
+    "a stand-in of what is not run": (SMALL, None, {"stand_ins": {"wrn-small": "wrn16-4", "digits": "cifar10"}}),
+    "resources of what is not run": (SMALL, None, {"resources": {"wrn-small": {"minutes": 5}}}),
+    "a training of what is not run": (SMALL, None, {"architectures": {"wrn-small": {"epochs": 5}}}),
+    "a method that is not run": (SMALL, None, {"methods": {"asam": {"rho": 0.5}}}),
+    "a rise longer than the training": ({**SMALL, "training": {"schedule": WARM}}, None, {}),
+    "a rise as long as the training": (
+        {**SMALL, "training": {"epochs": 5, "schedule": {"name": "cosine", "warmup": 5}}}, None, {},
+    ),
+    "a rise of the only epoch": (
+        {**SMALL, "training": {"epochs": 1, "schedule": {"name": "inverse-sqrt", "warmup": 1}}}, None, {},
+    ),
     "a tiny rate as text": ({**SMALL, "hyperparameters": {"lets-sam": {"rho_lr": "1e-5"}}}, None, {}),
 }  # fmt: skip
 
@@ -146,3 +162,23 @@ def test_and_of_any_value_in_any_place(tmp_path: Path, seed: int) -> None:
     draw, good = Random(seed), content(GOOD, tmp_path)
     place, value = draw.choice(list(places(good))), draw.choice(VALUES)
     assert follow(put(good, place, value), tmp_path / "pasted.yaml")[-1] == "", f"{place} is {value!r}"
+
+
+@pytest.mark.parametrize("value", [10**17, 1e17, 1e300, "1.0e30", "1e400", -(10**17)])
+def test_and_of_numbers_that_nothing_can_be_computed_with(tmp_path: Path, value: Any) -> None:
+    """What is written instead is the number itself, a limit, or what the type has for an example."""
+    good = content(GOOD, tmp_path)
+    for place in places(good):
+        there = good
+        for part in place:
+            there = there[part]
+        if isinstance(there, int | float) and "seeds" not in place:
+            assert follow(put(good, place, value), tmp_path / "pasted.yaml")[-1] == "", place
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [("1.0e30", "lr: 1.0e+30"), (1e300, "lr: 1.0e+38"), (-0.3, "lr: 0.3")]
+)
+def test_no_number_is_invented_for_one_that_is_there(tmp_path: Path, value: Any, written: str) -> None:
+    bad = put(content(GOOD, tmp_path), ("training", "optimizer", "lr"), value)
+    assert refusal(bad, tmp_path / "pasted.yaml").endswith(f" – write  {written}")

@@ -17,7 +17,7 @@ def folder(tmp_path: Path) -> Folder:
             "clean": {"datasets": ["digits"], "architectures": ["resnet-small"], "methods": ["erm", "sam"]}
         },
         tables={
-            "table": {"title": "T", "experiments": ["clean"]},
+            "table": {"kind": "pivot", "title": "T", "experiments": ["clean"]},
             "mixed": {"title": "M", "experiments": ["clean"], "rows": "dataset"},
         },
     )

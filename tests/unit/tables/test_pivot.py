@@ -40,7 +40,7 @@ def test_two_trainings_of_one_variant_are_not_averaged(tmp_path) -> None:
     project = Project(
         tmp_path,
         experiments={"short": experiment, "long": {**experiment, "training": {"epochs": 9}}},
-        tables={"t": {"title": "T", "experiments": ["short", "long"]}},
+        tables={"t": {"kind": "pivot", "title": "T", "experiments": ["short", "long"]}},
     )
     with pytest.raises(SpecError, match="differ in training"):
         grid(project, "t")
@@ -51,7 +51,7 @@ def test_a_run_that_two_experiments_share_counts_once(tmp_path) -> None:
     project = Project(
         tmp_path,
         experiments={"one": experiment, "two": experiment},
-        tables={"t": {"title": "T", "experiments": ["one", "two"]}},
+        tables={"t": {"kind": "pivot", "title": "T", "experiments": ["one", "two"]}},
     )
     (cell,) = grid(project, "t").cells.values()
     assert cell.expected == 2

@@ -127,7 +127,7 @@ def test_two_column_fields_become_blocks(tmp_path: Path) -> None:
 
 def test_what_was_not_asked_for_stays_blank(tmp_path: Path) -> None:
     other = {**CLEAN, "architectures": ["vit-small"], "methods": ["sam"]}
-    table = {"title": "T", "experiments": ["clean", "other"]}
+    table = {"kind": "pivot", "title": "T", "experiments": ["clean", "other"]}
     p = Project(tmp_path, experiments={"clean": CLEAN, "other": other}, tables={"table": table})
     rows = dict(sheet(p).blocks[0].rows)
     assert [(entry.text, entry.hover != "") for entry in rows["ERM"]] == [("—", True), ("", False)]

@@ -32,6 +32,10 @@ BEST = {key: value for key, value in CLAIM.items() if key != "pairs"} | {
 }
 
 
+def stand_ins(grid: dict[str, Any]) -> dict[str, str]:
+    return {name: STAND_INS[name] for name in (*grid["datasets"], *grid["architectures"])}
+
+
 def p2(t: float) -> float:
     """Two-sided, two degrees of freedom."""
     return 1 - abs(t) / sqrt(t * t + 2)
@@ -51,7 +55,9 @@ def make(tmp_path: Path) -> Make:
             "section": "§4.1",
         }
         content = {"clean": {**grid, **experiment}}
-        project = Project(tmp_path, seeds=list(seeds), experiments=content, stand_ins=STAND_INS)
+        project = Project(
+            tmp_path, seeds=list(seeds), experiments=content, stand_ins=stand_ins(content["clean"])
+        )
         project.layout.paper_claims.write_text(
             yaml.safe_dump({"claims": claims}, allow_unicode=True, sort_keys=False)
         )
@@ -314,7 +320,7 @@ def test_analyses_are_of_one_seed_and_a_missing_one_is_no_verdict(tmp_path: Path
         experiments={"clean": {**grid, "section": "§4.1"}},
         tables={"minima": {**selection, "kind": "sharpness"}},
         figures={"planes": {**selection, "kind": "landscape"}},
-        stand_ins=STAND_INS,
+        stand_ins=stand_ins(grid),
     )
     names = {"eigenvalue": "top_eigenvalue", "trace": "trace", "nearby": "m_sharpness", "plane": "landscape"}
     claims = {name: {**CLAIM, "metric": metric} for name, metric in names.items()}

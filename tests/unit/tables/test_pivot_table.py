@@ -16,7 +16,7 @@ CLEAN = {
 
 
 def project(root: Path, experiment: dict[str, object] = CLEAN, **table: object) -> Project:
-    content = {"title": "T", "experiments": ["clean"], **table}
+    content = {"kind": "pivot", "title": "T", "experiments": ["clean"], **table}
     return Project(root, experiments={"clean": experiment}, tables={"table": content})
 
 

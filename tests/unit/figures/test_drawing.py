@@ -313,7 +313,7 @@ def test_a_figure_without_any_run_is_drawn_and_says_so(tmp_path: Path, figures: 
 
 
 def _content(project: Project) -> dict[str, object]:
-    dump = project.params.model_dump(mode="json", exclude_defaults=True)
+    dump = project.params.model_dump(mode="json", exclude_unset=True)
     return {key: dump[key] for key in ("experiments", "tables", "figures")}
 
 

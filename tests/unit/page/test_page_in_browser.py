@@ -256,7 +256,7 @@ BREAKOUT = (
 
 def test_nobody_elses_script_runs(browser: Any, tmp_path: Path) -> None:
     """Titles, records, drawings and verdicts are shown, whatever stands in them; a script in the file is not run."""
-    project = figures_in(tmp_path, **{"runs-data": {"title": BREAKOUT, "experiments": ["clean"]}})
+    project = figures_in(tmp_path, **{"runs-data": {"kind": "pivot", "title": BREAKOUT, "experiments": ["clean"]}})
     for name in project.params.figures:
         write_text(project.layout.figure(name, "svg"), HOSTILE)
     for path in project.layout.runs.rglob("provenance.json"):

@@ -49,7 +49,7 @@ def load(
     if info.pictures:
         raise SpecError(
             f"dataset {name!r} – {info.title} stays in its folder, there are no arrays of it – "
-            f"list its pictures:  lets data prepare {name}"
+            f"list its pictures:  lets data prepare {name} --download"
         )
     if not info.reader:
         raise SpecError(

@@ -198,20 +198,24 @@ def _read_split(name: str, layout: CorpusInfo, folder: Path, split: str) -> dict
 
 def _read_lines(name: str, layout: CorpusInfo, path: Path) -> list[str]:
     zipped = path.with_name(path.name + ".gz")
+    if not (found := next((one for one in (path, zipped) if one.is_file()), None)):
+        raise _missing(name, layout, path)
     try:
-        if path.is_file():
-            content = path.read_bytes()
-        elif zipped.is_file():
-            content = gzip.decompress(zipped.read_bytes())
-        else:
-            raise _missing(name, layout, path)
-        text = content.decode()
+        content = found.read_bytes()
+        text = (gzip.decompress(content) if found == zipped else content).decode()
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise ChecksumError(
-            f"{path} – damaged, no text in UTF-8 ({error}) – delete it and bring it again"
+            f"{found} – damaged, no text in UTF-8 ({error}) – {_again(name, layout)}"
         ) from error
     # not splitlines: a line separator of Unicode within a sentence ends no line
     return text.replace(BPE_MARK, "").replace("\r\n", "\n").removesuffix("\n").split("\n") if text else []
+
+
+def _again(name: str, layout: CorpusInfo) -> str:
+    """How to get a damaged file anew."""
+    return "delete it and " + (
+        "bring it again" if layout.made_by else f"run  lets data prepare {name} --download"
+    )
 
 
 def _fewer(
@@ -220,7 +224,7 @@ def _fewer(
     sizes = layout.sizes(describe(name))
     for split, lines in texts.items():
         if not lines["de"]:
-            raise DataError(f"{folder}/{layout.stems[split]}.de – empty – copy it once more")
+            raise DataError(f"{folder}/{layout.stems[split]}.de – empty – {_again(name, layout)}")
     return [
         f"{len(lines['de'])} of {sizes[split]} pairs of {split}"
         for split, lines in texts.items()

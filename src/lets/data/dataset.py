@@ -88,7 +88,7 @@ def write_processed(dataset: Dataset, path: Path) -> None:
 def read_processed(path: Path) -> Dataset:
     """Read what `write_processed` wrote; a missing file raises DataError, other bytes ChecksumError."""
     card, arrays = read_artifact(path)
-    with damaged(path, f"delete it and run  lets data prepare {path.parent.name}"):
+    with damaged(path, f"delete it and run  lets data prepare {path.parent.name} --download"):
         return Dataset(
             name=card["name"],
             title=card["title"],
@@ -114,7 +114,7 @@ def read_artifact(path: Path, make: str = "") -> tuple[dict[str, Any], dict[str,
     A missing file raises DataError, other bytes ChecksumError; `make` is the command that makes the file, by
     default that of the data set of its folder.
     """
-    make = make or f"lets data prepare {path.parent.name}"
+    make = make or f"lets data prepare {path.parent.name} --download"
     if not path.is_file():
         raise DataError(f"{path} – missing – run  {make}")
     with damaged(path, f"delete it and run  {make}"):

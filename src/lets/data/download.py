@@ -245,7 +245,9 @@ def fetch_and_unpack_folder(source: Source, root: Path) -> None:
             with tarfile.open(archive) as members:
                 members.extractall(beside, filter="data")
         except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-            raise DataError(f"{archive} – cannot be unpacked ({type(error).__name__}) – delete it") from error
+            raise DataError(
+                f"{archive} – cannot be unpacked ({type(error).__name__}) – delete it and run the same command again"
+            ) from error
         if not Path(beside, source.folder).is_dir():
             raise DataError(
                 f"{archive} – holds no folder {source.folder} – compare the entry in datasets.yaml with the archive"

@@ -157,7 +157,7 @@ def _classes(name: str, split: Path) -> list[str]:
     if not split.is_dir():
         raise DataError(f"{split} – missing – the folder of {name} holds train/CLASS/ and val/CLASS/")
     with _readable(split), os.scandir(split) as entries:
-        classes = sorted(entry.name for entry in entries if entry.is_dir())
+        classes = sorted(_name(entry) for entry in entries if entry.is_dir())
     if not classes:
         raise DataError(
             f"{split} – has no class folders, the pictures lie flat in it – sort them with the script valprep.sh "
@@ -169,7 +169,7 @@ def _classes(name: str, split: Path) -> list[str]:
 def _pictures(folder: Path, split: str, name: str, label: int) -> Iterator[Picture]:
     with _readable(folder / split / name), os.scandir(folder / split / name) as entries:
         found = sorted(
-            (entry.name, _size(entry)) for entry in entries if entry.name.lower().endswith(SUFFIXES)
+            (_name(entry), _size(entry)) for entry in entries if entry.name.lower().endswith(SUFFIXES)
         )
     if not found:
         raise DataError(
@@ -178,13 +178,18 @@ def _pictures(folder: Path, split: str, name: str, label: int) -> Iterator[Pictu
     return (Picture(f"{split}/{name}/{file}", size, label) for file, size in found)
 
 
+def _name(entry: "os.DirEntry[str]") -> str:
+    """Return the name of a class or a picture; DataError if it is not text, as bytes that are not UTF-8."""
+    if not entry.name.isprintable():
+        raise DataError(f"{entry.path!r} – a name that cannot be listed as text – rename it")
+    return entry.name
+
+
 def _size(entry: "os.DirEntry[str]") -> int:
     """Return how long a picture is; DataError for a broken link, and for what is no file."""
     if not entry.is_file():
         what = "a link that leads nowhere" if entry.is_symlink() and not entry.is_dir() else "no file"
         raise DataError(f"{entry.path} – is {what} – copy this picture once more")
-    if not entry.name.isprintable():
-        raise DataError(f"{entry.path!r} – a name that cannot be listed as text – rename this picture")
     return entry.stat().st_size
 
 
@@ -215,7 +220,7 @@ def write_index(index: PictureIndex, path: Path) -> None:
 
 def read_index(path: Path) -> PictureIndex:
     """Read what `write_index` wrote; a missing file raises DataError, other bytes ChecksumError."""
-    make = f"lets data prepare {path.parent.name}"
+    make = f"lets data prepare {path.parent.name} --download"
     if not path.is_file():
         raise DataError(f"{path} – missing – run  {make}")
     with damaged(path, f"delete it and run  {make}"):

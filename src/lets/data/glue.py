@@ -137,7 +137,9 @@ def _lines(folder: Path, file: str, source: Source) -> list[Row]:
         lines = io.StringIO(unpack(path.read_bytes()).decode("utf-8-sig"), newline=None)
         return [line.rstrip("\n").split("\t") for line in lines if line != "\n"]
     except (OSError, EOFError, lzma.LZMAError, zlib.error, UnicodeDecodeError) as error:
-        raise ChecksumError(f"{path} – damaged ({error}) – delete it and bring it again") from error
+        raise ChecksumError(
+            f"{path} – damaged ({error}) – delete it and run  lets data prepare {source.name} --download"
+        ) from error
 
 
 def _rows(folder: Path, file: str, source: Source) -> list[Row]:

@@ -166,11 +166,12 @@ def read_noisy_labels(labels_path: Path, card_path: Path) -> tuple[Tensor, Noise
 
 def _make(labels_path: Path) -> str:
     """The command that makes a label file, which lies in the folder of its data set or of a subset of it."""
-    folder = labels_path.parent
+    folder, noise = labels_path.parent, labels_path.stem
+    fetch = " --download" if noise in HUMAN_LABELS else ""
     if not folder.name.startswith("train-"):
-        return f"lets data noise {folder.name} {labels_path.stem}"
+        return f"lets data noise {folder.name} {noise}{fetch}"
     samples = folder.name.removeprefix("train-")
-    return f"lets data noise {folder.parent.name} {labels_path.stem} --train-samples {samples}"
+    return f"lets data noise {folder.parent.name} {noise} --train-samples {samples}{fetch}"
 
 
 def symmetric_noise(

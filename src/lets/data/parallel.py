@@ -212,7 +212,7 @@ class Translation:
         def tokens(split: str, side: str) -> Tokens:
             return Tokens(arrays[f"{split}.{side}.ids"], arrays[f"{split}.{side}.ends"])
 
-        with damaged(path, f"delete it and run  lets data prepare {path.parent.name}"):
+        with damaged(path, f"delete it and run  lets data prepare {path.parent.name} --download"):
             return cls(
                 card["name"],
                 card["title"],

@@ -49,7 +49,7 @@ def read_pretrained(repository: str, root: Path) -> Pretrained:
         weights = _encoder(safetensors.torch.load_file(path))
     except Exception as error:  # whatever is made of another file
         raise ChecksumError(
-            f"{path} – no safetensors file ({error}) – delete it and bring it again"
+            f"{path} – no safetensors file ({error}) – delete it and run  lets data weights {repository} --download"
         ) from error
     return Pretrained(weights, pretrained_tokenizer(folder))
 
@@ -66,7 +66,7 @@ def fetch_pretrained(repository: str, root: Path, download: bool = False) -> Pre
             if not (folder / name).is_file():
                 _fetch(repository, name, folder)
     if not (folder / WEIGHTS).is_file() and (folder / PICKLE).is_file():
-        _convert(folder)
+        _convert(repository, folder)
     return read_pretrained(repository, root)
 
 
@@ -85,7 +85,7 @@ def _fetch(repository: str, name: str, folder: Path) -> None:
         shutil.move(path, folder / name)
 
 
-def _convert(folder: Path) -> None:
+def _convert(repository: str, folder: Path) -> None:
     path = folder / PICKLE
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -93,7 +93,8 @@ def _convert(folder: Path) -> None:
     except Exception as error:
         # Not torch's own words: they advise to read it with weights_only=False.
         raise ChecksumError(
-            f"{path} – no file of weights alone ({type(error).__name__}) – delete it and bring it again"
+            f"{path} – no file of weights alone ({type(error).__name__}) – delete it and run  lets data weights "
+            f"{repository} --download"
         ) from error
     write_bytes(folder / WEIGHTS, safetensors.torch.save(weights, {"format": "pt"}))
 

@@ -119,7 +119,7 @@ class TextDataset:
     def read(cls, path: Path) -> "TextDataset":
         """Read what `write` wrote; a missing file raises DataError, other bytes ChecksumError."""
         card, arrays = read_artifact(path)
-        with damaged(path, f"delete it and run  lets data prepare {path.parent.name}"):
+        with damaged(path, f"delete it and run  lets data prepare {path.parent.name} --download"):
             return cls(
                 name=card["name"],
                 title=card["title"],
@@ -179,13 +179,13 @@ def pretrained_tokenizer(folder: Path) -> str:
     is another one.
     """
     vocabulary, merges = folder / "vocab.json", folder / "merges.txt"
-    again = "delete it and bring the file of microsoft/deberta-base"
+    again = "delete it and run  lets data weights microsoft/deberta-base --download"
     with damaged(vocabulary, again):
         known = dict(json.loads(vocabulary.read_text(encoding="utf-8")))
     if len(known) != PRETRAINED_VOCABULARY or [known.get(token) for token in SPECIAL] != [0, 1, 2, 3]:
         raise ChecksumError(
             f"{vocabulary} – {len(known)} tokens, should be {PRETRAINED_VOCABULARY} that begin with "
-            f"{' '.join(SPECIAL)} – bring the file of microsoft/deberta-base"
+            f"{' '.join(SPECIAL)} – {again}"
         )
     library = language("tokenizers")
     with damaged(merges, again):

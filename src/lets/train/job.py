@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save
 import lets.models
 from lets.config import RunSpec
 from lets.config.paths import WEIGHTS, Layout
-from lets.errors import RecordError
+from lets.errors import LetsError, RecordError
 from lets.files import check_no_folder, check_writable, json_text, sha256_bytes, write_bytes
 from lets.optim import DivergenceError
 from lets.runs import Divergence, Metrics, RunRecord, Status
@@ -75,6 +75,8 @@ class _Job:
         self.spec, self.layout, self.device, self.threads = spec, layout, device, threads
         self.started, self.clock = datetime.now(UTC), time.monotonic()
         self.seconds_before, self.resumed = 0.0, 0
+        self.untried = False
+        """whether the training goes on from a state, and nothing has come of it yet"""
         self.ranks = Ranks.join(spec.training.ranks, device)
         self.data = RunData.read(spec, layout, device, self.ranks.rank, self.ranks.count)
         self.training = Training(spec, self.data, device, self.ranks)
@@ -85,7 +87,7 @@ class _Job:
         self._resume()
         try:
             while not self.training.finished:
-                row = self.training.run_stretch()
+                row = self._run_stretch()
                 if row and self.ranks.rank == 0:
                     on_epoch(row)
                 self._save()
@@ -124,16 +126,34 @@ class _Job:
 
     def _resume(self) -> None:
         """Go on from the state file; one that cannot be gone on from is as good as none, and said to be."""
-        path = self.layout.state(self.spec.id)
         try:
-            if state := load_state(path, self._identity):
+            if state := load_state(self.layout.state(self.spec.id), self._identity):
                 self.training.load_state_dict(state)
                 self.seconds_before, self.resumed = _so_far(state)
+                self.untried = True
         except Exception as error:  # what torch raises of a damaged state is listed nowhere
-            reason = str(error) if isinstance(error, RecordError) else f"is damaged ({_first_line(error)})"
-            if self.ranks.rank == 0:
-                print(f"{path} – {reason} – the training starts over", file=sys.stderr)
-            self.training = Training(self.spec, self.data, self.device, self.ranks)
+            self._start_over(error)
+
+    def _run_stretch(self) -> HistoryRow | None:
+        """Train on; what is wrong with a state may show only until it is trained from to the end of an epoch."""
+        try:
+            row = self.training.run_stretch()
+        except (LetsError, DivergenceError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            if not self.untried:
+                raise
+            self._start_over(error)
+            row = self.training.run_stretch()
+        self.untried = self.untried and not row
+        return row
+
+    def _start_over(self, error: Exception) -> None:
+        reason = str(error) if isinstance(error, RecordError) else f"is damaged ({_first_line(error)})"
+        if self.ranks.rank == 0:
+            print(f"{self.layout.state(self.spec.id)} – {reason} – the training starts over", file=sys.stderr)
+        self.seconds_before, self.resumed, self.untried = 0.0, 0, False
+        self.training = Training(self.spec, self.data, self.device, self.ranks)
 
     def _save(self) -> None:
         state = {**self.training.state_dict(), "seconds": self._seconds(), "resumed": self.resumed}

@@ -63,6 +63,35 @@ def test_a_corpus_is_read_by_the_reader_of_its_row(monkeypatch: Any, capsys: Any
     assert Translation.read(LAYOUT.prepared("emoji")).references["test"] == ("a house",)
 
 
+@pytest.mark.parametrize(
+    ("dataset", "read"),
+    [
+        ("cifar10", read_processed),
+        ("imagenette", read_index),
+        ("multi30k", Translation.read),
+        ("rte", TextDataset.read),
+    ],
+)
+def test_what_is_not_there_is_fetched_by_the_printed_command(dataset: str, read: Any) -> None:
+    path = LAYOUT.prepared(dataset)
+    with pytest.raises(DataError, match=f"missing – run  lets data prepare {dataset} --download$"):
+        read(path)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x")
+    with pytest.raises(DataError, match=f"delete it and run  lets data prepare {dataset} --download$"):
+        read(path)
+
+
+def test_the_printed_command_fetches_peoples_labels() -> None:
+    for samples in (None, 500):
+        paths = (
+            LAYOUT.labels("cifar10", "human-worse", samples),
+            LAYOUT.noise_card("cifar10", "human-worse", samples),
+        )
+        with pytest.raises(DataError, match=r"run  lets data noise cifar10 human-worse .*--download$"):
+            read_noisy_labels(*paths)
+
+
 @pytest.mark.parametrize("name", ["cifar10", "emoji", "rte"])
 def test_what_is_never_partial(name: str) -> None:
     with pytest.raises(SpecError, match=f"--partial – {name} is whole or it is not read – leave it out"):

@@ -15,7 +15,7 @@ from lets.config.paths import Layout
 from lets.data import download, sources
 from lets.data.catalogue import DATASETS
 from lets.data.corpus import CORPORA, corpus_info, fetch_missing, read_corpus, split_words
-from lets.data.parallel import Translation, read
+from lets.data.parallel import UNK, Translation, read
 from lets.errors import ChecksumError, DataError, SpecError
 
 LINES = {
@@ -207,7 +207,12 @@ def test_multi30k_is_downloaded_by_the_verb(
     prepare("multi30k", download=True)
     assert asked == FILES
     assert sorted(path.name for path in Path("data/raw/multi30k").iterdir()) == sorted(FILES)
-    assert len(Translation.read(Layout("").prepared("multi30k")).references["test"]) == 1_000
+    found = Translation.read(Layout("").prepared("multi30k"))
+    assert (len(found.bpe.tokens), found.vocabulary, found.dropped) == (4_096, 4_096, 0)
+    ids, lines = found.splits["test"].target, found.references["test"]
+    decoded = {i: one.tolist() for i, one in enumerate(ids.ids.split(ids.lengths.tolist())) if UNK not in one}
+    assert (len(lines), len(decoded) > 980) == (1_000, True)
+    assert {i: found.bpe.decode(one) for i, one in decoded.items()} == {i: lines[i] for i in decoded}
 
 
 def test_only_what_is_missing_is_fetched_and_nothing_is_overwritten(
@@ -225,7 +230,9 @@ def test_only_what_is_missing_is_fetched_and_nothing_is_overwritten(
     for name in asked:
         assert (folder / name).read_bytes() == (parallel_root / "multi30k" / name).read_bytes()
     asked.clear()
-    with pytest.raises(ChecksumError, match=r"val\.en – damaged, .* delete it and bring it again"):
+    with pytest.raises(
+        ChecksumError, match=r"val\.en\.gz – damaged, .* lets data prepare multi30k --download"
+    ):
         read(sources.source("multi30k"), tmp_path, download=True)
     assert asked == []
 

@@ -303,8 +303,31 @@ def gone(folder: Path) -> None:
     folder.rmdir()
 
 
+def class_without_text(folder: Path) -> None:
+    for split in ("train", "val"):
+        (folder.parents[1] / split / folder.name).rename(folder.parents[1] / split / "n1\udcff")
+
+
+def class_of_two_lines(folder: Path) -> None:
+    for split in ("train", "val"):
+        (folder.parents[1] / split / folder.name).rename(folder.parents[1] / split / "n1\nand more")
+
+
 @pytest.mark.parametrize(
-    "damage", [broken_link, loop, directory, zero_bytes, no_text, two_lines, nothing, other_files, gone]
+    "damage",
+    [
+        class_without_text,
+        class_of_two_lines,
+        broken_link,
+        loop,
+        directory,
+        zero_bytes,
+        no_text,
+        two_lines,
+        nothing,
+        other_files,
+        gone,
+    ],
 )
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_a_damaged_folder_of_pictures_is_a_sentence(pictures: Path, split: str, damage: Any) -> None:

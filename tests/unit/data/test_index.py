@@ -66,7 +66,7 @@ def test_a_changed_byte_is_noticed(index: PictureIndex, tmp_path: Path, where: i
     content = bytearray(path.read_bytes())
     content[where] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ChecksumError, match=r"delete it and run  lets data prepare imagenette$"):
+    with pytest.raises(ChecksumError, match=r"delete it and run  lets data prepare imagenette --download$"):
         read_index(path)
 
 
@@ -79,5 +79,5 @@ def test_an_edited_line_is_noticed(index: PictureIndex, tmp_path: Path) -> None:
 
 
 def test_missing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"missing – run  lets data prepare imagenet$"):
+    with pytest.raises(DataError, match=r"missing – run  lets data prepare imagenet --download$"):
         read_index(tmp_path / "imagenet" / "index.csv.gz")

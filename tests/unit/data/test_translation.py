@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 
-import lets.data
 from lets.cli.data import prepare
 from lets.config.paths import Layout
 from lets.data.corpus import Corpus, Lines, read_corpus
@@ -84,16 +83,3 @@ def test_real_ones_from_the_command_line(
     assert found.references["test"] == tuple(
         read_corpus("iwslt14", parallel_root, partial=True).splits["test"].target
     )
-
-
-def test_load(parallel_root: Path) -> None:
-    found = lets.data.load("multi30k", root=parallel_root)
-    assert isinstance(found, Translation)
-    assert (len(found.bpe.tokens), found.vocabulary, found.dropped) == (4_096, 4_096, 0)
-    ids = found.splits["test"].target
-    sentences = ids.ids.split(ids.lengths.tolist())
-    known = [i for i, sentence in enumerate(sentences) if UNK not in sentence]
-    assert len(known) > 980
-    assert [found.bpe.decode(sentences[i].tolist()) for i in known] == [
-        found.references["test"][i] for i in known
-    ]

@@ -52,6 +52,10 @@ def rewritten(content: bytes, change) -> bytes:
     return sha256(buffer.getvalue()).digest() + buffer.getvalue()
 
 
+def optimizer(state):
+    return state["method"]["base_optimizer"]
+
+
 def go_on(spec, layout, content: bytes):
     path = layout.state(spec.id)
     path.parent.mkdir(parents=True)
@@ -98,6 +102,29 @@ def flipped(content: bytes) -> bytes:
         (
             lambda content: rewritten(content, lambda state: state["model"].popitem() and None),
             "is damaged (RuntimeError",
+        ),
+        # What shows only when it is trained from.
+        (
+            lambda content: rewritten(content, lambda state: optimizer(state)["state"].pop(1) and None),
+            "is damaged (TypeError",
+        ),
+        (
+            lambda content: rewritten(content, lambda state: optimizer(state)["state"].update({1: 2.5})),
+            "is damaged (AttributeError",
+        ),
+        (
+            lambda content: rewritten(
+                content, lambda state: optimizer(state)["param_groups"][0].update(momentum=None)
+            ),
+            "is damaged (TypeError",
+        ),
+        (
+            lambda content: rewritten(content, lambda state: state["method"].update(steps=None)),
+            "is damaged (TypeError",
+        ),
+        (
+            lambda content: rewritten(content, lambda state: state["schedule"].update(last_epoch="1")),
+            "is damaged (TypeError",
         ),
         # What no training gives, and what provenance.json, metrics.json or history.csv could not hold after the end.
         (lambda content: rewritten(content, lambda state: state.update(seconds=-1.0)), "took -1.0 s"),

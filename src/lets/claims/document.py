@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lets.claims.file import ANALYSED, Best, Equivalent, read_claims
-from lets.claims.judgement import LEAST, Contest, Judged, Ruling, Tested, analysis_missing, judge
+from lets.claims.judgement import LEAST, Comparison, Judged, Ruling, Tested, analysis_missing, judge
 from lets.config.labels import setting_title, value_title
 from lets.config.paths import Layout
 from lets.files import write_text
@@ -36,17 +36,17 @@ def write_claims(project: Project) -> list[Path]:
 
 
 def _details(one: Judged, layout: Layout) -> Iterator[str]:
-    tested, runs = one.tested, one.tested.contests.runs
+    tested, runs = one.tested, one.tested.comparisons.runs
     yield f"### {tested.name}: {one.ruling}"
     yield ""
     yield f"{tested.claim.section}: {tested.claim.claim}. {what(tested)}"
     yield ""
     yield from (f"- {reason}" for reason in _reasons(one, layout))
-    if tested.contests.all:
+    if tested.comparisons.all:
         yield ""
         yield "| Comparison | Setting | Seeds | Difference | 95 % interval |"
         yield "| :-- | :-- | --: | --: | --: |"
-        yield from (_line(contest, tested) for contest in tested.contests.all)
+        yield from (_line(comparison, tested) for comparison in tested.comparisons.all)
     if runs:
         yield ""
         yield f"<details><summary>{count(list(runs))}</summary>\n\n{folded(runs)}\n\n</details>"
@@ -61,16 +61,16 @@ def _reasons(one: Judged, layout: Layout) -> Iterator[str]:
             [setting_title(*one) for one in tested.absent],
         )
         yield f"No experiment of {section} in this profile compares them for {'; '.join(names)}."
-    yield from absent_notes(tested.contests.runs)
+    yield from absent_notes(tested.comparisons.runs)
     if lacking := [
-        run for run in tested.contests.to_do if analysis_missing(run, tested.claim.metric, layout)
+        run for run in tested.comparisons.to_do if analysis_missing(run, tested.claim.metric, layout)
     ]:
         yield f"Without its {ANALYSED[tested.claim.metric]}: {folded(lacking)}."
 
 
 def _counts(one: Judged) -> Iterator[str]:
     tested, units = one.tested, one.tested.units
-    if tested.contests.all and not tested.contests.to_do and not tested.decidable:
+    if tested.comparisons.all and not tested.comparisons.to_do and not tested.decidable:
         yield f"{_counted(units.n, unit(tested))}: less than the {LEAST} that a test needs."
     if tested.p is not None:
         test = "TOST" if isinstance(tested.claim, Equivalent) else "t test"
@@ -80,7 +80,7 @@ def _counts(one: Judged) -> Iterator[str]:
         )
     elif tested.decidable:
         yield f"All {units.n} differences are equal: there is no spread to test against."
-    if total := len(tested.contests.all):
+    if total := len(tested.comparisons.all):
         yield f"As claimed in {tested.agreeing} of {_counted(total, 'comparison')}."
 
 
@@ -88,10 +88,10 @@ def _counted(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def _line(contest: Contest, tested: Tested) -> str:
-    by, sample = tested.claim.by, contest.paired
-    names = [value_title(by, value) for value in (contest.first, contest.second)]
-    cells = [" against ".join(names), setting_title(*contest.setting), str(sample.n)]
+def _line(comparison: Comparison, tested: Tested) -> str:
+    by, sample = tested.claim.by, comparison.paired
+    names = [value_title(by, value) for value in (comparison.first, comparison.second)]
+    cells = [" against ".join(names), setting_title(*comparison.setting), str(sample.n)]
     return f"| {' | '.join([*cells, difference(sample, tested), interval(sample, tested)])} |"
 
 
@@ -103,7 +103,7 @@ def claims_table(judged: Sequence[Judged], params: Params) -> Table:
     rows = tuple(_row(one) for one in judged)
     title = f"What the runs of profile “{params.profile}” say of the paper's claims"
     notes, csv = tuple(_notes(judged)), claims_csv(judged)
-    runs = tuple(run for one in judged for run in one.tested.contests.runs)
+    runs = tuple(run for one in judged for run in one.tested.comparisons.runs)
     return Table("claims", title, "Claim", COLUMNS, (Block("", rows),), notes, csv, runs)
 
 
@@ -139,9 +139,11 @@ def claims_csv(judged: Iterable[Judged]) -> Csv:
         tested, claim, units = one.tested, one.tested.claim, one.tested.units
         low, high = units.interval() or (None, None)
         numbers = [units.mean, *map(computed, (units.sd, low, high, tested.p, one.corrected))]
-        counted = [units.n, unit(tested), len(tested.contests.all), tested.agreeing, settings(tested)]
+        counted = [units.n, unit(tested), len(tested.comparisons.all), tested.agreeing, settings(tested)]
         counted += [len(claim.settings), " ".join(map(str, seeds(tested)))]
-        ids = [" ".join(run.id for run in runs) for runs in (tested.contests.to_do, tested.contests.runs)]
+        ids = [
+            " ".join(run.id for run in runs) for runs in (tested.comparisons.to_do, tested.comparisons.runs)
+        ]
         said = [tested.name, claim.section, claim.kind, claim.by, claim.metric, str(one.ruling)]
         records.append(Record([*said, *numbers, *counted, *ids]))
     return Csv(header, records)
@@ -154,12 +156,12 @@ def unit(tested: Tested) -> str:
 
 def settings(tested: Tested) -> int:
     """Return how many settings the claim was tested in."""
-    return len({one.setting for one in tested.contests.all})
+    return len({one.setting for one in tested.comparisons.all})
 
 
 def seeds(tested: Tested) -> list[int]:
     """Return the seeds that any comparison has."""
-    return sorted({seed for one in tested.contests.all for seed in one.paired.differences})
+    return sorted({seed for one in tested.comparisons.all for seed in one.paired.differences})
 
 
 def difference(sample: Paired, tested: Tested) -> str:
@@ -178,7 +180,7 @@ def interval(sample: Paired, tested: Tested) -> str:
 
 def scale_note(judged: Iterable[Judged], params: Params) -> str:
     """Say how the runs differ from the paper's; empty if they are its experiments."""
-    differs = scale((run for one in judged for run in one.tested.contests.runs), params)
+    differs = scale((run for one in judged for run in one.tested.comparisons.runs), params)
     return differs and (
         f"These are not the paper's experiments: {differs}. "
         "A verdict here is about these runs, and neither for nor against what the paper says of its own."
@@ -187,7 +189,7 @@ def scale_note(judged: Iterable[Judged], params: Params) -> str:
 
 def _row(one: Judged) -> Row:
     tested = one.tested
-    runs = tuple(dict.fromkeys(run.id for run in tested.contests.runs))
+    runs = tuple(dict.fromkeys(run.id for run in tested.comparisons.runs))
     there, asked = settings(tested), len(tested.claim.settings)
     words = (
         tested.claim.section,

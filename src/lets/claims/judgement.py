@@ -28,7 +28,7 @@ LEAST = 3
 
 
 @dataclass(frozen=True)
-class Contest:
+class Comparison:
     """`first` against `second`, two values of the claim's field, in one setting; `paired` is first - second by seed."""
 
     first: Scalar
@@ -38,13 +38,13 @@ class Contest:
 
 
 @dataclass(frozen=True)
-class Contests:
-    """All contests of a claim, every run that it is about, and those of them that are still to be made."""
+class Comparisons:
+    """All comparisons of a claim, every run that it is about, and those of them that are still to be made."""
 
-    all: tuple[Contest, ...]
+    all: tuple[Comparison, ...]
     runs: tuple[Outcome, ...]
     to_do: tuple[Outcome, ...]
-    rivalry: tuple[Contest, ...] = ()
+    rivalry: tuple[Comparison, ...] = ()
     """of the best: every winner against every other, of which `all` are those of the best ones of a setting"""
 
 
@@ -63,7 +63,7 @@ class Tested:
 
     name: str
     claim: Claim
-    contests: Contests
+    comparisons: Comparisons
     absent: tuple[Setting, ...]
     """settings of the paper that nothing in this profile stands for"""
 
@@ -78,12 +78,12 @@ class Tested:
         return len(self.group) >= LEAST
 
     @cached_property
-    def group(self) -> tuple[Contest, ...]:
+    def group(self) -> tuple[Comparison, ...]:
         """The comparisons whose mean is tested: all, but for an equivalence the pair that is farthest apart."""
-        contests = self.contests.all
+        comparisons = self.comparisons.all
         if not isinstance(self.claim, Equivalent):
-            return contests
-        groups = _by_pair(contests)
+            return comparisons
+        groups = _by_pair(comparisons)
         return max(groups, key=lambda group: abs(units(group).mean or 0), default=())
 
     @cached_property
@@ -94,7 +94,7 @@ class Tested:
     @property
     def decidable(self) -> bool:
         """Whether every run is there, and units are enough."""
-        return not self.contests.to_do and self.units.n >= LEAST
+        return not self.comparisons.to_do and self.units.n >= LEAST
 
     @cached_property
     def p(self) -> float | None:
@@ -102,7 +102,7 @@ class Tested:
         if not self.decidable:
             return None
         if isinstance(self.claim, Equivalent):
-            return _equivalence_p(self.contests.all, self.claim.margin, self.holds)
+            return _equivalence_p(self.comparisons.all, self.claim.margin, self.holds)
         if isinstance(self.claim, Best) and not self.holds:
             return self._beaten_p()
         return self.units.t_p
@@ -113,7 +113,7 @@ class Tested:
         The best of a setting was picked for being ahead there; a rival that is the same everywhere was not.
         """
         against: dict[Scalar, list[float]] = {}
-        for pair in _by_pair(self.contests.rivalry):
+        for pair in _by_pair(self.comparisons.rivalry):
             sample = units(pair)
             p = 1.0 if self._as_claimed(sample.mean) else sample.t_p
             against.setdefault(pair[0].second, []).append(1.0 if p is None else p)
@@ -127,7 +127,7 @@ class Tested:
     @property
     def agreeing(self) -> int:
         """In how many comparisons it is."""
-        return sum(self._as_claimed(one.paired.mean) for one in self.contests.all)
+        return sum(self._as_claimed(one.paired.mean) for one in self.comparisons.all)
 
     def _as_claimed(self, difference: float | None) -> bool:
         if difference is None:
@@ -161,36 +161,36 @@ def ruling(tested: Tested, corrected: float | None) -> Ruling:
         return Ruling.NOT_SUPPORTED
     if not tested.holds:
         return Ruling.CONTRADICTED
-    everywhere = tested.agreeing == len(tested.contests.all)
+    everywhere = tested.agreeing == len(tested.comparisons.all)
     return Ruling.SUPPORTED if everywhere or not tested.claim.everywhere else Ruling.NOT_SUPPORTED
 
 
-def units(contests: tuple[Contest, ...]) -> Paired:
+def units(comparisons: tuple[Comparison, ...]) -> Paired:
     """Return the mean of every comparison, or of less than LEAST of them the seeds that all have, averaged."""
-    if len(contests) >= LEAST:
-        means = {place: one.paired.mean for place, one in enumerate(contests)}
+    if len(comparisons) >= LEAST:
+        means = {place: one.paired.mean for place, one in enumerate(comparisons)}
         return Paired({place: settled(mean) for place, mean in means.items() if mean is not None})
-    differences = [one.paired.differences for one in contests]
-    shared = [seed for seed in differences[0] if all(seed in of for of in differences)] if contests else []
+    differences = [one.paired.differences for one in comparisons]
+    shared = [seed for seed in differences[0] if all(seed in of for of in differences)] if comparisons else []
     return Paired({seed: settled(fmean(of[seed] for of in differences)) for seed in shared})
 
 
 def _test(name: str, claim: Claim, project: Project) -> Tested:
-    contests = contests_of(claim, project)
-    there = {original(run.setting, project.params) for run in contests.all}
-    return Tested(name, claim, contests, tuple(place for place in claim.settings if place not in there))
+    comparisons = comparisons_of(claim, project)
+    there = {original(run.setting, project.params) for run in comparisons.all}
+    return Tested(name, claim, comparisons, tuple(place for place in claim.settings if place not in there))
 
 
-def _by_pair(contests: tuple[Contest, ...]) -> list[tuple[Contest, ...]]:
-    pairs: dict[object, tuple[Contest, ...]] = {}
-    for one in contests:
+def _by_pair(comparisons: tuple[Comparison, ...]) -> list[tuple[Comparison, ...]]:
+    pairs: dict[object, tuple[Comparison, ...]] = {}
+    for one in comparisons:
         pairs[one.first, one.second] = (*pairs.get((one.first, one.second), ()), one)
     return list(pairs.values())
 
 
-def _equivalence_p(contests: tuple[Contest, ...], margin: float, within: bool) -> float | None:
+def _equivalence_p(comparisons: tuple[Comparison, ...], margin: float, within: bool) -> float | None:
     """The p that all pairs are within the margin, or that one is beyond."""
-    samples = [units(group) for group in _by_pair(contests)]
+    samples = [units(group) for group in _by_pair(comparisons)]
     return all_within(samples, margin) if within else one_beyond(samples, margin)
 
 
@@ -198,10 +198,10 @@ Values = Mapping[int, float]
 """seed → the metric"""
 
 
-def contests_of(claim: Claim, project: Project) -> Contests:
+def comparisons_of(claim: Claim, project: Project) -> Comparisons:
     """Read the runs of a claim; raises SpecError if a value of its field has several variants in a setting."""
-    found: list[Contest] = []
-    rivalry: list[Contest] = []
+    found: list[Comparison] = []
+    rivalry: list[Comparison] = []
     every: list[Outcome] = []
     for setting, specs in runs_of(claim, project).items():
         runs = [project.outcome(spec) for spec in specs]
@@ -220,14 +220,14 @@ def contests_of(claim: Claim, project: Project) -> Contests:
             rivalry += against
         else:
             pairs = pairs_of(claim, specs)
-            found += [Contest(a, b, setting, Paired.of(values[a], values[b])) for a, b in pairs]
+            found += [Comparison(a, b, setting, Paired.of(values[a], values[b])) for a, b in pairs]
     to_do = [
         run for run in every if run.state in TO_DO or analysis_missing(run, claim.metric, project.layout)
     ]
-    return Contests(tuple(found), tuple(every), tuple(to_do), tuple(rivalry))
+    return Comparisons(tuple(found), tuple(every), tuple(to_do), tuple(rivalry))
 
 
-def _rivalry(claim: Best, setting: Setting, values: Mapping[Scalar, Values]) -> list[Contest]:
+def _rivalry(claim: Best, setting: Setting, values: Mapping[Scalar, Values]) -> list[Comparison]:
     """Every winner against every other; first the best of the winners, by their means, against the best of others."""
     sign = -1 if MEASURES[claim.metric].better == "lower" else 1
     ranked = sorted(
@@ -236,7 +236,7 @@ def _rivalry(claim: Best, setting: Setting, values: Mapping[Scalar, Values]) -> 
     )
     winners = [value for value in ranked if value in claim.winners]
     others = [value for value in ranked if value not in claim.winners]
-    return [Contest(a, b, setting, Paired.of(values[a], values[b])) for a in winners for b in others]
+    return [Comparison(a, b, setting, Paired.of(values[a], values[b])) for a in winners for b in others]
 
 
 RADIUS = 0.05

@@ -180,9 +180,11 @@ def _shift_row(one: MethodShift) -> Row:
 
 
 def _run_row(pair: RunPair) -> Row:
-    both = [row.get(METRIC) or row.get("status", "") for row in (pair.here, pair.there)]
+    accuracies = [row.get(METRIC) for row in (pair.here, pair.there)]
+    states = [row.get("status", "") for row in (pair.here, pair.there)]
+    both = [f"{float(one):.2f}" if one else state for one, state in zip(accuracies, states, strict=True)]
     difference = "" if pair.difference is None else f"{pair.difference:+.2f}"
-    return _row(pair.id, *(text[:8] for text in both), difference, pair.agreement, runs=(pair.id,))
+    return _row(pair.id, *both, difference, pair.agreement, runs=(pair.id,))
 
 
 def _cell_row(cell: CellPair) -> Row:

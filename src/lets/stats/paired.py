@@ -101,11 +101,6 @@ class Paired:
             ).pvalue
         )
 
-    @property
-    def least_p(self) -> float | None:
-        """The smallest p that sign flips of so many seeds can give: 0.5 for two, 0.25 for three."""
-        return least_permutation_p(self.n)
-
     @cached_property
     def _summary(self) -> Summary:
         return Summary.of(self._values)
@@ -124,45 +119,20 @@ def _size_of_sum(data: Any, axis: int) -> Any:
     return abs(data.sum(axis=axis))
 
 
-@dataclass(frozen=True)
-class Equivalence:
-    """The mean difference against ±`margin`; every number is None where differences have no variance.
+def equivalence_p(paired: Paired, margin: float) -> float | None:
+    """Return the p that the mean difference is within ±`margin`: the larger of two one-sided tests (TOST).
 
-    `p_lower` tests that the difference is not above -margin (small: the first is not worse by the margin),
-    `p_upper` that it is not below +margin; `p` is the larger: small means equivalent.
+    None where differences have no variance; raises ValueError for a margin ≤ 0.
     """
-
-    margin: float
-    mean: float | None
-    p_lower: float | None
-    p_upper: float | None
-    interval: tuple[float, float] | None
-    """of level 1 - 2α; the test of level α rejects exactly when it lies within ±margin"""
-
-    @property
-    def p(self) -> float | None:
-        """The p of equivalence."""
-        if self.p_lower is None or self.p_upper is None:
-            return None
-        return max(self.p_lower, self.p_upper)
-
-
-def equivalence(paired: Paired, margin: float, alpha: float = 0.05) -> Equivalence:
-    """Test paired differences for equivalence within `margin`, in their unit; raises ValueError for one ≤ 0."""
     if not margin > 0:
         raise ValueError(f"a margin of {margin} – nothing is within it – state one above 0")
-    return Equivalence(
-        margin,
-        paired.mean,
-        paired.shifted_p(-margin, "greater"),
-        paired.shifted_p(margin, "less"),
-        paired.interval(1 - 2 * alpha),
-    )
+    above, below = paired.shifted_p(-margin, "greater"), paired.shifted_p(margin, "less")
+    return None if above is None or below is None else max(above, below)
 
 
 def all_within(samples: Iterable[Paired], margin: float) -> float | None:
     """Return the p that every mean difference is within the margin: the largest, each has to pass its own test."""
-    found = [equivalence(sample, margin).p for sample in samples]
+    found = [equivalence_p(sample, margin) for sample in samples]
     return None if None in found else max((p for p in found if p is not None), default=None)
 
 

@@ -30,15 +30,15 @@ class AgainstPaper(Selection):
         """Return what the tables show that have numbers of the paper."""
         return frozenset(read_for(table.metric) for table in _with_paper(tables))
 
-    def numbers(self, records: Records) -> "list[Beside]":
+    def numbers(self, records: Records) -> "list[Compared]":
         """Return every pair of numbers that a table of this file prints, once, if all its runs are selected."""
         selected = {run.id for run in self.select(records.matrix)}
         quoted = read_quoted(records.layout.quoted)
-        found: dict[Published, Beside] = {}
+        found: dict[Published, Compared] = {}
         for table in _with_paper(records.tables):
             for cell in table.grid(records).cells.values():
                 if cell.published and {run.id for run in cell.runs} <= selected:
-                    found.setdefault(cell.published, _beside(cell.published, cell, quoted, records.params))
+                    found.setdefault(cell.published, _compared(cell.published, cell, quoted, records.params))
         return sorted(found.values(), key=lambda one: one.published.table)
 
     def table(self, name: str, records: Records) -> Table:
@@ -68,7 +68,7 @@ def _with_paper(tables: Mapping[str, Selection]) -> list[Pivot]:
 
 
 @dataclass(frozen=True)
-class Beside:
+class Compared:
     """A number of the paper, the cell that stands for it, and why it is likely quoted from another setup, if it is."""
 
     published: Published
@@ -100,14 +100,14 @@ class Beside:
         return self.difference / error if error else None
 
 
-def _beside(published: Published, cell: Group, quoted: tuple[Quoted, ...], params: Params) -> Beside:
+def _compared(published: Published, cell: Group, quoted: tuple[Quoted, ...], params: Params) -> Compared:
     where = published.table, published.architecture, published.method
     reason = next((one for one in quoted if one.covers(*where)), None)
     stands_in = any({run.spec.dataset, run.spec.architecture} & params.stand_ins.keys() for run in cell.runs)
-    return Beside(published, cell, reason, not (params.reduced or stands_in))
+    return Compared(published, cell, reason, not (params.reduced or stands_in))
 
 
-def _csv(name: str, numbers: Sequence[Beside]) -> Csv:
+def _csv(name: str, numbers: Sequence[Compared]) -> Csv:
     """Return one line per number of the paper; run ids are separated by blanks."""
     theirs_header = [f"paper_{name}" for name in ("table", "dataset", "architecture", "mean", "sd", "n")]
     places = [f"row.{field}" for field in ("method", *SETTING)]
@@ -125,12 +125,12 @@ def _csv(name: str, numbers: Sequence[Beside]) -> Csv:
     return Csv(header, records)
 
 
-def _block_title(one: Beside) -> str:
+def _block_title(one: Compared) -> str:
     """Return which table of the paper a number stands in."""
     return f"Table {one.published.table} of the paper"
 
 
-def _row_title(one: Beside) -> str:
+def _row_title(one: Compared) -> str:
     """Return what a number is of, in the names of our runs: `LETS-ASAM, ρ₀ = 0.5, ResNet-18 on CIFAR-10`."""
     published, spec = one.published, one.cell.runs[0].spec
     field, _, value = published.variant.partition("=")
@@ -139,7 +139,7 @@ def _row_title(one: Beside) -> str:
     return ", ".join([value_title("method", published.method), *variant, setting])
 
 
-def _cells(one: Beside, marks: dict[str, str]) -> Iterator[Cell]:
+def _cells(one: Compared, marks: dict[str, str]) -> Iterator[Cell]:
     runs = tuple(run.id for run in one.cell.runs)
     mark = f" [{marks[one.quoted.reason]}]" if one.quoted else ""
     theirs = Summary(one.published.n, one.published.mean, one.published.sd)
@@ -162,12 +162,12 @@ def _plus_minus(summary: Summary) -> str:
     return f"{summary.mean:.2f}{spread} ({summary.n})"
 
 
-def _marks(numbers: Sequence[Beside]) -> dict[str, str]:
+def _marks(numbers: Sequence[Compared]) -> dict[str, str]:
     reasons = dict.fromkeys(one.quoted.reason for one in numbers if one.quoted)
     return dict(zip(reasons, ascii_lowercase, strict=False))
 
 
-def _notes(numbers: Sequence[Beside], marks: dict[str, str], params: Params) -> Iterator[str]:
+def _notes(numbers: Sequence[Compared], marks: dict[str, str], params: Params) -> Iterator[str]:
     runs = [run for one in numbers for run in one.cell.runs]
     if stands := scale(runs, params):
         yield f"These are not the paper's experiments ({stands}): a difference says nothing, and there is no z."

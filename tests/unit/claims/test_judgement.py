@@ -149,7 +149,7 @@ def test_one_missing_run_and_there_is_no_verdict(make: Make) -> None:
     project.layout.run_file(run.id, "metrics.json").unlink()
     (one,) = judged(project)
     assert one.ruling is Ruling.NOT_ENOUGH
-    assert [missing.id for missing in one.tested.contests.to_do] == [run.id]
+    assert [missing.id for missing in one.tested.comparisons.to_do] == [run.id]
 
 
 def test_a_diverged_run_is_a_result_and_its_setting_does_not_agree(make: Make) -> None:
@@ -162,7 +162,7 @@ def test_a_diverged_run_is_a_result_and_its_setting_does_not_agree(make: Make) -
     for run in project.runs(noise="clean", architecture="wrn-small", method="lets-sam"):
         project.diverge(run)
     (one,) = judged(project)
-    assert (one.tested.units.n, one.tested.agreeing, len(one.tested.contests.all)) == (5, 5, 6)
+    assert (one.tested.units.n, one.tested.agreeing, len(one.tested.comparisons.all)) == (5, 5, 6)
     assert one.corrected is not None
     assert one.corrected < 0.05
     assert one.ruling is Ruling.NOT_SUPPORTED
@@ -178,7 +178,7 @@ def test_said_of_every_setting_means_every_one(make: Make) -> None:
             project.finish(run, value)
             project.finish(run.model_copy(update={"seed": 1}), value)
     every, mean = judged(project)
-    assert (every.tested.agreeing, len(every.tested.contests.all)) == (9, 10)
+    assert (every.tested.agreeing, len(every.tested.comparisons.all)) == (9, 10)
     assert (every.ruling, mean.ruling) == (Ruling.NOT_SUPPORTED, Ruling.SUPPORTED)
 
 
@@ -210,7 +210,7 @@ def test_the_best_is_held_against_the_best_of_the_others_and_a_lost_race_counts_
     for run in project.runs(method="erm"):
         project.finish(run, 95.0 if run.noise == "clean" else 80.0)  # the best of the others in one setting
     (one,) = judged(project)
-    assert [contest.second for contest in one.tested.contests.all] == ["erm", "sam", "sam"]
+    assert [comparison.second for comparison in one.tested.comparisons.all] == ["erm", "sam", "sam"]
     differences = [90.5 - 1.0 - 95.0, -1.1, -1.2]
     mean = sum(differences) / 3
     assert one.tested.units.mean == pytest.approx(mean)
@@ -227,7 +227,11 @@ def test_the_best_of_several_winners(make: Make) -> None:
     for run in project.runs(method="lets-asam"):
         project.finish(run, 99.0 if run.noise == "clean" else 70.0)
     (one,) = judged(project)
-    assert [contest.first for contest in one.tested.contests.all] == ["lets-asam", "lets-sam", "lets-sam"]
+    assert [comparison.first for comparison in one.tested.comparisons.all] == [
+        "lets-asam",
+        "lets-sam",
+        "lets-sam",
+    ]
 
 
 def test_a_rival_has_to_be_ahead_of_every_winner(make: Make) -> None:
@@ -260,7 +264,7 @@ def test_values_of_a_hyperparameter_have_all_to_be_equal_to_the_reference(make: 
     for run in project.runs():
         project.finish(run, 90 + differences[run.variant["rho"]][run.seed])
     (one,) = judged(project)
-    assert [(contest.first, contest.second) for contest in one.tested.contests.all] == [
+    assert [(comparison.first, comparison.second) for comparison in one.tested.comparisons.all] == [
         (0.1, 1.0),
         (2.0, 1.0),
     ]
@@ -280,15 +284,15 @@ def test_without_pairs_every_lets_method_is_held_against_its_base(make: Make) ->
     methods = ["erm", "sam", "lets-sam", "rst", "lets-rst", "lets-gsam"]
     project = make({"one": {**claim, "noise": ["clean"]}}, noise=["clean"], methods=methods)
     (one,) = judged(project)
-    assert [contest.first for contest in one.tested.contests.all] == ["lets-sam", "lets-rst"]
-    assert {run.spec.method for run in one.tested.contests.runs} == {"sam", "lets-sam", "rst", "lets-rst"}
+    assert [comparison.first for comparison in one.tested.comparisons.all] == ["lets-sam", "lets-rst"]
+    assert {run.spec.method for run in one.tested.comparisons.runs} == {"sam", "lets-sam", "rst", "lets-rst"}
 
 
 def test_runs_of_another_section_do_not_count_unless_named(make: Make) -> None:
     project = make({"one": {**CLAIM, "section": "§4.9"}, "two": {**CLAIM, "section": "§4.9", "runs": "§4.1"}})
     fill(project, (1.0, 1.1, 1.2))
     one, two = judged(project)
-    assert (one.ruling, one.tested.contests.runs) == (Ruling.NOT_ENOUGH, ())
+    assert (one.ruling, one.tested.comparisons.runs) == (Ruling.NOT_ENOUGH, ())
     assert two.tested.p == pytest.approx(p2(1.1 / (0.1 / sqrt(3))))
 
 
@@ -348,5 +352,5 @@ def test_analyses_are_of_one_seed_and_a_missing_one_is_no_verdict(tmp_path: Path
     project.layout.landscape(run.id).unlink()
     found = {one.tested.name: one for one in judged(project)}
     assert found["plane"].ruling is Ruling.NOT_ENOUGH
-    assert [missing.id for missing in found["plane"].tested.contests.to_do] == [run.id]
+    assert [missing.id for missing in found["plane"].tested.comparisons.to_do] == [run.id]
     assert found["trace"].ruling is Ruling.SUPPORTED

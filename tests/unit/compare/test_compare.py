@@ -62,7 +62,7 @@ def test_the_same_tree_is_the_same_to_the_last_digit(tmp_path: Path, reference: 
     assert "to the last digit: 24 of 24 runs" in sentence(found)
 
 
-@pytest.mark.parametrize("seed", range(2, 12))
+@pytest.mark.parametrize("seed", range(2, 7))
 def test_other_seeds_are_chance(tmp_path: Path, reference: Path, seed: int) -> None:
     found = compared(trained(tmp_path / "here", seed), reference)
     assert (found.reproduced, found.identical) == (True, False)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from lets.audit.case import Case
+from lets.audit.context import Context
 from lets.audit.expected import learning_rates
 from lets.config import RunSpec
 from lets.config.effort import steps
@@ -64,11 +64,11 @@ def _command(words: list[str], folder: Path) -> Action:
 
 
 def _rehash(project: Project, rounds: int) -> Action:
-    """Each round has a case of its own, which knows what is there and has read no file for its digest."""
-    cases = [Case(project, "snakemake") for _ in range(rounds + WARM_UP)]
-    for case in cases:
-        case.complete()
-    return lambda turn: cases[turn].digests
+    """Each round has a context of its own, which knows what is there and has read no file for its digest."""
+    contexts = [Context(project, "snakemake") for _ in range(rounds + WARM_UP)]
+    for context in contexts:
+        _ = context.complete
+    return lambda turn: contexts[turn].digests
 
 
 def prepare(folder: Path, seeds: int) -> Project:

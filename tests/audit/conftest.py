@@ -15,7 +15,7 @@ import pytest
 from safetensors.numpy import save
 
 import lets.data
-from lets.audit import Audit, Draw, perform
+from lets.audit import Audit, Sample, perform
 from lets.claims.document import write_claims
 from lets.config import RunSpec, effort, seed_for
 from lets.config.paths import RUN_FILES, Layout
@@ -214,7 +214,7 @@ class Project:
         write_runs(self.now)
 
     def audit(self, weights: int = 0, **how: Any) -> Audit:
-        return perform(self.file, Path("params/demo.yaml"), Draw(weights, **how))
+        return perform(self.file, Path("params/demo.yaml"), Sample(weights, **how))
 
 
 @pytest.fixture(scope="session")

@@ -10,4 +10,4 @@ def reasons(audit: Audit) -> dict[str, list[str]]:
 
 def verdicts(audit: Audit) -> dict[str, str]:
     """The verdict of every printed place."""
-    return {one.printed.name: str(one.verdict) for one in audit.judged}
+    return {one.cell.name: str(one.verdict) for one in audit.judged}

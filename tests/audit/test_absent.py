@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from lets.audit.errors import IncompleteAuditError, MatrixAuditError
+from lets.audit.layers import IncompleteAuditError, MatrixAuditError
 from lets.cli.main import app
 
 ARGUMENTS = ["audit", "--params", "params/test.yaml", "--weights", "0"]

@@ -8,8 +8,8 @@ import pytest
 from tests.audit.conftest import make_run, write_data
 from tests.audit.found import reasons, verdicts
 
-from lets.audit.case import Case
 from lets.audit.cells import check_cells
+from lets.audit.context import Context
 from lets.claims.document import write_claims
 
 PARAMS = """
@@ -54,7 +54,7 @@ def master(make_project: Callable[..., Path]) -> Path:
 
 
 def failures(project: Any) -> list[Any]:
-    return list(check_cells(Case(project.now, "make"), {}).failures)
+    return list(check_cells(Context(project.now, "make"), {}).failures)
 
 
 def test_untouched(project: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from lets.audit.errors import BytesAuditError
+from lets.audit.layers import BytesAuditError
 from lets.cli.main import app
 
 ARGUMENTS = ["audit", "--params", "params/test.yaml", "--weights", "0"]

@@ -9,8 +9,8 @@ import pytest
 from tests.audit.conftest import make_run, write_data
 from tests.audit.found import reasons, verdicts
 
-from lets.audit.case import Case
 from lets.audit.cells import check_cells
+from lets.audit.context import Context
 
 PARAMS = """
 profile: test
@@ -54,7 +54,7 @@ def master(make_project: Callable[..., Path]) -> Path:
 
 def blamed(project: Any, path: Path) -> tuple[str, ...]:
     """Return the cells of the one failure, which is of this file."""
-    (failure,) = check_cells(Case(project.now, "make"), {}).failures
+    (failure,) = check_cells(Context(project.now, "make"), {}).failures
     assert (failure.subject, failure.again) == (str(path), (str(path),))
     return failure.cells
 

@@ -11,9 +11,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from tests.audit.found import verdicts
 
-from lets.audit.case import Case
-from lets.audit.courses import check_courses
+from lets.audit.context import Context
 from lets.audit.findings import Check
+from lets.audit.histories import check_histories
 from lets.config import Layout
 from lets.project import Project as Snapshot
 from lets.project import expand, load_params
@@ -60,16 +60,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory, prepare: Any) -> Path:
     return root
 
 
-def case_in(root: Path, file: str) -> Case:
+def case_in(root: Path, file: str) -> Context:
     params = load_params(root / file)
-    return Case(Snapshot(params, expand(params), Layout.of(params, root)), "make")
+    return Context(Snapshot(params, expand(params), Layout.of(params, root)), "make")
 
 
-def checks(case: Case) -> dict[str, Check]:
-    return {check.name: check for check in check_courses(case)}
+def checks(case: Context) -> dict[str, Check]:
+    return {check.name: check for check in check_histories(case)}
 
 
-def methods(case: Case, check: Check) -> set[str]:
+def methods(case: Context, check: Check) -> set[str]:
     return {case.matrix.runs[run].method for run in check.confirmed}
 
 
@@ -84,7 +84,7 @@ def test_every_real_training_passes_and_only_what_its_spec_decides_is_confirmed(
     assert methods(case, found["radius"]) == {method for method in every if not method.startswith("lets-")}
 
 
-def change(case: Case, method: str, rows: Callable[[Rows], Rows], **columns: Callable[[Any], Any]) -> None:
+def change(case: Context, method: str, rows: Callable[[Rows], Rows], **columns: Callable[[Any], Any]) -> None:
     """Rewrite the history and columns of the trace of the one run of a method."""
     (run,) = [id for id, spec in case.matrix.runs.items() if spec.method == method]
     path = case.layout.run_file(run, "history.csv")
@@ -202,8 +202,8 @@ def test_what_no_weights_give_again_is_not_called_verified(
     project: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Losses of an epoch whose weights are gone: nothing finds a forgery, so nothing that shows them is verified."""
-    monkeypatch.setattr("lets.audit.weights._reason", lambda case, record: "")
-    monkeypatch.setattr("lets.audit.layers.check_starts", lambda case: Check("starts", "", 0))
+    monkeypatch.setattr("lets.audit.retraining._other_numbers", lambda context, record: "")
+    monkeypatch.setattr("lets.audit.layers.check_initial_losses", lambda context: Check("starts", "", 0))
     forge_first_epoch(project)
     audit = project.audit(weights=18)
     assert audit.passed
@@ -218,7 +218,7 @@ def test_what_no_weights_give_again_is_not_called_verified(
 def test_what_was_trained_again_to_the_byte_is_verified_throughout(
     project: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def repeated(case: Case) -> Check:
+    def repeated(case: Context) -> Check:
         return Check("retraining", "", 0, repeated=frozenset(case.matrix.runs))
 
     monkeypatch.setattr("lets.audit.layers.check_retraining", repeated)

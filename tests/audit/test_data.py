@@ -11,10 +11,10 @@ import torch
 from typer.testing import CliRunner
 
 import lets.data
-from lets.audit.case import Case
-from lets.audit.data import check_data
+from lets.audit.comparability import check_comparability
+from lets.audit.context import Context
+from lets.audit.datasets import check_data
 from lets.audit.findings import Check, command
-from lets.audit.terms import check_terms
 from lets.cli.data import noise, subset
 from lets.cli.main import app
 from lets.config import seed_for
@@ -50,10 +50,10 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LETS_DATA", str(tmp_path))
 
 
-def case(dataset: str, noise: str = "clean", params: str = PARAMS) -> Case:
+def case(dataset: str, noise: str = "clean", params: str = PARAMS) -> Context:
     Path("test.yaml").write_text(params.replace("DATASET", dataset).replace("NOISE", noise))
     loaded = load_params("test.yaml")
-    return Case(Snapshot(loaded, expand(loaded), LAYOUT), "snakemake --cores all")
+    return Context(Snapshot(loaded, expand(loaded), LAYOUT), "snakemake --cores all")
 
 
 def reasons(check: Check) -> list[str]:
@@ -61,7 +61,7 @@ def reasons(check: Check) -> list[str]:
 
 
 @pytest.fixture
-def people(monkeypatch: pytest.MonkeyPatch) -> Case:
+def people(monkeypatch: pytest.MonkeyPatch) -> Context:
     """A project on the digits, as if people had labelled them anew."""
     archive = Archive("https://example.org/x", "digits_human.pt", 0, "", "")
     monkeypatch.setitem(DATASETS, "digits", replace(DATASETS["digits"], human_labels=True))
@@ -89,12 +89,12 @@ def write(labels: torch.Tensor, card: Any) -> None:
     )
 
 
-def test_peoples_labels_are_read_from_their_file_again(people: Case) -> None:
+def test_peoples_labels_are_read_from_their_file_again(people: Context) -> None:
     check = check_data(people)
     assert (check.failures, check.warnings, check.examined) == ((), (), 1)
 
 
-def test_without_the_file_they_are_held_against_their_card_and_that_is_said(people: Case) -> None:
+def test_without_the_file_they_are_held_against_their_card_and_that_is_said(people: Context) -> None:
     Path("digits_human.pt").unlink()
     check = check_data(people)
     assert check.failures == ()
@@ -104,7 +104,7 @@ def test_without_the_file_they_are_held_against_their_card_and_that_is_said(peop
 
 
 @pytest.mark.parametrize("file_is_here", [True, False])
-def test_changed_labels_of_people(people: Case, file_is_here: bool) -> None:
+def test_changed_labels_of_people(people: Context, file_is_here: bool) -> None:
     labels, card = made()
     true = lets.data.load("digits").train.labels
     other = int((true[144:] != true[0]).nonzero()[0]) + 144
@@ -123,7 +123,7 @@ def test_changed_labels_of_people(people: Case, file_is_here: bool) -> None:
     assert reasons(check_data(people)) == expected
 
 
-def test_labels_that_are_too_right_are_noticed_without_the_file(people: Case) -> None:
+def test_labels_that_are_too_right_are_noticed_without_the_file(people: Context) -> None:
     _, card = made()
     Path("digits_human.pt").unlink()
     true = lets.data.load("digits").train.labels
@@ -134,13 +134,13 @@ def test_labels_that_are_too_right_are_noticed_without_the_file(people: Case) ->
     ]
 
 
-def test_another_file_of_people(people: Case) -> None:
+def test_another_file_of_people(people: Context) -> None:
     Path("digits_human.pt").write_bytes(b"x")
     (reason,) = reasons(check_data(people))
     assert "digits_human.pt – not a file of arrays" in reason
 
 
-def test_a_run_trained_on_other_labels(people: Case, write_run: Callable[..., None]) -> None:
+def test_a_run_trained_on_other_labels(people: Context, write_run: Callable[..., None]) -> None:
     (run,) = people.matrix.runs.values()
     arrays = arrays_sha256(lets.data.load("digits").arrays)
     write_run(LAYOUT, run, {"arrays": arrays, "training_labels": made()[1].sha256})
@@ -158,7 +158,7 @@ PART = PARAMS.replace("  epochs: 2\n", "  epochs: 2\n  train_samples: 500\n")
 
 
 @pytest.fixture
-def part() -> Case:
+def part() -> Context:
     """A project on 500 of the digits with noisy labels."""
     write_processed(lets.data.load("digits"), LAYOUT.arrays("digits"))
     subset("digits", 500)
@@ -166,12 +166,12 @@ def part() -> Case:
     return case("digits", "symmetric-40", PART)
 
 
-def test_a_subset_and_its_noise_are_drawn_again(part: Case) -> None:
+def test_a_subset_and_its_noise_are_drawn_again(part: Context) -> None:
     check = check_data(part)
     assert (check.failures, check.warnings, check.examined) == ((), (), 1)
 
 
-def test_other_images_than_the_seed_gives(part: Case) -> None:
+def test_other_images_than_the_seed_gives(part: Context) -> None:
     file = LAYOUT.subset("digits", 500)
     chosen = read_subset(file)
     chosen[0] = next(i for i in range(1437) if i not in set(chosen.tolist()))
@@ -186,7 +186,7 @@ def test_other_images_than_the_seed_gives(part: Case) -> None:
     assert finding.command == "lets data subset digits 500"
 
 
-def test_what_is_printed_makes_what_is_absent_in_this_order(part: Case) -> None:
+def test_what_is_printed_makes_what_is_absent_in_this_order(part: Context) -> None:
     """The labels of a subset are made of the subset."""
     LAYOUT.subset("digits", 500).unlink()
     LAYOUT.labels("digits", "symmetric-40", 500).unlink()
@@ -201,7 +201,7 @@ def test_what_is_printed_makes_what_is_absent_in_this_order(part: Case) -> None:
     assert check_data(part).unchecked == ()
 
 
-def test_other_labels_of_a_subset(part: Case) -> None:
+def test_other_labels_of_a_subset(part: Context) -> None:
     files = LAYOUT.labels("digits", "symmetric-40", 500), LAYOUT.noise_card("digits", "symmetric-40", 500)
     labels, card = read_noisy_labels(*files)
     labels[0] = (labels[0] + 1) % 10
@@ -211,7 +211,7 @@ def test_other_labels_of_a_subset(part: Case) -> None:
     assert finding.command == "lets data noise digits symmetric-40 --train-samples 500"
 
 
-def test_a_run_trained_on_other_images(part: Case, write_run: Callable[..., None]) -> None:
+def test_a_run_trained_on_other_images(part: Context, write_run: Callable[..., None]) -> None:
     (run,) = part.matrix.runs.values()
     labels, _ = read_noisy_labels(
         LAYOUT.labels("digits", "symmetric-40", 500), LAYOUT.noise_card("digits", "symmetric-40", 500)
@@ -232,7 +232,7 @@ def test_a_run_trained_on_other_images(part: Case, write_run: Callable[..., None
 
 
 def test_runs_on_all_images_and_on_some_stand_beside_each_other(
-    part: Case, write_run: Callable[..., None]
+    part: Context, write_run: Callable[..., None]
 ) -> None:
     """Each is held against those with as many images."""
     noise("digits", "symmetric-40")
@@ -246,15 +246,15 @@ def test_runs_on_all_images_and_on_some_stand_beside_each_other(
     for run in runs:
         data = {"arrays": "a", "training_labels": str(run.training.train_samples)}
         write_run(LAYOUT, run, data)
-    assert check_terms(case("digits", "symmetric-40", both)).failures == ()
+    assert check_comparability(case("digits", "symmetric-40", both)).failures == ()
     odd = next(run for run in runs if run.training.train_samples)
     write_run(LAYOUT, odd, {"arrays": "a", "training_labels": "None"})
-    (finding,) = check_terms(case("digits", "symmetric-40", both)).failures
+    (finding,) = check_comparability(case("digits", "symmetric-40", both)).failures
     assert finding.run == odd.id
     assert finding.reason.endswith("most runs of digits/symmetric-40 (500 images)")
 
 
-def test_peoples_labels_of_a_subset(people: Case) -> None:
+def test_peoples_labels_of_a_subset(people: Context) -> None:
     subset("digits", 500)
     noise("digits", "human-worse", train_samples=500)
     here = case("digits", "human-worse", PART)
@@ -267,7 +267,7 @@ def test_peoples_labels_of_a_subset(people: Case) -> None:
     assert "sha256 of the labels is" in reason
 
 
-def test_a_part_of_the_pictures(pictures: Case) -> None:
+def test_a_part_of_the_pictures(pictures: Context) -> None:
     subset("imagenette", 15)
     here = case("imagenette", params=PART.replace("500", "15"))
     assert reasons(check_data(here)) == []
@@ -276,7 +276,7 @@ def test_a_part_of_the_pictures(pictures: Case) -> None:
 
 
 @pytest.fixture
-def pictures(pictures_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
+def pictures(pictures_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
     """A project on the tiny Imagenette."""
     info = replace(DATASETS["imagenette"], classes=3, train_size=21, test_size=9)
     monkeypatch.setitem(DATASETS, "imagenette", info)
@@ -285,12 +285,12 @@ def pictures(pictures_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return case("imagenette")
 
 
-def test_pictures(pictures: Case) -> None:
+def test_pictures(pictures: Context) -> None:
     check = check_data(pictures)
     assert (check.failures, check.warnings, check.examined) == ((), (), 1)
 
 
-def test_a_part_of_the_pictures_fails(pictures: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_of_the_pictures_fails(pictures: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(DATASETS, "imagenette", replace(DATASETS["imagenette"], train_size=9469, classes=10))
     (finding,) = check_data(pictures).failures
     assert finding.reason == "a part: 3 of 10 classes, 21 of 9469 training pictures"
@@ -299,7 +299,7 @@ def test_a_part_of_the_pictures_fails(pictures: Case, monkeypatch: pytest.Monkey
     assert finding.command == "lets data prepare imagenette --download"
 
 
-def test_a_picture_that_changed(pictures: Case) -> None:
+def test_a_picture_that_changed(pictures: Context) -> None:
     path = Path("imagenette2-320/val/n01440764/n01440764_100.JPEG")
     content = path.read_bytes()
     path.write_bytes(content[:-1])
@@ -314,7 +314,7 @@ def test_a_picture_that_changed(pictures: Case) -> None:
     assert reasons(check_data(pictures)) == []
 
 
-def test_pictures_that_are_not_here(pictures: Case) -> None:
+def test_pictures_that_are_not_here(pictures: Context) -> None:
     shutil.rmtree("imagenette2-320")
     check = check_data(pictures)
     assert check.failures == ()
@@ -329,7 +329,7 @@ def test_pictures_that_are_not_here(pictures: Case) -> None:
     assert finding.command == "lets data prepare imagenette --download"
 
 
-def test_a_run_trained_on_another_list(pictures: Case, write_run: Callable[..., None]) -> None:
+def test_a_run_trained_on_another_list(pictures: Context, write_run: Callable[..., None]) -> None:
     (run,) = pictures.matrix.runs.values()
     index = scan("imagenette", Path("imagenette2-320"))
     labels = arrays_sha256({"labels": torch.tensor([one.label for one in index.train])})

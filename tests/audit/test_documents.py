@@ -10,7 +10,7 @@ import pytest
 from tests.audit.found import reasons
 from typer.testing import CliRunner
 
-from lets.audit.errors import CellsAuditError
+from lets.audit.layers import CellsAuditError
 from lets.cli.main import app
 
 DOCUMENTS = ("claims.md", "claims.csv", "summary.json", "runs.csv")

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from tests.audit.found import reasons, verdicts
 from typer.testing import CliRunner
 
-from lets.audit.drawings import same_picture
+from lets.audit.cells import same_picture
 from lets.cli.main import app
 from lets.figures.figure import drawn_by, matplotlib_here
 from lets.page.page import render_page

@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from lets.audit.dated import dated_receipt
-from lets.audit.facts import facts
-from lets.audit.receipt import receipt
-from lets.audit.text import audit_text
+from lets.audit.audit import facts
+from lets.audit.receipt import audit_text, dated_receipt, receipt
 from lets.config.paths import Layout
 
 ROOT = Path(__file__).parents[2]

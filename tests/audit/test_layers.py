@@ -19,7 +19,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
-from lets.audit import errors
+from lets.audit import layers as errors
 from lets.cli.main import app, main
 from lets.files import digest_file, sha256_bytes, write_json
 from lets.runs import Metrics

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lets.audit.case import Case
-from lets.audit.numbers import check_numbers
+from lets.audit.context import Context
+from lets.audit.histories import check_numbers
 from lets.config import RunSpec
 from lets.config.paths import Layout
 from lets.project import Project as Snapshot
@@ -43,7 +43,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_run: Callable[...
 
 def reasons() -> list[str]:
     params = load_params("test.yaml")
-    case = Case(Snapshot(params, expand(params), LAYOUT), "snakemake --cores all")
+    case = Context(Snapshot(params, expand(params), LAYOUT), "snakemake --cores all")
     return [finding.reason for finding in check_numbers(case).failures]
 
 

@@ -14,7 +14,7 @@ import yaml
 from safetensors.numpy import load_file, save_file
 
 from lets.audit.audit import Audit
-from lets.audit.text import audit_text
+from lets.audit.receipt import audit_text
 
 Edit = Callable[[Path, str, str], None]
 MAKE = "snakemake --cores all --configfile params/test.yaml"
@@ -31,7 +31,7 @@ def failed(audit: Audit) -> set[str]:
 
 
 def verdict(audit: Audit, cell: str) -> str:
-    return next(str(one.verdict) for one in audit.judged if one.printed.name == cell)
+    return next(str(one.verdict) for one in audit.judged if one.cell.name == cell)
 
 
 def stored(path: Path) -> Any:
@@ -244,7 +244,7 @@ def test_edited_table_cell(project: Any, suffix: str) -> None:
     assert failure.cells == (CELL,)
     assert re.match(rf"line {number + 1} prints '.+', the runs give '.+'", failure.reason)
     assert audit.next == f"{MAKE} --forcerun {path}"
-    assert {one.printed.name for one in audit.judged if str(one.verdict) == "mismatch"} == {CELL}
+    assert {one.cell.name for one in audit.judged if str(one.verdict) == "mismatch"} == {CELL}
 
 
 def test_edited_cell_of_the_paper_in_latex(project: Any) -> None:
@@ -515,10 +515,10 @@ def test_everything_at_once_is_one_command_that_a_shell_can_run(project: Any) ->
 
 def test_the_default_params_need_no_configfile(project: Any) -> None:
     from lets.audit.audit import perform
-    from lets.audit.draw import Draw
+    from lets.audit.context import Sample
 
     shutil.rmtree(project.layout.run(project.run("sam", 0)))
-    assert perform(project.file, project.file, Draw()).next == "snakemake --cores all"
+    assert perform(project.file, project.file, Sample()).next == "snakemake --cores all"
 
 
 def test_nothing_made_yet(project: Any) -> None:

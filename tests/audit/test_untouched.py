@@ -10,8 +10,7 @@ import pytest
 from tests.audit.found import reasons, verdicts
 
 from lets.audit.findings import Check
-from lets.audit.receipt import receipt, write_receipt
-from lets.audit.text import audit_text
+from lets.audit.receipt import audit_text, receipt, write_receipt
 from lets.config.paths import RUN_FILES
 
 
@@ -117,15 +116,15 @@ def again(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names = ("test_accuracy", "train_loss", "train_accuracy")
         return {"test_loss": metrics["test_loss"] * (1 + 1e-6), **{name: metrics[name] for name in names}}
 
-    monkeypatch.setattr("lets.audit.weights.evaluated", evaluated)
-    monkeypatch.setattr("lets.audit.layers.check_starts", lambda case: Check("starts", "", 0))
+    monkeypatch.setattr("lets.audit.retraining.evaluated", evaluated)
+    monkeypatch.setattr("lets.audit.layers.check_initial_losses", lambda context: Check("starts", "", 0))
     return seen
 
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_weights(project: Any, again: list[str], monkeypatch: pytest.MonkeyPatch, exact: bool) -> None:
     """What the weights give must be what metrics.json says: to the bit where the run can be repeated."""
-    monkeypatch.setattr("lets.audit.weights.repeatable", lambda record, spec: exact)
+    monkeypatch.setattr("lets.audit.retraining.repeatable", lambda record, spec: exact)
     audit = project.audit(weights=3)
     assert len(again) == len(set(again)) == 3
     assert audit.passed is not exact
@@ -142,7 +141,7 @@ def test_weights(project: Any, again: list[str], monkeypatch: pytest.MonkeyPatch
 def test_a_table_is_verified_when_all_its_runs_are(
     project: Any, again: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lets.audit.weights.repeatable", lambda record, spec: False)
+    monkeypatch.setattr("lets.audit.retraining.repeatable", lambda record, spec: False)
     every = project.audit(weights=18)
     items = every.judgement.items
     assert {items[name] for name in ("table1", "table4", "figure1")} == {"verified"}
@@ -187,7 +186,7 @@ def test_the_draw_changes_with_any_run_and_not_with_the_time_it_was_made(
 
 def test_weights_of_another_run(project: Any, again: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "lets.audit.weights.evaluated", lambda *asked: {"test_loss": 0.4, "train_accuracy": 84.0}
+        "lets.audit.retraining.evaluated", lambda *asked: {"test_loss": 0.4, "train_accuracy": 84.0}
     )
     audit = project.audit(weights=1)
     (failure,) = audit.failures

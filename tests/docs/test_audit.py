@@ -5,7 +5,7 @@ import re
 from scipy.stats import hypergeom
 from tests.docs.pages import ROOT
 
-from lets.audit.errors import AuditError
+from lets.audit.layers import AuditError
 from lets.audit.retraining import ACCURACY, LOSS
 from lets.audit.verdicts import Verdict
 from lets.project import expand, load_params

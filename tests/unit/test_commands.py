@@ -59,7 +59,7 @@ def test_a_message_stays_on_its_line() -> None:
 def test_deleting_is_advised_for_damaged_runs_alone() -> None:
     """Wherever else a message names `rm`, somebody pastes it one day.
 
-    Those of tree.py and files.py are links: one that was just copied, one that leads back to itself.
+    Those of findings.py and files.py are links: one that was just copied, one that leads back to itself.
     """
     source = Path(__file__).parents[2] / "src" / "lets"
     found = {
@@ -67,4 +67,4 @@ def test_deleting_is_advised_for_damaged_runs_alone() -> None:
         for path in source.rglob("*")
         if path.suffix in (".py", ".j2", ".js") and re.search(r"\brm -|\"rm\"|'rm'", path.read_text())
     }
-    assert found <= {"audit/findings.py", "audit/tree.py", "cli/engines.py", "files.py"}
+    assert found <= {"audit/findings.py", "cli/engines.py", "files.py"}

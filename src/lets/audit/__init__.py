@@ -1,9 +1,7 @@
-"""Every printed number back to bytes: digests, re-derived numbers, re-drawn labels, re-evaluated weights."""
+"""Every printed number back to bytes: digests, re-derived numbers, recomputed labels, re-evaluated weights."""
 
 from lets.audit.audit import Audit, perform
-from lets.audit.dated import dated_receipt
-from lets.audit.draw import Draw
-from lets.audit.receipt import receipt, write_receipt
-from lets.audit.text import audit_text
+from lets.audit.context import Sample
+from lets.audit.receipt import audit_text, dated_receipt, receipt, write_receipt
 
-__all__ = ["Audit", "Draw", "audit_text", "dated_receipt", "perform", "receipt", "write_receipt"]
+__all__ = ["Audit", "Sample", "audit_text", "dated_receipt", "perform", "receipt", "write_receipt"]

@@ -1,4 +1,4 @@
-"""The audit: every layer of checks, and a verdict for everything printed."""
+"""The audit: every layer of checks, a verdict for everything printed, and what it was all held against."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,14 +6,13 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
-from lets.audit.case import Case
-from lets.audit.draw import Draw
-from lets.audit.errors import AuditError, IncompleteAuditError, MatrixAuditError
-from lets.audit.facts import facts
+from lets.audit.context import Context, Sample
 from lets.audit.findings import Check, Finding, command
-from lets.audit.layers import Layer, examine
+from lets.audit.layers import AuditError, IncompleteAuditError, Layer, MatrixAuditError, examine
 from lets.audit.verdicts import Judged, Judgement, Verdict, is_absent, judge
 from lets.commands import command as shell
+from lets.config.paths import Layout
+from lets.files import sha256_file
 from lets.project import Project
 
 
@@ -26,10 +25,10 @@ class Audit:
     facts: dict[str, str]
     """file → sha256 of what runs and reports were held against"""
     content: str
-    """the digest of all that was audited, which decided what was computed again"""
+    """the digest of all that was audited, which decided what was recomputed"""
     code: str
     """the digest of the code that trains its runs"""
-    draw: Draw
+    sample: Sample
     layers: tuple[Layer, ...]
     judgement: Judgement
     lacking: bool = False
@@ -74,12 +73,12 @@ class Audit:
 
     @property
     def judged(self) -> tuple[Judged, ...]:
-        """Every printed place with its verdict."""
-        return self.judgement.places
+        """Every printed cell with its verdict."""
+        return self.judgement.cells
 
     @property
     def verdicts(self) -> Counter[Verdict]:
-        """How many printed places have which verdict."""
+        """How many printed cells have which verdict."""
         return Counter(one.verdict for one in self.judged)
 
     @property
@@ -104,8 +103,8 @@ class Audit:
         )
 
 
-def perform(params_file: Path, default: Path, draw: Draw | None = None) -> Audit:
-    """Audit the profile of a params file; `draw` overrides how much is computed again.
+def perform(params_file: Path, default: Path, sample: Sample | None = None) -> Audit:
+    """Audit the profile of a params file; `sample` overrides how much is recomputed.
 
     `default` is the params file that the workflow takes by itself.
     """
@@ -114,20 +113,32 @@ def perform(params_file: Path, default: Path, draw: Draw | None = None) -> Audit
     named = [] if params_file == default else [params_file]
     make = shell("snakemake", "--cores", "all", *(["--configfile", *named] if named else []))
     again = shell("lets", "audit", *(["--params", *named] if named else []))
-    draw = draw or Draw(params.audit_weights)
-    case = Case(project, make, draw, again)
-    layers = examine(case)
+    sample = sample or Sample(params.audit_weights)
+    context = Context(project, make, sample, again)
+    layers = examine(context)
     failures = [*chain.from_iterable(layer.failures for layer in layers)]
-    judgement = judge(case, failures, [*chain.from_iterable(layer.checks for layer in layers)])
+    judgement = judge(context, failures, [*chain.from_iterable(layer.checks for layer in layers)])
     matrix = chain.from_iterable(layer.failures for layer in layers if layer.error is MatrixAuditError)
     return Audit(
         params.profile,
         str(params_file),
-        facts(params_file, case.layout),
-        case.content,
-        case.code,
-        draw,
+        facts(params_file, context.layout),
+        context.content,
+        context.code,
+        sample,
         layers,
         judgement,
-        lacking=any(is_absent(case, one) for one in matrix),
+        lacking=any(is_absent(context, one) for one in matrix),
     )
+
+
+def facts(params_file: Path, layout: Layout) -> dict[str, str]:
+    """Return file → sha256, for those that are there: whoever changes one of them changes the receipt."""
+    from lets.data.sources import SOURCES_FILE
+
+    files = {
+        str(params_file): params_file,
+        **{str(path): path for path in (layout.published, layout.quoted, layout.paper_claims)},
+        "lets/data/datasets.yaml": SOURCES_FILE,
+    }
+    return {name: sha256_file(path) for name, path in files.items() if path.is_file()}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from lets.config import RunSpec
-from lets.optim.catalogue import MethodInfo, describe
+from lets.optim.catalogue import describe
 
 Pattern = Sequence[bool]
 """step by step"""
@@ -56,41 +56,41 @@ def learning_steps(spec: RunSpec, perturbed: Pattern) -> Pattern:
 
 
 def learns_radius(spec: RunSpec) -> bool:
-    """Whether the radius follows a hyper-gradient."""
-    return _info(spec).radius == "learned"
+    """Return whether the radius follows a hyper-gradient."""
+    return describe(spec.method).radius == "learned"
 
 
-def passes(
-    spec: RunSpec, perturbed: Pattern, learning: Pattern, steps_per_epoch: int, stretch: int
-) -> tuple[int, int]:
-    """Return the passes of whole epochs, and how many of them a kept gradient saves at most.
+def passes(spec: RunSpec, perturbed: Pattern, learning: Pattern, steps_per_epoch: int) -> tuple[int, int]:
+    """Return the passes of whole epochs, and how many of them a cached gradient saves at most.
 
-    Saved is the first pass of a step after one that learned on its batch; nothing is kept from one epoch, or one
-    stretch of its steps, to the next.
+    Saved is the first pass of a step after one that learned on its batch; nothing is cached from one epoch, or one
+    checkpoint interval, to the next.
     """
+    from lets.train.loop import STRETCH
+
     exact = spec.hyperparameters.get("hessian") == "exact"
     spent = len(perturbed) + sum(perturbed) + sum(learning) * (2 + exact)
-    keeps = spec.training.val_batches == "next" and spec.hyperparameters.get("bn_stats") == "first"
+    caches = spec.training.val_batches == "next" and spec.hyperparameters.get("bn_stats") == "first"
     following = enumerate(learning[:-1], start=1)
-    return spent, keeps * sum(learns for step, learns in following if step % steps_per_epoch % stretch)
+    return spent, caches * sum(learns for step, learns in following if step % steps_per_epoch % STRETCH)
 
 
 def radii(
-    spec: RunSpec, rates: Callable[[int], float], steps_per_epoch: int, taken: Sequence[float]
+    spec: RunSpec, rates: Callable[[int], float], steps_per_epoch: int, hypergradients: Sequence[float]
 ) -> Iterator[float]:
-    """Yield the radius of every step, and the one after the last; `taken` are the hyper-gradients, NaN for none.
+    """Yield the radius of every step, and the one after the last; NaN stands for no hyper-gradient.
 
-    Those are asked for one after the other: a step's radius does not depend on its own.
+    They are read one after the other: a step's radius does not depend on its own.
     """
-    match _info(spec).radius:
+    match describe(spec.method).radius:
         case "learned":
-            yield from _learned(spec, rates, steps_per_epoch, taken)
+            yield from _learned(spec, rates, steps_per_epoch, hypergradients)
         case "lr-coupled":
-            yield from (_coupled(spec, rates(step)) for step in range(len(taken) + 1))
+            yield from (_coupled(spec, rates(step)) for step in range(len(hypergradients) + 1))
         case "none":
-            yield from [0.0] * (len(taken) + 1)
+            yield from [0.0] * (len(hypergradients) + 1)
         case _:
-            yield from [_values(spec)["rho"]] * (len(taken) + 1)
+            yield from [_values(spec)["rho"]] * (len(hypergradients) + 1)
 
 
 def _coupled(spec: RunSpec, rate: float) -> float:
@@ -102,7 +102,7 @@ def _coupled(spec: RunSpec, rate: float) -> float:
 
 
 def _learned(
-    spec: RunSpec, rates: Callable[[int], float], steps_per_epoch: int, taken: Sequence[float]
+    spec: RunSpec, rates: Callable[[int], float], steps_per_epoch: int, hypergradients: Sequence[float]
 ) -> Iterator[float]:
     """Algorithm 1, step 14: on the radius, or on its logarithm."""
     values = _values(spec)
@@ -110,7 +110,7 @@ def _learned(
     exponential, step_of = values["parametrization"] == "exp", _STEPS[values["rho_optimizer"]]()
     nu = 0.0 if exponential else start
     least, most = (math.log(one / start) if exponential else one for one in (low, high))
-    for step, gradient in enumerate([*taken, math.nan], start=1):
+    for step, gradient in enumerate([*hypergradients, math.nan], start=1):
         rho = min(max(start * math.exp(nu) if exponential else nu, low), high)
         yield rho
         if not math.isnan(gradient):
@@ -136,10 +136,6 @@ _STEPS: dict[str, Callable[[], Callable[[float], float]]] = {
     "adam": _adam,
     "sgd": lambda: lambda gradient: gradient,
 }
-
-
-def _info(spec: RunSpec) -> MethodInfo:
-    return describe(spec.method)
 
 
 def _values(spec: RunSpec) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""What a check reports."""
+"""What a check reports, and the one shell line that mends it."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lets.audit.case import Case
+from lets.audit.context import Context
 from lets.commands import command as shell
 
 
@@ -13,8 +13,8 @@ from lets.commands import command as shell
 class Finding:
     """One thing that is not as it should be, and what mends it.
 
-    `subject` is a run id or a path; `cells` the printed places that rest on it. Before `make`, a shell line, what is
-    in `remove` is deleted and what is in `aside` moved to work/; `again` is what it shall make anew besides.
+    `subject` is a run id or a path; `cells` the printed cells that rest on it. Before `make`, a shell line, what is
+    in `remove` is deleted and what is in `aside` moved to work/; `force` is what it shall make although it is there.
     """
 
     subject: str
@@ -25,7 +25,7 @@ class Finding:
     remove: tuple[str, ...] = ()
     """folders of damaged runs, and nothing else"""
     make: str = ""
-    again: tuple[str, ...] = ()
+    force: tuple[str, ...] = ()
     aside: tuple[tuple[str, str], ...] = ()
     """path, and the folder that it is moved to"""
     unchecked: bool = False
@@ -50,43 +50,51 @@ class Check:
     failures: tuple[Finding, ...] = ()
     warnings: tuple[str, ...] = ()
     confirmed: frozenset[str] = frozenset()
-    """the runs whose numbers were computed again, and came out the same"""
+    """the runs whose numbers were recomputed, and came out the same"""
     repeated: frozenset[str] = frozenset()
     """the runs that were trained again, and came out the same to the byte"""
     uncompared: frozenset[str] = frozenset()
-    """the printed places that nothing here could be compared with"""
+    """the printed cells that nothing here could be compared with"""
     unchecked: tuple[Finding, ...] = ()
     """what cannot be checked here because something is not here: no failure, and its command fetches it"""
 
 
-def damaged(case: Case, run: str, reason: str) -> Finding:
+def damaged(context: Context, run: str, reason: str) -> Finding:
     """A run whose folder cannot be trusted: delete it, make it again.
 
     Behind a link lies what may be somebody else's: then the command only says where.
     """
-    folder, cells = case.layout.run(run), case.cells_of(run)
-    if not folder.parent.resolve().is_relative_to(case.layout.runs.resolve()):
-        reason = f"{reason}; it lies behind a link out of {case.layout.runs}"
+    folder, cells = context.layout.run(run), context.cells_of(run)
+    if not folder.parent.resolve().is_relative_to(context.layout.runs.resolve()):
+        reason = f"{reason}; it lies behind a link out of {context.layout.runs}"
         return Finding(run, reason, cells, run, make=shell("readlink", "-f", folder))
-    return Finding(run, reason, cells, run, (str(folder),), case.make)
+    return Finding(run, reason, cells, run, (str(folder),), context.make)
 
 
-def shared(case: Case, one: str, other: str, what: str) -> Iterator[Finding]:
+def shared(context: Context, one: str, other: str, what: str) -> Iterator[Finding]:
     """Two runs that have in common `what` only one can have; which is the copy, nobody knows: both are made again."""
-    yield damaged(case, one, f"has {what}: {other}")
-    yield damaged(case, other, f"has {what}: {one}")
+    yield damaged(context, one, f"has {what}: {other}")
+    yield damaged(context, other, f"has {what}: {one}")
 
 
-def stray(case: Case, path: Path, reason: str) -> Finding:
+def unexpected(context: Context, path: Path, reason: str) -> Finding:
     """Something in the tree of runs that nobody asks for; it may be dear to somebody, and is moved, not deleted."""
-    name = path.relative_to(case.layout.runs).as_posix()
-    target = str(case.layout.aside(name).parent)
-    return Finding(name, reason, make=case.make, aside=((str(path), target),))
+    name = path.relative_to(context.layout.runs).as_posix()
+    target = str(context.layout.aside(name).parent)
+    return Finding(name, reason, make=context.make, aside=((str(path), target),))
 
 
-def wrong_file(case: Case, path: Path, reason: str, cells: tuple[str, ...] = ()) -> Finding:
+def linked(path: Path, subject: str, cells: tuple[str, ...]) -> Finding:
+    """A link in the place of a file or folder, which its own content replaces."""
+    copy = path.with_name(f"{path.name}.copy")
+    make = f"{shell('cp', '-rL', path, copy)} && {shell('rm', path)} && {shell('mv', copy, path)}"
+    reason = f"is a link to {path.readlink()}: what is there is not in the tree, and can change without it"
+    return Finding(subject, reason, cells, make=make)
+
+
+def wrong_file(context: Context, path: Path, reason: str, cells: tuple[str, ...] = ()) -> Finding:
     """A file that follows from whole runs, but is not what follows: it is made again over the old one."""
-    return Finding(str(path), reason, cells, make=case.make, again=(str(path),))
+    return Finding(str(path), reason, cells, make=context.make, force=(str(path),))
 
 
 def command(findings: list[Finding]) -> str:
@@ -110,10 +118,10 @@ def _moved(findings: list[Finding]) -> Iterator[str]:
 
 def _made(findings: list[Finding]) -> Iterator[str]:
     """Data first, each of what was made before it; then in alphabetical order: `lets data` comes before `snakemake`."""
-    again: dict[str, list[str]] = defaultdict(list)
+    forced: dict[str, list[str]] = defaultdict(list)
     for finding in findings:
-        again[finding.make] += finding.again
-    for make, paths in sorted(again.items(), key=lambda one: (_rank(one[0]), one[0])):
+        forced[finding.make] += finding.force
+    for make, paths in sorted(forced.items(), key=lambda one: (_rank(one[0]), one[0])):
         if make:
             yield make + (f" --forcerun {shell(*_paths(paths))}" if paths else "")
 

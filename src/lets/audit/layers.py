@@ -1,40 +1,78 @@
-"""The checks of the audit in layers, in the order in which a damage shows first."""
+"""The layers of the audit, in the order in which a damage shows first: what each proves, by which checks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
+from typing import ClassVar
 
-from lets.audit.case import Case
-from lets.audit.cells import Suspects, check_cells
+from lets.audit.analyses import check_hypergradients, check_landscapes, check_sharpness
+from lets.audit.cells import check_cells
+from lets.audit.comparability import check_comparability, check_initial_losses
+from lets.audit.context import Context
 from lets.audit.copies import check_copies
-from lets.audit.courses import check_courses
-from lets.audit.data import check_data
-from lets.audit.digests import check_digests
-from lets.audit.endings import check_endings
-from lets.audit.errors import (
-    AuditError,
-    BytesAuditError,
-    CellsAuditError,
-    EnvironmentAuditError,
-    EvidenceAuditError,
-    MatrixAuditError,
-    RecordsAuditError,
-)
+from lets.audit.datasets import check_data
+from lets.audit.disk import check_digests, check_endings, check_matrix
+from lets.audit.environment import check_code, check_image, check_machines, check_packages
 from lets.audit.findings import Check, Finding
-from lets.audit.hypergradients import check_hypergradients
-from lets.audit.image import check_image
-from lets.audit.landscapes import check_landscapes
-from lets.audit.machines import check_machines
-from lets.audit.numbers import check_numbers
-from lets.audit.origin import check_origin
-from lets.audit.packages import check_packages
-from lets.audit.retraining import check_retraining
-from lets.audit.seeds import check_seeds
-from lets.audit.sharpness import check_sharpness
-from lets.audit.starts import check_starts
-from lets.audit.terms import check_terms
-from lets.audit.tree import check_tree
-from lets.audit.weights import check_weights
+from lets.audit.histories import check_histories, check_numbers
+from lets.audit.retraining import check_retraining, check_weights
+from lets.errors import LetsError
+
+
+class AuditError(LetsError):
+    """What was audited does not stand; the class says in which layer it failed first."""
+
+    layer: ClassVar[str]
+    proves: ClassVar[str]
+
+
+class BytesAuditError(AuditError):
+    """A file of a run or of the data is not the one that was written; exit code 10."""
+
+    exit_code, layer = 10, "bytes"
+    proves = "every file of runs and data is the one that was written, whatever its time stamp says"
+
+
+class MatrixAuditError(AuditError):
+    """Run folders or analyses are missing, half there, or not what the params ask for; exit code 11."""
+
+    exit_code, layer = 11, "matrix"
+    proves = "what the params ask for is there, once, under its own name, and nothing else is"
+
+
+class RecordsAuditError(AuditError):
+    """The records of a run contradict each other, or those of other runs; exit code 12."""
+
+    exit_code, layer = 12, "records"
+    proves = "the records of a run agree with each other, its seeds and data with those of the other runs"
+
+
+class CellsAuditError(AuditError):
+    """Something printed is not what the run records give; exit code 13."""
+
+    exit_code, layer = 13, "cells"
+    proves = "everything printed follows from the run records, byte for byte"
+
+
+class EvidenceAuditError(AuditError):
+    """Computed again from weights, data or seeds, a number comes out differently; exit code 14."""
+
+    exit_code, layer = 14, "evidence"
+    proves = "weights, data and seeds give the recorded numbers again, for the runs that were drawn"
+
+
+class EnvironmentAuditError(AuditError):
+    """The container image is not the one that the runs were made in; exit code 15."""
+
+    exit_code, layer = 15, "environment"
+    proves = "which code, packages, machines and image made the runs; that they differ is only a warning"
+
+
+class IncompleteAuditError(AuditError):
+    """Nothing is wrong, but something cannot be checked here, for it is not here; exit code 16."""
+
+    exit_code, layer = 16, "incomplete"
+    proves = "all that there is to check could be checked"
 
 
 @dataclass(frozen=True)
@@ -60,37 +98,39 @@ class Layer:
         return tuple(chain.from_iterable(check.unchecked for check in self.checks))
 
 
-def examine(case: Case) -> tuple[Layer, ...]:
+def examine(context: Context) -> tuple[Layer, ...]:
     """Perform every check; printed cells are held against what the other layers blame."""
     first = [
-        Layer(BytesAuditError, (check_digests(case), check_endings(case), check_data(case))),
-        Layer(MatrixAuditError, (check_tree(case),)),
-        Layer(RecordsAuditError, tuple(_records(case))),
+        Layer(BytesAuditError, (check_digests(context), check_endings(context), check_data(context))),
+        Layer(MatrixAuditError, (check_matrix(context),)),
+        Layer(RecordsAuditError, tuple(_records(context))),
     ]
-    evidence = Layer(EvidenceAuditError, tuple(_evidence(case)))
+    evidence = Layer(EvidenceAuditError, tuple(_evidence(context)))
     found = chain.from_iterable(layer.failures for layer in (*first, evidence))
-    cells = Layer(CellsAuditError, (check_cells(case, _suspects(found)),))
-    made_by = (check_origin(case), check_packages(case), check_machines(case), check_image(case))
-    return (*first, cells, evidence, Layer(EnvironmentAuditError, made_by))
+    suspects = {finding.run: finding.remove for finding in found if finding.run}
+    cells = Layer(CellsAuditError, (check_cells(context, suspects),))
+    return (*first, cells, evidence, Layer(EnvironmentAuditError, tuple(_environment(context))))
 
 
-def _records(case: Case) -> Iterator[Check]:
-    yield check_numbers(case)
-    yield from check_courses(case)
-    yield check_seeds(case)
-    yield check_copies(case)
-    yield check_terms(case)
+def _records(context: Context) -> Iterator[Check]:
+    yield check_numbers(context)
+    yield from check_histories(context)
+    yield from check_copies(context)
+    yield check_comparability(context)
 
 
-def _evidence(case: Case) -> Iterator[Check]:
-    yield check_weights(case)
-    yield check_starts(case)
-    yield check_landscapes(case)
-    yield check_sharpness(case)
-    yield check_hypergradients(case)
-    if case.draw.deep:
-        yield check_retraining(case)
+def _evidence(context: Context) -> Iterator[Check]:
+    yield check_weights(context)
+    yield check_initial_losses(context)
+    yield check_landscapes(context)
+    yield check_sharpness(context)
+    yield check_hypergradients(context)
+    if context.sample.deep:
+        yield check_retraining(context)
 
 
-def _suspects(findings: Iterator[Finding]) -> Suspects:
-    return {finding.run: finding.remove for finding in findings if finding.run}
+def _environment(context: Context) -> Iterator[Check]:
+    yield check_code(context)
+    yield check_packages(context)
+    yield check_machines(context)
+    yield check_image(context)

@@ -1,12 +1,11 @@
-"""What the audit says about each printed place, and about each table, figure and document."""
+"""Verdicts of the audit: on each printed cell, and on each table, figure and document."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lets.audit.case import Case
+from lets.audit.context import Context, PrintedCell
 from lets.audit.findings import Check, Finding
-from lets.audit.printed import Printed
 from lets.claims.file import read_claims, shown_by
 from lets.errors import LetsError
 from lets.project.params import ANALYSES
@@ -21,7 +20,7 @@ CHECKS = {
     "sharpness": "sharpness",
     "hypergradient": "hypergradients",
 }
-"""what is read of a run (`printed.reads`) → the check that computes it again, as far as one does"""
+"""what is read of a run (`PrintedCell.reads`) → the check that recomputes it, as far as one does"""
 RECORD = frozenset({"final", "course", "passes", "radius"})
 """what the tables of all runs repeat"""
 
@@ -34,78 +33,83 @@ class Verdict(StrEnum):
     MISSING = "missing"
     """a run, an analysis or the file itself is not there"""
     EXECUTED = "executed but unverified"
-    """it follows from runs that are whole; not all that it shows of them was computed again (one may have diverged)"""
+    """it follows from runs that are whole; not all that it shows of them was recomputed (one may have diverged)"""
     VERIFIED = "verified"
-    """and all that it shows of its runs was computed again"""
+    """and all that it shows of its runs was recomputed"""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A printed place and its verdict."""
+    """A printed cell and its verdict."""
 
-    printed: Printed
+    cell: PrintedCell
     verdict: Verdict
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Every printed place; every table, figure and document: no better than its worst place or file."""
+    """Every printed cell; every table, figure and document: no better than its worst cell or file."""
 
-    places: tuple[Judged, ...]
+    cells: tuple[Judged, ...]
     items: dict[str, Verdict]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was computed again, and came out the same: runs by the name of the check, and by training them again."""
+    """What was recomputed, and came out the same: runs by the name of the check, and by training them again."""
 
-    case: Case
+    context: Context
     confirmed: Mapping[str, frozenset[str]]
     repeated: frozenset[str]
     uncompared: frozenset[str]
-    """places that are part of what could not be compared"""
+    """cells that are part of what could not be compared"""
 
     @classmethod
-    def of(cls, case: Case, checks: Collection[Check]) -> "Evidence":
+    def of(cls, context: Context, checks: Collection[Check]) -> "Evidence":
         """Collect that of all checks."""
         confirmed = {check.name: check.confirmed for check in checks}
         repeated = frozenset[str]().union(*(check.repeated for check in checks))
-        return cls(case, confirmed, repeated, frozenset[str]().union(*(check.uncompared for check in checks)))
+        return cls(
+            context, confirmed, repeated, frozenset[str]().union(*(check.uncompared for check in checks))
+        )
 
     def covers(self, runs: Iterable[str], reads: Collection[str]) -> bool:
-        """Whether all that is read of these runs was computed again."""
+        """Return whether all that is read of these runs was recomputed."""
         return all(self._covers(run, what) for run in runs for what in reads)
 
     def _covers(self, run: str, what: str) -> bool:
         if run in self.repeated and what not in ANALYSES:
             return True
-        training = self.case.matrix.runs[run].training
+        training = self.context.matrix.runs[run].training
         if what == "course" and training.epochs == training.measure_every:  # measured once, at the end
             what = "final"
         return run in self.confirmed.get(CHECKS.get(what, ""), ())
 
 
-def judge(case: Case, failures: Collection[Finding], checks: Collection[Check]) -> Judgement:
-    """Return all verdicts, none stronger than what the checks computed again."""
-    evidence = Evidence.of(case, checks)
-    wrong = {cell for finding in failures if not is_absent(case, finding) for cell in finding.cells}
-    absent = {cell for finding in failures if is_absent(case, finding) for cell in finding.cells}
-    places = tuple(Judged(one, _verdict(case, one, wrong, absent, evidence)) for one in case.printed)
+def judge(context: Context, failures: Collection[Finding], checks: Collection[Check]) -> Judgement:
+    """Return all verdicts, none stronger than what the checks recomputed."""
+    evidence = Evidence.of(context, checks)
+    wrong = {cell for finding in failures if not is_absent(context, finding) for cell in finding.cells}
+    absent = {cell for finding in failures if is_absent(context, finding) for cell in finding.cells}
+    cells = tuple(Judged(one, _verdict(context, one, wrong, absent, evidence)) for one in context.cells)
     items = {
-        name: _worst(case, name, places, failures) for name in dict.fromkeys(one.item for one in case.printed)
+        name: _worst(context, name, cells, failures)
+        for name in dict.fromkeys(one.item for one in context.cells)
     }
-    return Judgement(places, items | _documents(case, places, failures, evidence))
+    return Judgement(cells, items | _documents(context, cells, failures, evidence))
 
 
-def is_absent(case: Case, finding: Finding) -> bool:
+def is_absent(context: Context, finding: Finding) -> bool:
     """Return whether nothing is wrong with what the finding is about but that it is not there."""
     return finding.absent or (
-        finding.make == case.make and not (finding.remove or finding.again or finding.aside)
+        finding.make == context.make and not (finding.remove or finding.force or finding.aside)
     )
 
 
-def _verdict(case: Case, one: Printed, wrong: set[str], absent: set[str], evidence: Evidence) -> Verdict:
-    states = {case.states[run] for run in one.runs}
+def _verdict(
+    context: Context, one: PrintedCell, wrong: set[str], absent: set[str], evidence: Evidence
+) -> Verdict:
+    states = {context.states[run] for run in one.runs}
     if Status.MISSING in states:
         return Verdict.MISSING
     if one.name in wrong:
@@ -116,24 +120,24 @@ def _verdict(case: Case, one: Printed, wrong: set[str], absent: set[str], eviden
     return Verdict.VERIFIED if compared and evidence.covers(one.runs, one.reads) else Verdict.EXECUTED
 
 
-def _worst(case: Case, name: str, places: Iterable[Judged], failures: Iterable[Finding]) -> Verdict:
-    """A table or figure may be wrong outside of its places: in a title, or in a file that is not there."""
-    files = {name, *map(str, case.layout.tables(name)), *map(str, case.layout.figures(name))}
-    found = [one.verdict for one in places if one.printed.item == name]
+def _worst(context: Context, name: str, cells: Iterable[Judged], failures: Iterable[Finding]) -> Verdict:
+    """A table or figure may be wrong outside of its cells: in a title, or in a file that is not there."""
+    files = {name, *map(str, context.layout.tables(name)), *map(str, context.layout.figures(name))}
+    found = [one.verdict for one in cells if one.cell.item == name]
     for finding in failures:
         if finding.subject in files:
-            found.append(Verdict.MISSING if is_absent(case, finding) else Verdict.MISMATCH)
+            found.append(Verdict.MISSING if is_absent(context, finding) else Verdict.MISMATCH)
     return min(found, key=list(Verdict).index)
 
 
 def _documents(
-    case: Case, places: Iterable[Judged], failures: Iterable[Finding], evidence: Evidence
+    context: Context, cells: Iterable[Judged], failures: Iterable[Finding], evidence: Evidence
 ) -> dict[str, Verdict]:
-    """What repeats numbers of all runs is no better than any place, and than what was computed again of them."""
-    layout = case.layout
-    found = {place.verdict for place in places} & {Verdict.MISMATCH, Verdict.MISSING}
+    """What repeats numbers of all runs is no better than any cell, and than what was recomputed of them."""
+    layout = context.layout
+    found = {one.verdict for one in cells} & {Verdict.MISMATCH, Verdict.MISSING}
     wrong = {finding.subject for finding in failures}
-    claimed = _claimed(case)
+    claimed = _claimed(context)
     read = {  # the page is written after
         layout.claims: claimed,
         layout.claims_csv: claimed,
@@ -145,18 +149,18 @@ def _documents(
         if str(path) in wrong:
             verdicts[path.name] = Verdict.MISMATCH if path.is_file() else Verdict.MISSING
         elif path.is_file():
-            best = _best(case, reads, evidence)
+            best = _best(context, reads, evidence)
             verdicts[path.name] = min(found, key=list(Verdict).index, default=best)
     return verdicts
 
 
-def _best(case: Case, reads: Collection[str], evidence: Evidence) -> Verdict:
-    return Verdict.VERIFIED if evidence.covers(case.matrix.runs, reads) else Verdict.EXECUTED
+def _best(context: Context, reads: Collection[str], evidence: Evidence) -> Verdict:
+    return Verdict.VERIFIED if evidence.covers(context.matrix.runs, reads) else Verdict.EXECUTED
 
 
-def _claimed(case: Case) -> frozenset[str]:
-    """What the claims of the paper are about; of a file that cannot be read, more than anybody can compute again."""
+def _claimed(context: Context) -> frozenset[str]:
+    """Return what the claims of the paper are about; of a file that cannot be read, more than anybody can recompute."""
     try:
-        return frozenset(shown_by(claim) for claim in read_claims(case.layout.paper_claims).values())
+        return frozenset(shown_by(claim) for claim in read_claims(context.layout.paper_claims).values())
     except LetsError:
         return frozenset({"claims"})

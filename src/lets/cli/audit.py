@@ -57,9 +57,9 @@ def audit(
         raise SpecError(f"--run {run[0]} – names a run to train again – write  {remedy}")
     layout = project.layout
     count = project.params.audit_weights if weights is None else weights
-    draw = audits.Draw(sys.maxsize if all_ else count, salt, deep, tuple(run or ()))
+    sample = audits.Sample(sys.maxsize if all_ else count, salt, deep, tuple(run or ()))
     leave_out_the_compiler()
-    result = audits.perform(params, DEMO, draw)
+    result = audits.perform(params, DEMO, sample)
     folder = audits.write_receipt(result, layout)
     if result.complete:
         _write_page(project)

@@ -1,7 +1,7 @@
 """The base of all figures: numbers first, as csv, then the drawing of exactly those numbers; and who drew a file."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -92,16 +92,16 @@ def matplotlib_here() -> str:
     return version("matplotlib")
 
 
-def drawn_elsewhere(layout: Layout, name: str) -> str:
-    """Return the matplotlib that drew a figure if it is another one than that here, which may draw otherwise.
+def drawn_elsewhere(layout: Layout, names: Iterable[str]) -> dict[str, str]:
+    """Return those of the figures that another matplotlib drew than the one here, which may draw otherwise, and which.
 
     A word in a file is easily written: where the locked matplotlib is installed, every picture must be its own.
     """
-    svg, here = layout.figure(name, "svg"), matplotlib_here()
-    if not svg.is_file() or _locked(layout, here):
-        return ""
-    said = drawn_by(svg.read_bytes())
-    return said if said != here else ""
+    if _locked(layout, here := matplotlib_here()):
+        return {}
+    pictures = {name: svg for name in names if (svg := layout.figure(name, "svg")).is_file()}
+    versions = {name: drawn_by(svg.read_bytes()) for name, svg in pictures.items()}
+    return {name: version for name, version in versions.items() if version not in ("", here)}
 
 
 def _locked(layout: Layout, here: str) -> bool:

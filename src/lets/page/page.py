@@ -69,7 +69,7 @@ def render_page(
         claims=claims_table(judged, params),
         scaled=scale_note(judged, params),
         tables=_tables(project),
-        figures=_figures(project, believed),
+        figures=_figures(project, {} if believed else drawn_elsewhere(project.layout, params.figures)),
         status=_status(outcomes),
         absent=absent_notes(outcomes),
         cost=_cost_line(cost := cost_of(outcomes)),
@@ -93,7 +93,7 @@ def accepted_pages(project: Project) -> tuple[str, ...]:
 
     It may show pictures that cannot be compared here if it was made elsewhere.
     """
-    elsewhere = any(drawn_elsewhere(project.layout, name) for name in project.params.figures)
+    elsewhere = drawn_elsewhere(project.layout, project.params.figures)
     pages = [render_page(project), *([render_page(project, believed=True)] if elsewhere else [])]
     with suppress(RecordError, KeyError, TypeError):
         audit = read_json(project.layout.audit)
@@ -111,7 +111,7 @@ def _tables(project: Project) -> list[tuple[Table, str]]:
     return [(table, _cost_line(cost_of(table.runs))) for table in tables]
 
 
-def _figures(project: Project, believed: bool) -> list[dict[str, Any]]:
+def _figures(project: Project, elsewhere: dict[str, str]) -> list[dict[str, Any]]:
     figures = []
     for name, figure in project.params.figures.items():
         runs = project.numbers(name).runs
@@ -120,7 +120,7 @@ def _figures(project: Project, believed: bool) -> list[dict[str, Any]]:
                 "name": name,
                 "title": figure.title,
                 "drawing": _embedded(project, name),
-                "elsewhere": "" if believed else drawn_elsewhere(project.layout, name),
+                "elsewhere": elsewhere.get(name, ""),
                 "notes": absent_notes(runs),
                 "runs": list(dict.fromkeys(run.id for run in runs)),
             }

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lets.audit.case import Case
+from lets.audit.context import Context
 from lets.audit.findings import Check, Finding, damaged
 from lets.commands import command
 from lets.config import RunSpec, seed_for
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class TrainingSet(NamedTuple):
-    """What of a data set runs are trained on: with which labels, and on how many of its images; None: all."""
+    """The part of a data set that runs are trained on: with which labels, and how many of its images; None: all."""
 
     noise: str
     samples: int | None
 
     @classmethod
     def of(cls, run: RunSpec) -> "TrainingSet":
-        """That of a run."""
+        """Return that of a run."""
         return cls(run.noise, run.training.train_samples)
 
     def __str__(self) -> str:
@@ -37,14 +37,14 @@ class TrainingSet(NamedTuple):
 Sets = list[TrainingSet]
 
 
-def check_data(case: Case) -> Check:
-    """Every run was trained on the data that the params name, and that data is still what it was."""
+def check_data(context: Context) -> Check:
+    """Hold every run against the data that the params name, and that data against its origin."""
     sets: dict[str, Sets] = {}
     for dataset, one in dict.fromkeys(
-        (run.dataset, TrainingSet.of(run)) for run in case.matrix.runs.values()
+        (run.dataset, TrainingSet.of(run)) for run in context.matrix.runs.values()
     ):
         sets.setdefault(dataset, []).append(one)
-    found = [finding for dataset in sets for finding in _dataset(case, dataset, sets[dataset])]
+    found = [finding for dataset in sets for finding in _dataset(context, dataset, sets[dataset])]
     failures = [one for one in found if one.run or Path(one.subject).exists()]
     absent = [
         replace(one, reason="is not here, so that runs cannot be held against it")
@@ -60,108 +60,108 @@ def check_data(case: Case) -> Check:
     )
 
 
-def _dataset(case: Case, dataset: str, sets: Sets) -> Iterator[Finding]:
+def _dataset(context: Context, dataset: str, sets: Sets) -> Iterator[Finding]:
     from lets.data.catalogue import describe
 
     info = describe(dataset)
     check = _pictures if info.pictures else _texts if info.vocabulary else _arrays
     try:
-        yield from check(case, dataset, sets)
+        yield from check(context, dataset, sets)
     except LetsError as error:
-        yield _finding(case, dataset, sets, str(error))
+        yield _finding(context, dataset, sets, str(error))
 
 
-def _arrays(case: Case, dataset: str, sets: Sets) -> Iterator[Finding]:
+def _arrays(context: Context, dataset: str, sets: Sets) -> Iterator[Finding]:
     from lets.data.dataset import arrays_sha256, read_processed
     from lets.data.sources import source
 
-    arrays = read_processed(case.layout.arrays(dataset))
+    arrays = read_processed(context.layout.arrays(dataset))
     digest, published = arrays_sha256(arrays.arrays), source(dataset).arrays_sha256
     if published and digest != published:
         reason = "the arrays are not those whose sha256 stands in datasets.yaml"
-        yield _finding(case, dataset, sets, reason)
+        yield _finding(context, dataset, sets, reason)
         return
-    subsets = yield from _subsets(case, dataset, arrays.train.labels, sets)
+    subsets = yield from _subsets(context, dataset, arrays.train.labels, sets)
     for one in sets:
         subset = subsets.get(one.samples)
-        labels, reason = _labels(case, arrays, one, subset)
+        labels, reason = _labels(context, arrays, one, subset)
         if reason:
-            yield _other_labels(case, dataset, one, reason)
+            yield _other_labels(context, dataset, one, reason)
         known = {"arrays": digest, **_images(subset)} | ({"training_labels": labels} if labels else {})
-        yield from _runs(case, dataset, one, known)
+        yield from _runs(context, dataset, one, known)
 
 
-def _other_labels(case: Case, dataset: str, one: TrainingSet, reason: str) -> Finding:
+def _other_labels(context: Context, dataset: str, one: TrainingSet, reason: str) -> Finding:
     options = ["--train-samples", one.samples] if one.samples else []
     options += ["--download"] if Noise.parse(one.noise).human else []
-    file = case.layout.labels(dataset, one.noise, one.samples)
+    file = context.layout.labels(dataset, one.noise, one.samples)
     make = command("lets", "data", "noise", dataset, one.noise, *options)
-    return Finding(str(file), reason, _cells(case, dataset, [one]), make=make)
+    return Finding(str(file), reason, _cells(context, dataset, [one]), make=make)
 
 
 def _subsets(
-    case: Case, dataset: str, labels: "Tensor", sets: Sets
+    context: Context, dataset: str, labels: "Tensor", sets: Sets
 ) -> Generator[Finding, None, dict[int | None, "Tensor"]]:
-    """Draw the subsets of a training set with the true `labels` again; return them by their number of images.
+    """Sample the subsets of a training set with the true `labels` again; return them by their number of images.
 
     Yields a finding for each whose file is another one.
     """
     from lets.data.dataset import draw_subset, read_subset
 
-    drawn: dict[int | None, Tensor] = {}
+    subsets: dict[int | None, Tensor] = {}
     for samples in dict.fromkeys(one.samples for one in sets if one.samples):
-        seed, file = seed_for("subset", dataset), case.layout.subset(dataset, samples)
-        drawn[samples] = draw_subset(labels, samples, seed)
+        seed, file = seed_for("subset", dataset), context.layout.subset(dataset, samples)
+        subsets[samples] = draw_subset(labels, samples, seed)
         try:
-            same = read_subset(file).equal(drawn[samples])
+            same = read_subset(file).equal(subsets[samples])
             reason = "" if same else f"the images are not those that seed {seed} gives"
         except LetsError as error:
             reason = str(error)
         if reason:
-            cells = _cells(case, dataset, [one for one in sets if one.samples == samples])
+            cells = _cells(context, dataset, [one for one in sets if one.samples == samples])
             yield Finding(str(file), reason, cells, make=f"lets data subset {dataset} {samples}")
-    return drawn
+    return subsets
 
 
 def _images(subset: "Tensor | None") -> dict[str, str]:
-    """What the provenance of a run says of its subset."""
+    """Return what the provenance of a run says of its subset."""
     from lets.data.dataset import arrays_sha256
 
     return {} if subset is None else {"images": arrays_sha256({"indices": subset})}
 
 
-def _texts(case: Case, dataset: str, sets: Sets) -> Iterator[Finding]:
+def _texts(context: Context, dataset: str, sets: Sets) -> Iterator[Finding]:
     from lets.data.dataset import arrays_sha256, read_artifact
 
-    card, arrays = read_artifact(case.layout.prepared(dataset))
+    card, arrays = read_artifact(context.layout.prepared(dataset))
     if missing := card.get("missing"):
-        yield _finding(case, dataset, sets, f"a part: {', '.join(missing)}")
+        yield _finding(context, dataset, sets, f"a part: {', '.join(missing)}")
     for one in sets:
-        yield from _runs(case, dataset, one, {"arrays": arrays_sha256(arrays)})
+        yield from _runs(context, dataset, one, {"arrays": arrays_sha256(arrays)})
 
 
-def _pictures(case: Case, dataset: str, sets: Sets) -> Iterator[Finding]:
+def _pictures(context: Context, dataset: str, sets: Sets) -> Iterator[Finding]:
     """Hold the list of pictures against the whole data set, and against its folder where that is here."""
     from lets.data.dataset import arrays_sha256
     from lets.data.folder import read_index, scan
 
-    index = read_index(case.layout.index(dataset))
+    index = read_index(context.layout.index(dataset))
     if index.missing:
-        yield _finding(case, dataset, sets, f"a part: {', '.join(index.missing)}")
+        yield _finding(context, dataset, sets, f"a part: {', '.join(index.missing)}")
     folder = _folder(dataset, index.folder)
     if folder and scan(dataset, folder).sha256 != index.sha256:
         reason = f"{folder} holds other pictures than the list: other names, lengths or classes"
-        yield _finding(case, dataset, sets, reason)
-    subsets = yield from _subsets(case, dataset, index.labels, sets)
+        yield _finding(context, dataset, sets, reason)
+    subsets = yield from _subsets(context, dataset, index.labels, sets)
     for one in sets:
         subset = subsets.get(one.samples)
         labels = index.labels if subset is None else index.labels[subset]
         known = {"arrays": index.sha256, "training_labels": arrays_sha256({"labels": labels})}
-        yield from _runs(case, dataset, one, known | _images(subset))
+        yield from _runs(context, dataset, one, known | _images(subset))
 
 
 def _folder(dataset: str, name: str | None = None) -> Path | None:
-    """The folder of the pictures, if it is here."""
+    """Return the folder of the pictures, if it is here."""
     from lets.data.catalogue import describe
     from lets.data.folder import picture_folder
     from lets.data.sources import default_root
@@ -172,9 +172,9 @@ def _folder(dataset: str, name: str | None = None) -> Path | None:
         return None
 
 
-def _finding(case: Case, dataset: str, sets: Sets, reason: str) -> Finding:
+def _finding(context: Context, dataset: str, sets: Sets, reason: str) -> Finding:
     return Finding(
-        str(case.layout.prepared(dataset)), reason, _cells(case, dataset, sets), make=prepare(dataset)
+        str(context.layout.prepared(dataset)), reason, _cells(context, dataset, sets), make=prepare(dataset)
     )
 
 
@@ -183,10 +183,12 @@ def prepare(dataset: str) -> str:
     return command("lets", "data", "prepare", dataset, "--download")
 
 
-def _labels(case: Case, arrays: "Dataset", one: TrainingSet, subset: "Tensor | None") -> tuple[str, str]:
+def _labels(
+    context: Context, arrays: "Dataset", one: TrainingSet, subset: "Tensor | None"
+) -> tuple[str, str]:
     """Return the digest that the training labels must have, and how the files differ from what they must be.
 
-    Noisy ones are made again; people's whose file is not here are held against their card, a warning says so.
+    Noisy ones are recomputed; people's whose file is not here are held against their card, a warning says so.
     """
     from lets.data.dataset import arrays_sha256
     from lets.data.noisy_labels import card_of, read_noisy_labels
@@ -197,9 +199,11 @@ def _labels(case: Case, arrays: "Dataset", one: TrainingSet, subset: "Tensor | N
     named = arrays.name, one.noise, one.samples
     digest = ""
     try:
-        made = _made_again(arrays, one.noise, subset)
+        made = _recomputed(arrays, one.noise, subset)
         digest = made[1].sha256 if made else ""
-        there, card_there = read_noisy_labels(case.layout.labels(*named), case.layout.noise_card(*named))
+        there, card_there = read_noisy_labels(
+            context.layout.labels(*named), context.layout.noise_card(*named)
+        )
         labels, card = made or (there, card_of(true, there, card_there, whole=subset is None))
     except (LetsError, KeyError, TypeError, ValueError) as error:
         return digest, str(error)
@@ -212,7 +216,7 @@ def _labels(case: Case, arrays: "Dataset", one: TrainingSet, subset: "Tensor | N
     return card.sha256, ""
 
 
-def _made_again(
+def _recomputed(
     arrays: "Dataset", noise: str, subset: "Tensor | None"
 ) -> tuple["Tensor", "NoiseCard"] | None:
     """Draw the labels from their seed or read them from their file; None if that file is not here."""
@@ -246,19 +250,19 @@ def _not_here(dataset: str, sets: Sets) -> Iterator[str]:
             yield f"{dataset}/{noise} is held against its card alone: {file} is not here"
 
 
-def _runs(case: Case, dataset: str, one: TrainingSet, digests: dict[str, str]) -> Iterator[Finding]:
-    for record in case.complete():
-        spec = case.matrix.runs[record.id]
+def _runs(context: Context, dataset: str, one: TrainingSet, digests: dict[str, str]) -> Iterator[Finding]:
+    for record in context.complete:
+        spec = context.matrix.runs[record.id]
         if (spec.dataset, TrainingSet.of(spec)) != (dataset, one):
             continue
         trained_on = record.provenance.data
         for name in digests:
             if trained_on.get(name) != digests[name]:
                 reason = f"was trained on other {name.replace('_', ' ')} than {dataset}/{one} has"
-                yield damaged(case, record.id, reason)
+                yield damaged(context, record.id, reason)
 
 
-def _cells(case: Case, dataset: str, sets: Iterable[TrainingSet]) -> tuple[str, ...]:
-    matrix = case.matrix.runs.items()
+def _cells(context: Context, dataset: str, sets: Iterable[TrainingSet]) -> tuple[str, ...]:
+    matrix = context.matrix.runs.items()
     runs = {id for id, run in matrix if run.dataset == dataset and TrainingSet.of(run) in sets}
-    return tuple(place.name for place in case.printed if runs & set(place.runs))
+    return tuple(cell.name for cell in context.cells if runs & set(cell.runs))

@@ -74,7 +74,7 @@ def test_a_forged_verdict_is_found(project: Any, suffix: str) -> None:
     path.write_text(text.replace("not enough runs", "supported", 1))
     (failure,) = failures(project)
     assert (failure.subject, failure.reason) == (str(path), "is not what the run records give")
-    assert failure.again == (str(path),)
+    assert failure.force == (str(path),)
 
 
 @pytest.mark.parametrize(

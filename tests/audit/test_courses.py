@@ -178,7 +178,7 @@ def test_a_damaged_trace_is_left_to_the_check_that_names_it(trained: Path, tmp_p
 
 def test_each_course_is_read_once(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     case, read = case_in(trained, "params.yaml"), list[Path]()
-    whole = len(case.complete())
+    whole = len(case.complete)
 
     def counted(path: Path) -> Any:
         read.append(path)

@@ -146,4 +146,4 @@ def test_an_edited_cell_of_the_table(project: Any, method: str, suffix: str, cel
     path.write_text(f"{text[:place]}{cell.replace('3', '2', 1)}{text[place + len(cell) :]}")
     (failure,) = project.audit().failures
     assert failure.cells == (f"ways: {method}",)
-    assert failure.again == (str(path),)
+    assert failure.force == (str(path),)

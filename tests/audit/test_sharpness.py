@@ -143,4 +143,4 @@ def test_an_edited_cell_of_the_table(project: Any, suffix: str, method: str) -> 
     path.write_text("\n".join(lines))
     (failure,) = project.audit().failures
     assert failure.cells == (f"sharp: {method}",)
-    assert failure.again == (str(path),)
+    assert failure.force == (str(path),)

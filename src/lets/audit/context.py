@@ -68,7 +68,7 @@ def printed_cells(project: Project) -> Iterator[PrintedCell]:
         for address, runs in _addresses(name, project).items():
             yield PrintedCell(name, address, runs, table.reads(project.params.tables))
     for name, figure in project.params.figures.items():
-        for address, runs in figure.places(project).items():
+        for address, runs in figure.addresses(project).items():
             yield PrintedCell(name, address, runs, figure.reads(project.params.tables))
 
 

@@ -21,7 +21,7 @@ from lets.project import Project
 from lets.runs.metrics import QUANTITIES, Quantity
 from lets.runs.outcomes import TO_DO, Outcome, repeats
 from lets.stats.paired import ALPHA, Paired, all_within, holm, one_beyond
-from lets.stats.summary import Summary, settled
+from lets.stats.summary import Summary, rounded
 
 LEAST = 3
 """units of a test: of two, whose t has one degree of freedom, a family of tests can decide nothing but by accident"""
@@ -169,10 +169,10 @@ def units(comparisons: tuple[Comparison, ...]) -> Paired:
     """Return the mean of every comparison, or of less than LEAST of them the seeds that all have, averaged."""
     if len(comparisons) >= LEAST:
         means = {place: one.paired.mean for place, one in enumerate(comparisons)}
-        return Paired({place: settled(mean) for place, mean in means.items() if mean is not None})
+        return Paired({place: rounded(mean) for place, mean in means.items() if mean is not None})
     differences = [one.paired.differences for one in comparisons]
     shared = [seed for seed in differences[0] if all(seed in of for of in differences)] if comparisons else []
-    return Paired({seed: settled(fmean(of[seed] for of in differences)) for seed in shared})
+    return Paired({seed: rounded(fmean(of[seed] for of in differences)) for seed in shared})
 
 
 def _test(name: str, claim: Claim, project: Project) -> Tested:

@@ -138,7 +138,7 @@ def _named(word: str, pairs: list[RunPair]) -> Iterator[str]:
 def comparison_table(found: Comparison) -> Table:
     """Return what differs as a table for the page, the sentence being its title: a block per kind of thing."""
     blocks = [
-        Block("Made with", tuple(_circumstances(found))),
+        Block("Made with", tuple(_made_with(found))),
         Block(
             "Verdicts on the paper's claims", tuple(_row(name, *both) for name, *both in found.verdicts.other)
         ),
@@ -161,7 +161,7 @@ def _row(title: str, *texts: str, runs: tuple[str, ...] = ()) -> Row:
     return title, tuple(Cell(text, runs=runs) for text in (*texts, "", "", "", "")[:4])
 
 
-def _circumstances(found: Comparison) -> Iterator[Row]:
+def _made_with(found: Comparison) -> Iterator[Row]:
     if machines := _machines(found):
         yield _row("Machines", *machines)
     yield from (_row(name, *versions) for name, versions in found.packages.items())

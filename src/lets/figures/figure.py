@@ -49,7 +49,7 @@ class Figure(Selection):
         """Return the drawing, without its caption."""
         raise NotImplementedError
 
-    def places(self, records: Records) -> dict[str, tuple[str, ...]]:
+    def addresses(self, records: Records) -> dict[str, tuple[str, ...]]:
         """Return the address of every line, bar or point, and the runs behind it."""
         names, found = self.names, dict[str, tuple[str, ...]]()
         for run in self.behind(records.matrix):

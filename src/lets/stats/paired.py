@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from lets.stats.summary import Summary, settled, whole
+from lets.stats.summary import Summary, rounded, whole
 
 EXACT = 14  # seeds up to which every one of the 2ⁿ sign patterns is tried: 0.04 s
 PATTERNS = 9_999  # drawn at random for more seeds
@@ -25,7 +25,7 @@ class Paired:
     def of(cls, first: Mapping[int, float], second: Mapping[int, float]) -> "Paired":
         """Compare two samples over the seeds that both have; differences are rounded so that ties stay ties."""
         shared = [seed for seed in first if seed in second]
-        return cls({seed: settled(first[seed] - second[seed]) for seed in shared})
+        return cls({seed: rounded(first[seed] - second[seed]) for seed in shared})
 
     @property
     def n(self) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lets.stats.summary import settled
+from lets.stats.summary import rounded
 
 if TYPE_CHECKING:
     import numpy
@@ -25,7 +25,7 @@ class Friedman:
 def average_ranks(scores: Sequence[Sequence[float]], higher_is_better: bool = True) -> list[float]:
     """Return the mean rank of each method, 1 for the best; ties share. `scores`: settings × methods, not empty."""
     sign = -1 if higher_is_better else 1
-    table = [[sign * settled(score) for score in setting] for setting in scores]
+    table = [[sign * rounded(score) for score in setting] for setting in scores]
     import scipy
 
     ranks = scipy.stats.rankdata(table, axis=1)  # whole and half numbers: their sums are exact
@@ -39,7 +39,7 @@ def friedman(scores: Sequence[Sequence[float]]) -> Friedman | None:
     """
     if len(scores) < 2 or len(scores[0]) < 3:
         return None
-    table = [[settled(score) for score in setting] for setting in scores]
+    table = [[rounded(score) for score in setting] for setting in scores]
     if all(len(set(setting)) == 1 for setting in table):
         return None
     import scipy
@@ -103,7 +103,7 @@ def improvement(
 def _array(values: Sequence[float]) -> "Floats":
     import numpy
 
-    return numpy.array([settled(value) for value in values])
+    return numpy.array([rounded(value) for value in values])
 
 
 def _wins(x: "Floats", y: "Floats") -> "Floats":

@@ -36,7 +36,7 @@ DIGITS = 11
 _UNITS = 10.0**DIGITS
 
 
-def settled(value: float) -> float:
+def rounded(value: float) -> float:
     """Return the value with DIGITS decimals: 95.1 - 94.9 and 95.2 - 95.0 become one number, and -0 becomes 0."""
     return round(value, DIGITS) + 0.0
 

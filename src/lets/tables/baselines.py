@@ -20,7 +20,7 @@ from lets.tables.table import Block, Cell, Csv, Record, Row, Table, computed, co
 
 ALIKE = 0.02
 """relative: two trainings whose passes differ by less cost the same"""
-WAYS = {
+BASELINES = {
     "start": "the radius that it starts from",
     "best": "the best radius of the grid",
     "passes": "the radius that it starts from, at equal passes",
@@ -73,8 +73,8 @@ class Baselines(Selection):
             (setting, base): [records.outcome(run) for run in groups[setting] if run.method == base]
             for setting, base in dict.fromkeys((one.setting, one.base) for one in found)
         }
-        rows = [row for one in found for row in _ways(one, base[one.setting, one.base], self.metric)]
-        rows.sort(key=lambda row: list(WAYS).index(row.way))
+        rows = [row for one in found for row in _against_each(one, base[one.setting, one.base], self.metric)]
+        rows.sort(key=lambda row: list(BASELINES).index(row.baseline))
         rows.sort(key=lambda row: _place(found, row.learned))
         return AllAgainst(self, tuple(rows), tuple(holm([row.paired.t_p for row in rows])))
 
@@ -86,7 +86,7 @@ class Baselines(Selection):
         for row, corrected in zip(found.rows, found.corrected, strict=True):
             one = row.learned
             cells = one.title, tuple(_cells(row, corrected, found, every))
-            rows.setdefault(_title(one.method, row.way, one.setting), []).append(cells)
+            rows.setdefault(_title(one.method, row.baseline, one.setting), []).append(cells)
         blocks = tuple(Block(title, tuple(group)) for title, group in rows.items())
         notes, csv = tuple(_notes(found)), _csv(name, found)
         runs = tuple(run for row in found.rows for run in row.runs)
@@ -102,7 +102,7 @@ class Against:
     """
 
     learned: LearnedOutcomes
-    way: str
+    baseline: str
     fixed: tuple[Outcome, ...]
     paired: Paired
     passes: float
@@ -130,18 +130,18 @@ def _place(found: list[LearnedOutcomes], learned: LearnedOutcomes) -> int:
     )
 
 
-def _ways(learned: LearnedOutcomes, base: Sequence[Outcome], metric: str) -> Iterator[Against]:
-    """Compare one in every way that there are runs for."""
+def _against_each(learned: LearnedOutcomes, base: Sequence[Outcome], metric: str) -> Iterator[Against]:
+    """Compare one with every baseline that there are runs for."""
     spec = learned.runs[0]
     value = _reader(metric)
     as_long = _fixed(base, lambda run: run.training.epochs == spec.training.epochs)
     as_many = _fixed(base, lambda run: abs(passes(run) / passes(spec) - 1) < ALIKE)
-    for way, fixed in (("start", as_long), ("passes", as_many)):
+    for baseline, fixed in (("start", as_long), ("passes", as_many)):
         shared = [start for start in learned.initial_radii if start in fixed]
         if shared:
             paired = Paired.of(*_at_initial_radii(learned, fixed, shared, value))
             runs = [run for start in shared for run in fixed[start].values()]
-            yield Against(learned, way, tuple(runs), paired, passes(spec), passes(runs[0].spec))
+            yield Against(learned, baseline, tuple(runs), paired, passes(spec), passes(runs[0].spec))
     if len(as_long) > 1:
         runs = [run for seeds in as_long.values() for run in seeds.values()]
         grid = sum(passes(next(iter(seeds.values())).spec) for seeds in as_long.values())
@@ -219,7 +219,7 @@ def _csv(name: str, found: AllAgainst) -> Csv:
     records = []
     for row, corrected in zip(found.rows, found.corrected, strict=True):
         one, paired = row.learned, row.paired
-        place = [name, one.experiment, one.method, *one.setting, row.way, found.table.metric]
+        place = [name, one.experiment, one.method, *one.setting, row.baseline, found.table.metric]
         numbers = [paired.n, row.passes, row.baseline_passes, paired.mean, paired.sd]
         tested = map(
             computed, (*(paired.interval() or (None, None)), paired.t_p, paired.permutation_p, corrected)
@@ -231,10 +231,10 @@ def _csv(name: str, found: AllAgainst) -> Csv:
     return Csv(header, records)
 
 
-def _title(method: str, way: str, setting: Setting) -> str:
+def _title(method: str, baseline: str, setting: Setting) -> str:
     """Return the title of a block of rows: `LETS-SAM against SAM at the best radius of the grid, ResNet-18 on …`."""
     methods = (value_title("method", name) for name in (method, method.removeprefix("lets-")))
-    return f"{' against '.join(methods)} at {WAYS[way]}, {setting_title(*setting)}"
+    return f"{' against '.join(methods)} at {BASELINES[baseline]}, {setting_title(*setting)}"
 
 
 def _cells(

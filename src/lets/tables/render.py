@@ -164,7 +164,7 @@ def _notes(table: Table) -> Iterator[str]:
 def _size(table: Table) -> str:
     """The largest type in which the widest row fits between the margins of a plain article."""
     rows = [[table.corner, *table.columns]]
-    rows += [[title, *(e.text for e in entries)] for block in table.blocks for title, entries in block.rows]
+    rows += [[title, *(cell.text for cell in cells)] for block in table.blocks for title, cells in block.rows]
     letters = sum(max(map(len, column)) for column in zip_longest(*rows, fillvalue=""))
     return next(size for most, size in _SIZES if letters + 2 * len(table.columns) <= most)
 

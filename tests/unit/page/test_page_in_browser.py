@@ -20,7 +20,7 @@ BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
     not (BROWSER and DRIVER), reason="no browser here: apt-get install chromium chromium-driver"
 )
-WAYS = {
+ESTIMATORS = {
     "kind": "hypergradient",
     "title": "H",
     "experiments": ["clean"],
@@ -32,7 +32,7 @@ FLAGS = ("headless", "no-sandbox", "disable-gpu", "no-first-run", "disable-backg
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = stubbed(figures_in(tmp_path_factory.mktemp("page"), ways=WAYS))
+    project = stubbed(figures_in(tmp_path_factory.mktemp("page"), estimators=ESTIMATORS))
     write_page(project.now, audit(project))
     return project
 
@@ -124,15 +124,15 @@ def test_a_click_sorts_and_the_third_restores(page: Any) -> None:
 def test_names_sort_by_keyboard_and_words_come_after_numbers(page: Any) -> None:
     press(page, one(page, "#table thead th:first-child button"), "\ue007")
     assert texts(page, ROWS) == ["ASAM", "LETS-ASAM", "LETS-SAM", "SAM"]
-    start = one(page, "#ways thead th:nth-child(2) button")
+    start = one(page, "#estimators thead th:nth-child(2) button")
     for _ in range(2):
         start.click()
-        blocks = page.find_elements("css selector", "#ways tbody")
+        blocks = page.find_elements("css selector", "#estimators tbody")
         assert [len(block.find_elements("css selector", "tr.block")) for block in blocks] == [1] * len(blocks)
         assert {block.find_element("css selector", "tr").get_attribute("class") for block in blocks} == {
             "block"
         }
-    numbers = [float(text) for text in texts(page, "#ways tbody:nth-of-type(1) td:nth-child(2)")]
+    numbers = [float(text) for text in texts(page, "#estimators tbody:nth-of-type(1) td:nth-child(2)")]
     assert numbers == sorted(numbers, reverse=True)
     assert len(set(numbers)) > 1
 
@@ -256,7 +256,9 @@ BREAKOUT = (
 
 def test_nobody_elses_script_runs(browser: Any, tmp_path: Path) -> None:
     """Titles, records, drawings and verdicts are shown, whatever stands in them; a script in the file is not run."""
-    project = figures_in(tmp_path, **{"runs-data": {"kind": "pivot", "title": BREAKOUT, "experiments": ["clean"]}})
+    project = figures_in(
+        tmp_path, **{"runs-data": {"kind": "pivot", "title": BREAKOUT, "experiments": ["clean"]}}
+    )
     for name in project.params.figures:
         write_text(project.layout.figure(name, "svg"), HOSTILE)
     for path in project.layout.runs.rglob("provenance.json"):

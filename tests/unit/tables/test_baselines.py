@@ -42,7 +42,7 @@ def fill(p: Project, method: str, epochs: int, *by_seed: tuple[float, float]) ->
 
 def rows(p: Project) -> dict[str, Against]:
     found = p.params.tables["against"].against(p.now)
-    return {row.way: row for row in found.rows}
+    return {row.baseline: row for row in found.rows}
 
 
 @pytest.fixture

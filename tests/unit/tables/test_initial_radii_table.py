@@ -92,7 +92,7 @@ def test_csv_reads_back(project: Project) -> None:
     assert (float(adam["moved"]), adam["start_matters"]) == (pytest.approx(1.151293, abs=1e-5), "no")
     rows = list(csv.DictReader(io.StringIO(rendered(project, "against")["csv"])))
     assert {(row["row.experiment"], row["row.against"]) for row in rows} == {
-        (name, way) for name in ("letter", "adam") for way in ("start", "best", "passes")
+        (name, baseline) for name in ("letter", "adam") for baseline in ("start", "best", "passes")
     }
 
 

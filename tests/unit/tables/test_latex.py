@@ -41,7 +41,7 @@ def tex(project: Project, name: str) -> str:
 
 
 def wide(columns: int) -> Table:
-    """A sheet whose rows have about 12 letters in every column."""
+    """A table whose rows have about 12 letters in every column."""
     row = ("Transformer (tiny)", tuple(Cell("-16.26 to +3") for _ in range(columns)))
     heads = ("95 % interval",) * columns
     return Table("w", "Wide", "Setting", heads, (Block("", (row,)),), ("A note.",), Csv((), ()), ())

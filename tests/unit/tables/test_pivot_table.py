@@ -20,7 +20,7 @@ def project(root: Path, experiment: dict[str, object] = CLEAN, **table: object) 
     return Project(root, experiments={"clean": experiment}, tables={"table": content})
 
 
-def sheet(project: Project) -> Table:
+def table_of(project: Project) -> Table:
     return project.now.table("table")
 
 
@@ -30,29 +30,29 @@ def fill(project: Project, **accuracies: tuple[float, ...]) -> None:
             project.finish(run, value, gap=value / 100)
 
 
-def marks(sheet: Table) -> tuple[list[str], list[str]]:
-    rows = [(title, entries[0]) for title, entries in sheet.blocks[0].rows]
+def marks(table: Table) -> tuple[list[str], list[str]]:
+    rows = [(title, cells[0]) for title, cells in table.blocks[0].rows]
     return [title for title, e in rows if e.best], [title for title, e in rows if e.best_of_group]
 
 
 def test_ties_as_printed_share_the_mark(tmp_path: Path) -> None:
     p = project(tmp_path)
     fill(p, erm=(90.0, 90.0), sam=(95.001, 95.001), lets_sam=(95.0, 95.0), asam=(94.0, 94.0))
-    assert marks(sheet(p)) == (["SAM", "LETS-SAM"], [])
+    assert marks(table_of(p)) == (["SAM", "LETS-SAM"], [])
 
 
 def test_lower_is_better_for_a_gap(tmp_path: Path) -> None:
     p = project(tmp_path, metric="generalization_gap", groups=[["sam", "lets-sam"]])
     fill(p, erm=(40.0, 40.0), sam=(20.0, 20.0), lets_sam=(10.0, 10.0), asam=(30.0, 30.0))
-    assert marks(sheet(p)) == (["LETS-SAM"], ["LETS-SAM"])
-    assert sheet(p).notes[0].startswith("Generalization gap (nats).")
-    assert sheet(p).blocks[0].rows[0][1][0].text == "0.400 ± 0.000"
+    assert marks(table_of(p)) == (["LETS-SAM"], ["LETS-SAM"])
+    assert table_of(p).notes[0].startswith("Generalization gap (nats).")
+    assert table_of(p).blocks[0].rows[0][1][0].text == "0.400 ± 0.000"
 
 
 def test_nothing_is_best_of_a_radius(tmp_path: Path) -> None:
     p = project(tmp_path, metric="rho")
     fill(p, erm=(1.0, 1.0), sam=(1.0, 1.0), lets_sam=(1.0, 1.0), asam=(1.0, 1.0))
-    assert marks(sheet(p)) == ([], [])
+    assert marks(table_of(p)) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -64,25 +64,25 @@ def test_a_radius_that_stays_is_marked(ends: tuple[float, float], marked: bool, 
     fill(p, erm=(90.0, 90.0), sam=(91.0, 91.0), asam=(91.0, 91.0))
     for run, rho in zip(p.runs(method="lets-sam"), ends, strict=True):
         p.finish(run, 92.0, rho=rho)
-    found = {title: entries[0].text for title, entries in sheet(p).blocks[0].rows}
+    found = {title: cells[0].text for title, cells in table_of(p).blocks[0].rows}
     assert found["LETS-SAM"] == "92.00 ± 0.00" + "†" * marked
     assert not any("†" in text for title, text in found.items() if title != "LETS-SAM")
-    assert sum(note.startswith("†") for note in sheet(p).notes) == marked
+    assert sum(note.startswith("†") for note in table_of(p).notes) == marked
 
 
 def test_no_winner_while_a_run_is_missing(tmp_path: Path) -> None:
     p = project(tmp_path, groups=[["sam", "lets-sam"], ["erm", "asam"]])
     fill(p, erm=(90.0,), sam=(95.0, 95.0), lets_sam=(96.0, 96.0), asam=(94.0, 94.0))
-    assert marks(sheet(p)) == ([], ["LETS-SAM"])
+    assert marks(table_of(p)) == ([], ["LETS-SAM"])
 
 
 def test_a_survivor_of_divergence_does_not_win(tmp_path: Path) -> None:
     p = project(tmp_path)
     fill(p, erm=(99.0,), sam=(95.0, 95.0), lets_sam=(96.0, 96.0), asam=(94.0, 94.0))
     p.diverge(p.run(method="erm", seed=1))
-    assert marks(sheet(p)) == (["LETS-SAM"], [])
-    (entry,) = sheet(p).blocks[0].rows[0][1]
-    assert (entry.text, entry.note) == ("99.00", "n=1 of 2, 1 diverged")
+    assert marks(table_of(p)) == (["LETS-SAM"], [])
+    (cell,) = table_of(p).blocks[0].rows[0][1]
+    assert (cell.text, cell.note) == ("99.00", "n=1 of 2, 1 diverged")
 
 
 def test_words_for_cells_without_a_number(tmp_path: Path) -> None:
@@ -90,21 +90,21 @@ def test_words_for_cells_without_a_number(tmp_path: Path) -> None:
     p.diverge(p.run(method="sam", seed=0))
     p.diverge(p.run(method="sam", seed=1))
     p.diverge(p.run(method="asam", seed=0))
-    texts = {title: (e.text, e.note) for title, (e,) in sheet(p).blocks[0].rows}
+    texts = {title: (e.text, e.note) for title, (e,) in table_of(p).blocks[0].rows}
     assert texts == {
         "ERM": ("—", ""),
         "SAM": ("diverged", ""),
         "LETS-SAM": ("—", ""),
         "ASAM": ("diverged", "n=0 of 2, 1 diverged"),
     }
-    assert sheet(p).notes[0] == "Test accuracy (%). No finished run."
+    assert table_of(p).notes[0] == "Test accuracy (%). No finished run."
 
 
 def test_one_seed_has_no_deviation(tmp_path: Path) -> None:
     p = project(tmp_path, {**CLEAN, "seeds": [3]})
     fill(p, erm=(90.0,), sam=(95.0,), lets_sam=(96.0,), asam=(94.0,))
-    assert sheet(p).blocks[0].rows[1][1][0].text == "95.00"
-    assert sheet(p).notes[0] == "Test accuracy (%). One seed, hence no standard deviation."
+    assert table_of(p).blocks[0].rows[1][1][0].text == "95.00"
+    assert table_of(p).notes[0] == "Test accuracy (%). One seed, hence no standard deviation."
 
 
 def test_two_column_fields_become_blocks(tmp_path: Path) -> None:
@@ -115,11 +115,11 @@ def test_two_column_fields_become_blocks(tmp_path: Path) -> None:
     }
     p = project(tmp_path, experiment, columns=["architecture", "noise"])
     p.finish(p.run(architecture="vit-small", noise="symmetric-20", method="sam", seed=0), 77.0)
-    found = sheet(p)
+    found = table_of(p)
     assert found.columns == ("20 % noise", "40 % noise, true label excluded")
     assert [block.title for block in found.blocks] == ["ViT (small)", "ResNet (small)"]
     assert [len(block.rows) for block in found.blocks] == [4, 4]
-    assert [entry.text for entry in found.blocks[0].rows[1][1]] == ["77.00", "—"]
+    assert [cell.text for cell in found.blocks[0].rows[1][1]] == ["77.00", "—"]
     text = render(p.now.table("table"))["md"]
     widths = {line.count(" |") for line in text.splitlines() if line.startswith("|")}
     assert widths == {3}
@@ -129,9 +129,9 @@ def test_what_was_not_asked_for_stays_blank(tmp_path: Path) -> None:
     other = {**CLEAN, "architectures": ["vit-small"], "methods": ["sam"]}
     table = {"kind": "pivot", "title": "T", "experiments": ["clean", "other"]}
     p = Project(tmp_path, experiments={"clean": CLEAN, "other": other}, tables={"table": table})
-    rows = dict(sheet(p).blocks[0].rows)
-    assert [(entry.text, entry.hover != "") for entry in rows["ERM"]] == [("—", True), ("", False)]
-    assert [entry.text for entry in rows["SAM"]] == ["—", "—"]
+    rows = dict(table_of(p).blocks[0].rows)
+    assert [(cell.text, cell.hover != "") for cell in rows["ERM"]] == [("—", True), ("", False)]
+    assert [cell.text for cell in rows["SAM"]] == ["—", "—"]
 
 
 def test_rows_and_titles_of_tables_5_and_6(tmp_path: Path) -> None:
@@ -139,17 +139,17 @@ def test_rows_and_titles_of_tables_5_and_6(tmp_path: Path) -> None:
     radii = project(
         tmp_path / "5", {**base, "vary": {"rho": [0.01, 1, 1.5]}}, rows="rho", columns=["dataset"]
     )
-    assert sheet(radii).corner == "Initial radius ρ₀"
-    assert [title for title, _ in sheet(radii).blocks[0].rows] == ["0.01", "1", "1.5"]
+    assert table_of(radii).corner == "Initial radius ρ₀"
+    assert [title for title, _ in table_of(radii).blocks[0].rows] == ["0.01", "1", "1.5"]
     metrics = {**base, "vary": {"metric": ["gap", "half-squared-gap"]}}
     objectives = project(tmp_path / "6", metrics, rows="metric", columns=["dataset"])
-    titles = [title for title, _ in sheet(objectives).blocks[0].rows]
+    titles = [title for title, _ in table_of(objectives).blocks[0].rows]
     assert titles == ["Generalization gap", "½ (generalization gap)²"]
 
 
 def test_many_missing_runs_are_counted_not_all_named(tmp_path: Path) -> None:
     p = project(tmp_path, {**CLEAN, "seeds": list(range(5))})
-    note = sheet(p).notes[-1]
+    note = table_of(p).notes[-1]
     assert note.startswith("Missing: 20 runs: digits/clean/resnet-small/erm/{seed-0-")
     assert note.endswith("; and 8 more (lets status --runs).")
     csv = render(p.now.table("table"))["csv"]
@@ -159,7 +159,7 @@ def test_many_missing_runs_are_counted_not_all_named(tmp_path: Path) -> None:
 def test_hover_names_interval_and_runs(tmp_path: Path) -> None:
     p = project(tmp_path)
     fill(p, sam=(95.0, 97.0))
-    hover = sheet(p).blocks[0].rows[1][1][0].hover
+    hover = table_of(p).blocks[0].rows[1][1][0].hover
     assert "95 % interval 83.29 to 108.71" in hover  # 96 ± 12.706 · √2/√2
     assert all(run.id in hover for run in p.runs(method="sam"))
 

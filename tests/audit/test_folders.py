@@ -68,6 +68,25 @@ def test_a_file_that_is_a_link_out_of_the_tree(
     assert project.audit().failures == ()
 
 
+def test_a_link_to_another_file_goes_with_the_folder_of_its_run(
+    project: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """What replaces the link cannot run once the folder is deleted."""
+    run = project.run("sam")
+    path, elsewhere = (
+        project.path(run, "weights.safetensors"),
+        tmp_path_factory.mktemp("elsewhere") / "a file",
+    )
+    elsewhere.write_bytes(b"other weights")
+    path.unlink()
+    path.symlink_to(elsewhere)
+    (mend, _, make) = project.audit().next.rpartition(" && ")
+    assert make.startswith("snakemake ")
+    subprocess.run(mend, shell=True, check=True)
+    assert not project.layout.run(run).exists()
+    assert elsewhere.is_file()
+
+
 @pytest.mark.parametrize("relative", [True, False])
 @pytest.mark.parametrize("away", [True, False])
 def test_links_into_the_cache_of_dvc_are_no_finding(

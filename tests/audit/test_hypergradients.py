@@ -1,5 +1,7 @@
 """The audit of a hyper-gradient analysis: one that is whole passes, edits are found."""
 
+import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -130,6 +132,22 @@ def test_a_probe_is_left_out(project: Any) -> None:
 def test_missing(project: Any) -> None:
     csv().unlink()
     assert reasons(project.audit())["matrix"] == ["not computed yet"]
+
+
+@pytest.mark.parametrize("levels", [0, 1, 3])
+def test_a_link_out_of_the_tree(project: Any, levels: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """In the place of one analysis, or of a folder above."""
+    path = [csv(), *csv().parents][levels]
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "kept"
+    shutil.move(path, elsewhere)
+    path.symlink_to(elsewhere)
+    (failure,) = [one for one in project.audit().failures if one.subject == str(path)]
+    assert failure.reason.startswith(f"is a link to {elsewhere}")
+    assert any(cell.startswith("ways: ") for cell in failure.cells)
+    subprocess.run(failure.command, shell=True, check=True)
+    assert not path.is_symlink()
+    assert elsewhere.exists()
+    assert project.audit().failures == ()
 
 
 def test_unreadable(project: Any) -> None:

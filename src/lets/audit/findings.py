@@ -28,6 +28,8 @@ class Finding:
     force: tuple[str, ...] = ()
     aside: tuple[tuple[str, str], ...] = ()
     """path, and the folder that it is moved to"""
+    link: str = ""
+    """the path that `make` replaces by a copy, if it is a link"""
     unchecked: bool = False
     """whether nothing is known to be wrong: what it would be held against is not here"""
 
@@ -89,7 +91,7 @@ def linked(path: Path, subject: str, cells: tuple[str, ...]) -> Finding:
     copy = path.with_name(f"{path.name}.copy")
     make = f"{shell('cp', '-rL', path, copy)} && {shell('rm', path)} && {shell('mv', copy, path)}"
     reason = f"is a link to {path.readlink()}: what is there is not in the tree, and can change without it"
-    return Finding(subject, reason, cells, make=make)
+    return Finding(subject, reason, cells, make=make, link=str(path))
 
 
 def wrong_file(context: Context, path: Path, reason: str, cells: tuple[str, ...] = ()) -> Finding:
@@ -98,7 +100,9 @@ def wrong_file(context: Context, path: Path, reason: str, cells: tuple[str, ...]
 
 
 def command(findings: list[Finding]) -> str:
-    """Return one shell line that mends all `findings`."""
+    """Return one shell line that mends all `findings`; a link in a folder that goes needs nothing of its own."""
+    removed = {folder for finding in findings for folder in finding.remove}
+    findings = [one for one in findings if removed.isdisjoint(map(str, Path(one.link).parents))]
     return " && ".join([*_removed(findings), *_moved(findings), *_made(findings)]) or "nothing to do"
 
 

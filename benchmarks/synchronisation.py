@@ -2,7 +2,7 @@
 
 Every method takes steps under `torch.cuda.set_sync_debug_mode("error")`, in which whatever waits for the device
 raises. The policies of ae-* decide on the host whether to perturb: they are the exception, and are shown to
-raise. What the mode does not count is the event that `lets.optim.guard` waits for: it belongs to the step before
+raise. What the mode does not count is the event that `lets.optim.undo` waits for: it belongs to the step before
 the one that has just been queued, so the GPU never runs dry. Without a GPU: tests/unit/optim/
 test_no_synchronization.py.
 """

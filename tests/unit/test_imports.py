@@ -29,7 +29,7 @@ ALLOWED = {
         "commands",
         "errors",
         *CATALOGUES,
-        "optim.presets",
+        "optim.hyperparameters",
     },
     "runs": {
         "files",
@@ -73,7 +73,7 @@ ALLOWED = {
         "figures",
         "analyses",
         "optim.catalogue",
-        "optim.presets",
+        "optim.hyperparameters",
         "models.catalogue",
         "data.catalogue",
         "data.sources",

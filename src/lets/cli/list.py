@@ -56,7 +56,7 @@ def _methods() -> dict[str, dict[str, Any]]:
 
 
 def _presets() -> dict[str, dict[str, Any]]:
-    from lets.optim.presets import PRESETS
+    from lets.optim.hyperparameters import PRESETS
 
     return {
         name: {"title": one.meaning, "hyperparameters": dict(one.values)} for name, one in PRESETS.items()

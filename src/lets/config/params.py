@@ -11,7 +11,7 @@ from lets.config.run import RunSpec
 from lets.config.strict import Count, Name, Scalar, Strict
 from lets.config.training import TrainingOverride, TrainingSpec
 from lets.optim.catalogue import resolve
-from lets.optim.presets import spelled_out
+from lets.optim.hyperparameters import spelled_out
 
 Seed = Annotated[int, Field(ge=0)]
 Seeds = Annotated[list[Seed], Field(min_length=1)]

@@ -13,13 +13,11 @@ if TYPE_CHECKING:
     from .descent import Descent
     from .errors import DivergenceError, RadiusWarning, StaleGradientError
     from .factory import create
-    from .method import Method
+    from .hyperparameters import PRESETS, Preset
+    from .method import Method, Stats
     from .policy import Policy
-    from .presets import PRESETS, Preset
     from .radius import Radius
-    from .stats import Stats
-    from .vectors import Vector
-    from .weights import Weights
+    from .vectors import Vector, Weights
 
 __all__ = [
     "METHODS",
@@ -54,17 +52,17 @@ _HOMES = {
     "DivergenceError": "errors",
     "RadiusWarning": "errors",
     "StaleGradientError": "errors",
-    "PRESETS": "presets",
-    "Preset": "presets",
+    "PRESETS": "hyperparameters",
+    "Preset": "hyperparameters",
     "create": "factory",
     "Method": "method",
-    "Stats": "stats",
+    "Stats": "method",
     "Ascent": "ascent",
     "Descent": "descent",
     "Policy": "policy",
     "Radius": "radius",
     "Vector": "vectors",
-    "Weights": "weights",
+    "Weights": "vectors",
 }
 
 

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from .part import Part
-from .vectors import Present, Storage, Vector, reciprocal
-from .weights import Weights
+from .vectors import Present, Storage, Vector, Weights, reciprocal
 
 Direction = Callable[[Vector], Vector]
 

@@ -14,8 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from .passes import Gradient
-from .vectors import Present, Vector
-from .weights import Weights
+from .vectors import Present, Vector, Weights
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup

@@ -6,10 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
-from . import batches
 from .part import Part
-from .vectors import Vector, joined, reciprocal
-from .weights import Weights
+from .passes import take
+from .vectors import Vector, Weights, joined, reciprocal
 
 
 class Descent(Part, ABC):
@@ -147,4 +146,4 @@ class SharpSubset(Perturbed):
             return batch
         count = max(1, int(self._gamma * len(before)) - self._strict)
         sharpest = (score() - before).topk(count).indices
-        return batches.take(batch, sharpest.sort().values)
+        return take(batch, sharpest.sort().values)

@@ -14,13 +14,13 @@ from .catalogue import AXES, MethodInfo, complete, describe, with_parts
 from .data_parallel import Mode, join
 from .descent import Descent, Perturbed, Reuse, SharpSubset, SurrogateGap
 from .errors import RadiusWarning
-from .hypergradient import UpperLevel
 from .method import Method
-from .part import Part
+from .part import refuse_bad_value, refuse_half_a_state
 from .policy import Adaptive, Always, Bernoulli, Every, Never, Policy
 from .radius import Fixed, Learned, LearningRateCoupled, Radius
-from .refusals import refuse_bad_value, refuse_model, refuse_rate
-from .weights import Weights
+from .refusals import refuse_model, refuse_rate
+from .upper_level import UpperLevel
+from .vectors import Weights
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -216,22 +216,32 @@ def _refuse_bad_parts(info: MethodInfo, own: dict[str, Any]) -> None:
     """TypeError or ValueError if one of a user's own parts is none, or has no place in the method `info`."""
     for axis, part in own.items():
         _refuse_other_classes(axis, part)
-        _refuse_half_a_state(part)
+        refuse_half_a_state(part)
         if isinstance(part, Radius):
             refuse_bad_value(part.value(), part)
         if info.policy == "never":
-            raise ValueError(f"{info.name} never perturbs and has no {axis} to replace; create 'sam' with it")
+            raise ValueError(
+                f"{info.name} never perturbs, and {axis}= is for a method that may; create 'sam' with it"
+            )
     if info.needs_validation:
         _refuse_what_cannot_be_learned(info, own)
 
 
 def _refuse_other_classes(axis: str, part: object) -> None:
-    base = _BASES[axis]
-    if not isinstance(part, base):
-        raise TypeError(
-            f"{axis} = {part!r} is no {base.__name__}; write a subclass of lets.optim.{base.__name__} and hand over an "
-            f"object of it: {axis}=My{base.__name__}()"
-        )
+    base, name = _BASES[axis], _BASES[axis].__name__
+    if isinstance(part, base):
+        return
+    for right, other in _BASES.items():
+        if isinstance(part, other):
+            raise TypeError(
+                f"{axis} = {part!r} is of class {other.__name__}, not {name}; hand it over as {right}=..."
+            )
+    if isinstance(part, type) and issubclass(part, base):
+        raise TypeError(f"{axis} = {part!r} is a class; hand over an object of it: {axis}={part.__name__}()")
+    raise TypeError(
+        f"{axis} = {part!r} is no {name}; write a subclass of lets.optim.{name} and hand over an object of it: "
+        f"{axis}=My{name}()"
+    )
 
 
 def _refuse_what_cannot_be_learned(info: MethodInfo, own: dict[str, Any]) -> None:
@@ -244,16 +254,6 @@ def _refuse_what_cannot_be_learned(info: MethodInfo, own: dict[str, Any]) -> Non
         raise ValueError(
             f"{info.name} learns its radius through the descent, and {names['descent']} has no response(clean, "
             f"there), the derivative of perturbed; define it, or create {base!r}, whose radius is given"
-        )
-
-
-def _refuse_half_a_state(part: Part) -> None:
-    kind, names = type(part), ("state_dict", "load_state_dict")
-    defined = [name for name in names if getattr(kind, name) is not getattr(Part, name)]
-    if len(defined) == 1:
-        (missing,) = set(names).difference(defined)
-        raise TypeError(
-            f"{kind.__name__} has {defined[0]} and no {missing}; define both, or a checkpoint loses its state"
         )
 
 

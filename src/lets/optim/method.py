@@ -7,6 +7,7 @@ descent gradient, give it to the base optimizer; then let the radius learn.
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -15,32 +16,42 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils._pytree import tree_map_only
 
-from . import autocast, batches
 from .ascent import Ascent
 from .catalogue import MethodInfo, Value
 from .data_parallel import DataParallel
 from .descent import Descent
-from .guard import Guard
-from .hypergradient import Perturbation, UpperLevel, generalization_gap, hypergradient
-from .part import Part
-from .passes import Gradient, LossFunction, Passes
+from .part import Part, refuse_bad_value, refuse_no_answer, refuse_no_map, refuse_no_vector, refuse_unsaved
+from .passes import Gradient, LossFunction, Passes, batch_size, outside, regions_now
 from .policy import Policy
 from .radius import Learned, Radius
-from .refusals import (
-    refuse_bad_value,
-    refuse_idle,
-    refuse_no_answer,
-    refuse_no_map,
-    refuse_no_vector,
-    refuse_waiting,
-)
+from .refusals import refuse_idle, refuse_waiting
 from .reuse import Content, Kept, circumstances
-from .snapshot import Before, Buffers, untouched
-from .stats import Stats
-from .vectors import Present, Vector
-from .weights import Weights
+from .undo import Before, Buffers, Guard, modules_of, untouched
+from .upper_level import Perturbation, UpperLevel, generalization_gap, hypergradient
+from .vectors import Present, Vector, Weights
 
-__all__ = ["Method"]
+
+@dataclass(frozen=True)
+class Stats:
+    """The numbers of one step, left on the device: reading a field never waits for a GPU, `float(...)` does.
+
+    `loss`: mean loss at theta_t. `rho`: radius of this step (also where the policy did not use it).
+    `perturbed`: whether the step took the perturbed gradient. `passes`: forward-backward passes spent;
+    ESAM's scoring is a forward and does not count. On a step whose radius learned, `gap` = l_vl - l_tr at
+    theta_{t+1} and `hypergradient` = g_rho of Algorithm 1, step 13 (with respect to rho, without eta);
+    None otherwise. All tensors are 0-dimensional.
+    """
+
+    loss: Tensor
+    rho: Tensor
+    perturbed: bool
+    passes: int
+    gap: Tensor | None = None
+    hypergradient: Tensor | None = None
+
+    def numbers(self) -> dict[str, float | bool | int | None]:
+        """The fields as Python numbers, ready for JSON; waits for the device."""
+        return {name: float(v) if isinstance(v, Tensor) else v for name, v in asdict(self).items()}
 
 
 class Method:
@@ -84,20 +95,19 @@ class Method:
     def step(self, loss_fn: LossFunction, batch: Any, val_batch: Any = None) -> Stats:
         """One step of the base optimizer along this method's gradient, which leaves no `.grad` behind.
 
-        `loss_fn(batch)` returns the per-sample losses, a tensor [n], or their mean: forward only. `batch` is a
-        pytree of tensors whose first dimension is the sample; `val_batch` another one, which only a learned radius
-        reads.
+        `loss_fn(batch)` returns the per-sample losses, a tensor [n], or their mean: forward only. `batch` is a pytree
+        of tensors whose first dimension is the sample; `val_batch` another one, which only a learned radius reads.
 
         Raises ValueError or TypeError for bad input, `DivergenceError` if a loss or a gradient is not
-        finite (on a GPU one step later, see `guard`), and whatever `loss_fn` raises.
+        finite (on a GPU one step later, see `undo`), and whatever `loss_fn` raises.
         """
         self._refuse_bad_input(batch, val_batch)
         self._look_at_the_model()
         rho = self._rho()
-        self._passes.regions = autocast.regions_now(self._weights.device)
+        self._passes.regions = regions_now(self._weights.device)
         with (
             torch.no_grad(),  # but for the passes and the base optimizer
-            autocast.left(self._passes.regions),
+            outside(self._passes.regions),
             self._undone_on_error(rho) as before,
         ):
             return self._take(loss_fn, batch, val_batch, rho, before)
@@ -147,8 +157,9 @@ class Method:
             self._load(state)
         except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             self._load(before)
+            why = f"{error} is missing" if isinstance(error, KeyError) else error
             raise ValueError(
-                f"this state does not fit {self.info.name}, its model and its base optimizer ({_told(error)}); load, "
+                f"this state does not fit {self.info.name}, its model and its base optimizer ({why}); load, "
                 "whole, what state_dict() of the same method, model and optimizer returned"
             ) from error
 
@@ -156,11 +167,8 @@ class Method:
         shapes = state.get("shapes", self._shapes())  # older states have none
         if shapes != self._shapes():
             raise ValueError(f"it is of parameters of the shapes {shapes}, not {self._shapes()}")
-        steps, parts, optimizer = (
-            state["steps"],
-            {n: state[n] for n in self._parts()},
-            state["base_optimizer"],
-        )
+        steps, optimizer = state["steps"], state["base_optimizer"]
+        parts = {name: state[name] for name in self._parts()}
         self._kept = None
         device = self._weights.device
         for name, part in self._parts().items():
@@ -219,23 +227,14 @@ class Method:
         """The clean gradient and the passes it took: none if the last step already made it."""
         kept, self._kept = self._kept, None
         wanted = self._ascent.active(self._weights.trainable())
-        if kept and self._holds(kept, loss_fn, batch, before):
+        here = self._circumstances(loss_fn, batch, before.buffers.tensors)
+        if kept and kept.holds(batch, here, before, self._guard.inspect_reuse):
             kept.buffers.restore()
             clean, passes = kept.gradient.only(wanted), 0
         else:
             clean, passes = self._gradient(loss_fn, batch, wanted), 1
         self._inspect(rho, loss=clean.loss, gradient_norm=clean.vector.norm())
         return clean, passes
-
-    def _holds(self, kept: Kept, loss_fn: LossFunction, batch: Any, before: Before) -> bool:
-        """Whether a pass over `batch` would give the kept gradient; a device tells its part one step late."""
-        if not kept.holds(batch, self._circumstances(loss_fn, batch, before.buffers.tensors)):
-            return False
-        unchanged = kept.unchanged(before.weights, before.buffers.values)
-        if isinstance(unchanged, Tensor):
-            self._guard.inspect_reuse(unchanged)
-            return True
-        return unchanged
 
     def _descend(self, gradient: Vector, rho: Tensor, before: Before) -> None:
         refuse_no_vector(gradient, self._descent)
@@ -306,12 +305,7 @@ class Method:
         return circumstances(self._modules, buffers, self._weights, self._passes.regions, loss_fn, batch)
 
     def _exact_curvature(
-        self,
-        loss_fn: LossFunction,
-        samples: Any,
-        theta: list[Tensor],
-        at: Perturbation,
-        v: Vector,
+        self, loss_fn: LossFunction, samples: Any, theta: list[Tensor], at: Perturbation, v: Vector
     ) -> Vector:
         """Hess L(theta_t + rho eps_hat) v, called at theta_{t+1}: go back to `theta`, differentiate twice, return."""
         with self._weights.kept(self._weights.copy()), self._same_buffers():
@@ -319,7 +313,7 @@ class Method:
             with self._weights.moved(theta, at.eps_hat * at.rho):
                 loss, product = self._passes.curvature(loss_fn, samples, v, self._weights.trainable())
         if self._ranks:
-            (loss,) = self._ranks.means([loss], batches.size(samples))
+            (loss,) = self._ranks.means([loss], batch_size(samples))
         self._inspect(at.rho, curvature_loss=loss)
         return product
 
@@ -351,7 +345,7 @@ class Method:
     def _look_at_the_model(self) -> None:
         """Whatever may have changed since the last step: modules, their modes, which tensors are parameters."""
         refuse_waiting(self._base_optimizer)
-        self._modules = _modules(self._model)
+        self._modules = modules_of(self._model)
         self._weights.look(self._modules)
 
     def _rho(self) -> Tensor:
@@ -368,13 +362,16 @@ class Method:
         return self._radius
 
     def _states(self) -> dict[str, dict[str, Any]]:
-        return {name: part.state_dict() for name, part in self._parts().items()}
+        parts = self._parts()
+        states = {name: part.state_dict() for name, part in parts.items()}
+        for name in self._own:
+            refuse_unsaved(states[name], parts[name])
+        return states
 
     def _states_before(self) -> list[tuple[Part, dict[str, Any]]]:
         """The parts with their states, for a step that fails; a user's part may change its own in place."""
-        parts = self._parts()
-        states = [(part, part.state_dict()) for part in parts.values()]
-        return [(part, _copied(state)) for part, state in states] if self._own else states
+        states = _copied(self._states()) if self._own else self._states()
+        return [(part, states[name]) for name, part in self._parts().items()]
 
     def _parts(self) -> dict[str, Part]:
         return {
@@ -385,33 +382,17 @@ class Method:
         }
 
     def _refuse_bad_input(self, batch: Any, val_batch: Any) -> None:
-        batches.size(batch)
+        batch_size(batch)
         if self._upper_level is None:
             return
         if val_batch is None:
+            name = self.info.name
             raise ValueError(
-                f"{self.info.name} learns its radius and needs a val_batch: "
-                "method.step(loss_fn, batch, val_batch)"
+                f"{name} learns its radius and needs a val_batch: method.step(loss_fn, batch, val_batch)"
             )
-        batches.size(val_batch, "val_batch")
+        batch_size(val_batch, "val_batch")
 
 
 def _copied(state: dict[str, Any]) -> dict[str, Any]:
     copy: dict[str, Any] = tree_map_only(Tensor, torch.clone, state)
     return copy
-
-
-def _told(error: Exception) -> str:
-    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
-
-
-def _modules(model: nn.Module) -> list[nn.Module]:
-    """What `model.modules()` gives, in another order and a third of the time: every step asks."""
-    found = {model: None}
-    waiting = [model]
-    while waiting:
-        for module in waiting.pop()._modules.values():
-            if module is not None and module not in found:
-                found[module] = None
-                waiting.append(module)
-    return list(found)

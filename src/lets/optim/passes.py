@@ -1,7 +1,11 @@
-"""Forward and backward passes: from the user's per-sample losses to the gradient of their mean."""
+"""Forward and backward passes: from a batch, by the user's losses, to the gradient of their mean.
+
+A batch is any pytree of tensors whose first dimension is the sample. Autocast around a step is for the forward alone,
+and its cache of cast weights for weights that stay.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import reduce
 from itertools import compress
@@ -11,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._pytree import tree_leaves, tree_map
 
-from . import autocast, batches
-from .autocast import Region
 from .refusals import refuse_reentrant, refuse_sparse
 from .vectors import Present, Storage, Vector
 
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from .data_parallel import DataParallel
 
 LossFunction = Callable[[Any], Tensor]
+Region = tuple[str, torch.dtype, bool]
+"""of autocast: type of device, precision, whether cast weights are cached"""
 FEW = 16
 """sets of parameters without a gradient for which the graph is searched; a network with more decides by itself"""
 
@@ -106,10 +111,10 @@ class Passes:
         self, loss_fn: LossFunction, batch: Any, mode: Callable[[], AbstractContextManager[None]]
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """The losses [k] of each part, and what it adds to the mean over the batch; `mode`: with a graph or not."""
-        n = batches.size(batch)
-        for part, count in batches.chunks(batch, n, self._micro_batches):
+        n = batch_size(batch)
+        for part, count in _chunks(batch, n, self._micro_batches):
             with mode():
-                with autocast.entered(self.regions):
+                with _entered_again(self.regions):
                     losses = _checked(loss_fn(part), count)
                 mean = self._mean(losses, count, n)
             yield losses if losses.dim() else losses.expand(count), mean
@@ -142,7 +147,7 @@ class Passes:
 
     def _vector(self, found: Sequence[Tensor | None], storage: Storage) -> Vector:
         try:
-            return Vector(storage.gather(found), tuple([x is not None for x in found]), storage)
+            return storage.vector(found)
         except (RuntimeError, NotImplementedError):
             refuse_sparse(found, storage.parameters, self._model)
             raise
@@ -194,3 +199,96 @@ def _differentiate(
         return found
     rest = iter(found)
     return [next(rest) if here else None for here in wanted]
+
+
+def batch_size(batch: Any, role: str = "batch") -> int:
+    """Number of samples; ValueError or TypeError if `batch` is not a batch."""
+    found = leaves(batch)
+    if not found:
+        raise ValueError(
+            f"the {role} {batch!r} holds no tensor; pass tensors whose first dimension is the sample"
+        )
+    for leaf in found:
+        if not isinstance(leaf, Tensor):
+            raise TypeError(
+                f"the {role} holds a {type(leaf).__name__}; it must be a pytree (tuple, list, dict) of "
+                "tensors only, for example (images, labels)"
+            )
+    sizes = {leaf.shape[0] if leaf.dim() else 0 for leaf in found}
+    if len(sizes) > 1 or not all(sizes):
+        shapes = ", ".join(str(tuple(leaf.shape)) for leaf in found)
+        why = "is empty" if sizes == {0} else "is ragged: its tensors count different numbers of samples"
+        raise ValueError(
+            f"the {role} with shapes {shapes} {why}; the first dimension of every tensor is the sample"
+        )
+    return int(sizes.pop())
+
+
+def take(batch: Any, samples: Tensor | slice) -> Any:
+    """The samples with these indices (int64 [k]) or in this slice."""
+    if isinstance(samples, slice):
+        return tree_map(lambda leaf: leaf[samples], batch)
+    return tree_map(lambda leaf: leaf[samples.to(leaf.device)], batch)
+
+
+def _chunks(batch: Any, n: int, count: int) -> list[tuple[Any, int]]:
+    """`batch`, of `n` samples, in at most `count` consecutive parts of nearly equal size; and their sizes."""
+    if count == 1:
+        return [(batch, n)]
+    length = -(-n // min(count, n))
+    starts = range(0, n, length)
+    return [(take(batch, slice(at, at + length)), min(length, n - at)) for at in starts]
+
+
+def versions(batch: Any) -> list[tuple[int, int]] | None:
+    """Changes whenever the tensors of the batch do; None if that cannot be told (inference tensors)."""
+    found = leaves(batch)
+    if any(leaf.is_inference() for leaf in found):
+        return None
+    return [(leaf._version, leaf.data_ptr()) for leaf in found]
+
+
+def leaves(batch: Any) -> list[Any]:
+    """The tensors of a batch; the usual pair takes a short cut, because this is asked several times a step."""
+    if isinstance(batch, (tuple, list)) and all(isinstance(leaf, Tensor) for leaf in batch):
+        return list(batch)
+    return tree_leaves(batch)
+
+
+def regions_now(device: torch.device) -> list[Region]:
+    """The regions that are entered now, of the CPU and of `device`."""
+    if not torch._C._is_any_autocast_enabled():
+        return []
+    kinds = dict.fromkeys(("cpu", device.type))
+    return [
+        (kind, torch.get_autocast_dtype(kind), torch.is_autocast_cache_enabled())
+        for kind in kinds
+        if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    ]
+
+
+def outside(regions: Sequence[Region]) -> AbstractContextManager[None]:
+    """Outside of all `regions`."""
+    return _entered([(kind, None, True) for kind, _, _ in regions]) if regions else _NOTHING
+
+
+def _entered_again(regions: Sequence[Region]) -> AbstractContextManager[None]:
+    """Inside of `regions` again, with an empty cache: the weights may have moved since it was filled.
+
+    Also without a region, because torch empties the cache at the end of the outermost one only, even if that one is
+    switched off.
+    """
+    torch.clear_autocast_cache()
+    return _entered(regions) if regions else _NOTHING
+
+
+@contextmanager
+def _entered(regions: Sequence[tuple[str, torch.dtype | None, bool]]) -> Iterator[None]:
+    """A precision of None: outside of the regions of that device."""
+    with ExitStack() as stack:
+        for kind, dtype, cached in regions:
+            stack.enter_context(torch.autocast(kind, dtype, dtype is not None, cached))
+        yield
+
+
+_NOTHING: AbstractContextManager[None] = nullcontext()

@@ -1,16 +1,12 @@
 """Models and base optimizers that a method cannot be right about, each refused with the way out."""
 
 from collections.abc import Iterable, Sequence
-from math import inf
-from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.optim import LBFGS, Optimizer
-
-from .vectors import Vector
 
 _WRAPPERS = ("torch.nn.parallel.distributed", "torch.distributed.")
 
@@ -146,42 +142,6 @@ def refuse_idle(present: Sequence[bool]) -> None:
         raise ValueError(
             "the losses of loss_fn do not depend on any trainable parameter of base_optimizer; does loss_fn use the "
             "model that was given to lets.create?"
-        )
-
-
-def refuse_no_vector(made: object, part: object) -> None:
-    """TypeError if `part` made something else than a vector as long as the weights."""
-    if not isinstance(made, Vector):
-        raise TypeError(
-            f"{type(part).__name__} returned a {type(made).__name__}; it must return a Vector, "
-            "made of the one it was given: gradient.map(torch.sign) * 0.5"
-        )
-
-
-def refuse_no_map(made: object, part: object) -> None:
-    """TypeError if the ascent `part` made something else than a map of a gradient."""
-    if not callable(made):
-        raise TypeError(
-            f"at() of {type(part).__name__} returned a {type(made).__name__}; it must return the map from a gradient "
-            "to the direction: return lambda gradient: gradient.map(torch.sign)"
-        )
-
-
-def refuse_no_answer(made: object, part: object) -> None:
-    """TypeError if the policy `part` said neither yes nor no, as one does that forgets its return."""
-    if not isinstance(made, bool) and getattr(made, "dtype", None) not in (bool, torch.bool):
-        raise TypeError(
-            f"perturbs() of {type(part).__name__} returned {made!r}; it must return True or False: "
-            "return step % 3 == 0"
-        )
-
-
-def refuse_bad_value(rho: object, part: object) -> None:
-    """ValueError if what the radius `part` gave is none."""
-    scalar = rho.dim() == 0 if isinstance(rho, Tensor) else isinstance(rho, Real)
-    if not scalar or not 0 <= float(rho) < inf:  # type: ignore[arg-type]
-        raise ValueError(
-            f"value() of {type(part).__name__} returned {rho!r}; it must return the radius, a number of at least 0"
         )
 
 

@@ -5,18 +5,16 @@ object and nothing changed since, this is the gradient the next step begins with
 instead of four.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from . import batches
-from .autocast import Region
-from .passes import Gradient, LossFunction
-from .snapshot import Buffers
-from .weights import Weights, copied
+from .passes import Gradient, LossFunction, Region, leaves, versions
+from .undo import Before, Buffers
+from .vectors import Weights, copied
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Content:
     @classmethod
     def of(cls, weights: list[Tensor], buffers: list[Tensor], batch: Any) -> "Content":
         """Weights and buffers are copies already; the batch is copied."""
-        return cls(weights, buffers, copied(batches.leaves(batch)))
+        return cls(weights, buffers, copied(leaves(batch)))
 
     def pairs(
         self, weights: list[Tensor], buffers: list[Tensor], batch: Any
@@ -39,59 +37,40 @@ class Content:
         for then, now in (
             (self.weights, weights),
             (self.buffers, buffers),
-            (self.batch, batches.leaves(batch)),
+            (self.batch, leaves(batch)),
         ):
             yield from zip(then, now, strict=True)
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A gradient, the buffers after its pass, and how to tell that both still hold.
-
-    `content` is None if the numbers are known to be the same.
-    """
+    """A gradient, the buffers after its pass, and how to tell that both still hold."""
 
     gradient: Gradient
     buffers: Buffers
     batch: Any
     circumstances: object
-    content: Content | None
+    content: Content
 
-    def holds(self, batch: Any, circumstances: object) -> bool:
-        """Whether a pass over `batch` would now be the one that was kept, as far as versions tell."""
-        if batch is not self.batch or self.circumstances is None:
-            return False
-        return self.circumstances == circumstances
+    def holds(
+        self, batch: Any, circumstances: object, now: Before, hear_later: Callable[[Tensor], None]
+    ) -> bool:
+        """Whether a pass over `batch` would give this gradient.
 
-    def unchanged(self, weights: list[Tensor], buffers: list[Tensor]) -> Tensor | bool:
-        """Whether the numbers are what they were; a bool scalar on the device if they lie on one.
-
-        Version counters do not see what is written through `.data`.
+        Numbers on a device are compared there: `hear_later` gets the answer, a bool scalar, and what is returned holds
+        if it does. Versions do not see what is written through `.data`.
         """
-        if self.content is None:
-            return True
+        if batch is not self.batch or self.circumstances is None or self.circumstances != circumstances:
+            return False
         on_host, elsewhere = True, list[Tensor]()
-        for then, now in self.content.pairs(weights, buffers, self.batch):
+        for then, there in self.content.pairs(now.weights, now.buffers.values, batch):
             if then.device.type == "cpu":
-                on_host = on_host and torch.equal(_bits(then), _bits(now))
+                on_host = on_host and torch.equal(_bits(then), _bits(there))
             else:
-                elsewhere.append((_bits(then) == _bits(now)).all())
-        return torch.stack(elsewhere).all() if on_host and elsewhere else on_host
-
-    def tensors(self) -> list[Tensor]:
-        """All that was kept."""
-        gradient = self.gradient
-        return [gradient.losses, gradient.loss, *gradient.vector.blocks, *self.buffers.values]
-
-    def placed(
-        self, tensors: Sequence[Tensor], batch: Any, circumstances: object, content: Content | None = None
-    ) -> "Kept":
-        """The same for what lies in `tensors`, ordered as `tensors()` are."""
-        losses, loss, *rest = tensors
-        count = len(self.gradient.vector.blocks)
-        vector = replace(self.gradient.vector, blocks=tuple(rest[:count]), _norm=None)
-        buffers = self.buffers.holding(rest[count:])
-        return Kept(Gradient(losses, loss, vector, vector), buffers, batch, circumstances, content)
+                elsewhere.append((_bits(then) == _bits(there)).all())
+        if on_host and elsewhere:
+            hear_later(torch.stack(elsewhere).all())
+        return on_host
 
 
 def _bits(x: Tensor) -> Tensor:
@@ -124,9 +103,9 @@ def circumstances(
 ) -> object:
     """Changes whenever a pass of `loss_fn` over `batch` would give other numbers; None if that cannot be told.
 
-    What it does not see is written through `.data`: `Kept.unchanged` compares numbers.
+    What it does not see is written through `.data`: `Kept.holds` compares numbers.
     """
-    content = batches.versions(batch)
+    content = versions(batch)
     if content is None:
         return None
     modes = [module.training for module in modules]
@@ -136,11 +115,11 @@ def circumstances(
         [(b._version, b.data_ptr()) for b in buffers],
         modes,
         regions,
-        variables(loss_fn),
+        _variables(loss_fn),
     )
 
 
-def variables(loss_fn: Any) -> list[object]:
+def _variables(loss_fn: Any) -> list[object]:
     """The code of `loss_fn` and the values its variables have now; a lambda written inside a loop is the same.
 
     When in doubt two losses differ, which costs a pass and no correctness. What stands behind a variable,

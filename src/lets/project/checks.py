@@ -20,7 +20,7 @@ from lets.config.selection import Selection, nearest_field, unselectable
 from lets.config.strict import LARGEST, LARGEST_WHOLE
 from lets.errors import SpecError
 from lets.optim.catalogue import METHODS, resolve
-from lets.optim.presets import PRESETS
+from lets.optim.hyperparameters import PRESETS
 from lets.project.params import ParamsFile
 
 AXES = ("datasets", "noise", "architectures", "methods", "seeds")

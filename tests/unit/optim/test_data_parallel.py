@@ -16,7 +16,7 @@ from torch import nn
 from torch.func import functional_call, jvp
 
 import lets
-from lets.optim.guard import Guard
+from lets.optim.undo import Guard
 
 STEPS, SIZES = 9, (5, 3)
 LR, MOMENTUM, DECAY, RHO, RHO_LR = 0.3, 0.9, 0.01, 0.2, 0.05

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import lets
-from lets.optim.guard import Guard
+from lets.optim.undo import Guard
 
 
 def make(name, model):

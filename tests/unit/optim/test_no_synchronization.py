@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import lets
-from lets.optim import guard
+from lets.optim import undo
 from lets.optim.data_parallel import DataParallel
 
 ADAPTIVE = [name for name in lets.methods() if lets.describe(name).policy == "adaptive"]
@@ -54,7 +54,7 @@ sent, heard = [], []
 @pytest.fixture(autouse=True)
 def verdicts(monkeypatch):
     sent.clear(), heard.clear()
-    monkeypatch.setattr(guard, "Readings", Verdicts)
+    monkeypatch.setattr(undo, "Readings", Verdicts)
 
 
 class Network(nn.Module):

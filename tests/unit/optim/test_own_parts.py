@@ -229,12 +229,14 @@ class Forgetting(lets.Policy):
     ("name", "given", "words"),
     [
         ("sam", lambda: {"ascent": "adaptive"}, "ascent = 'adaptive' is no Ascent; .*MyAscent"),
-        ("sam", lambda: {"ascent": Sign}, "ascent = .*Sign.* is no Ascent; .*an object of it"),
-        ("sam", lambda: {"ascent": EveryThird()}, "ascent = .* is no Ascent"),
+        ("sam", lambda: {"ascent": Sign}, r"ascent = .*Sign.* is a class; .*ascent=Sign\(\)"),
+        ("sam", lambda: {"ascent": EveryThird()}, "ascent = .* is of class Policy.*policy="),
+        ("sam", lambda: {"radius": Sign()}, "radius = .* is of class Ascent.*ascent="),
         ("sam", lambda: {"policy": lambda step, gradient: True}, "policy = .* is no Policy"),
         ("sam", lambda: {"ascent": Forgetful()}, "Forgetful .*at"),
         ("sam", lambda: {"policy": Forgetting()}, "Forgetting has state_dict and no load_state_dict"),
-        ("erm", lambda: {"ascent": Sign()}, "erm never perturbs and has no ascent.*'sam'"),
+        ("erm", lambda: {"ascent": Sign()}, "erm never perturbs.*ascent=.*'sam'"),
+        ("erm", lambda: {"policy": EveryThird()}, "erm never perturbs.*policy=.*'sam'"),
         ("lets-sam", lambda: {"radius": Falling()}, "lets-sam learns its radius.*Falling.*'sam'"),
         *[
             ("sam", lambda rho=rho: {"radius": Given(rho)}, r"value\(\) of Given returned .*, a number")
@@ -328,6 +330,37 @@ def test_a_part_that_chooses_samples_needs_their_losses(network, draw):
     method = create("sam", model, descent=Sharpest())
     with pytest.raises(ValueError, match="one loss per sample"):
         method.step(lambda batch: model(batch).mean(), draw(0))
+
+
+class Keeping(Sign):
+    """Remembers the last gradient as it got it."""
+
+    def __init__(self):
+        self.last = None
+
+    def at(self, weights):
+        def direction(gradient):
+            self.last = gradient
+            return -0.5 * gradient
+
+        return direction
+
+    def state_dict(self):
+        return {"last": self.last}
+
+    def load_state_dict(self, state):
+        self.last = state["last"]
+
+
+def test_a_state_that_cannot_be_loaded_again_is_refused(network, draw):
+    model = network()
+    method = create("sam", model, ascent=Keeping())
+    method.step(model, draw(0))
+    before = flattened(model)
+    for ask in (method.state_dict, lambda: method.step(model, draw(1))):
+        with pytest.raises(TypeError, match=r"state_dict\(\) of Keeping holds a Vector.*parts\(\)"):
+            ask()
+    assert torch.equal(flattened(model), before)
 
 
 def train(method, model, draw, steps):

@@ -24,6 +24,20 @@ GIVEN = {
 }
 
 
+WRITTEN = {
+    "erm": ("never", "none", "none", "none"),
+    "sam": ("always", "l2", "perturbed", "fixed"),
+    "asam": ("always", "adaptive", "perturbed", "fixed"),
+    "esam": ("always", "masked", "sharp-subset", "fixed"),
+    "rst": ("bernoulli", "l2", "perturbed", "fixed"),
+    "looksam": ("every", "l2", "reuse", "fixed"),
+    "ae-sam": ("adaptive", "l2", "perturbed", "fixed"),
+    "ae-looksam": ("adaptive", "l2", "reuse", "fixed"),
+    "gsam": ("always", "l2", "surrogate-gap", "lr-coupled"),
+}
+"""the parts of each method whose straight line stands below; with `lets-` before the name the radius is learned"""
+
+
 class Flat:
     """The loss of a network as a function of one vector."""
 
@@ -115,6 +129,17 @@ def straight_line(name, flat, batches, validations, lrs):  # noqa: C901, PLR0915
             mask = flat.mask(torch.rand(len(flat.shapes), generator=coin) < BETA)
         trace.append((theta, radius if name == "gsam" else rho, perturb))
     return trace
+
+
+@pytest.mark.parametrize("name", lets.methods())
+def test_the_straight_line_is_of_this_method(name):
+    """A new row, or another part in an old one, needs a few lines in `straight_line`: it would go on as SAM."""
+    base, info = name.removeprefix("lets-"), lets.describe(name)
+    assert base in WRITTEN, (
+        f"{name} has no straight line: write it in straight_line, then its parts in WRITTEN"
+    )
+    radius = WRITTEN[base][3] if name == base else "learned"
+    assert (info.policy, info.ascent, info.descent, info.radius) == (*WRITTEN[base][:3], radius)
 
 
 @pytest.mark.parametrize("name", lets.methods())

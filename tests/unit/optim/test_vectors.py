@@ -26,6 +26,18 @@ def test_arithmetic():
     assert numbers(a - b) == [[-3, -3], 3, [-6], None]
     assert numbers(a * b) == [[4, 10], None, None, None]
     assert numbers(a * 2.0) == numbers(a * torch.tensor(2.0)) == [[2, 4], 6, None, None]
+    assert numbers(2.0 * a) == numbers(torch.tensor(2.0) * a) == numbers(2 * a) == [[2, 4], 6, None, None]
+    assert numbers(-a) == [[-1, -2], -3, None, None]
+    assert numbers(a / 2) == numbers(a / torch.tensor(2.0)) == [[0.5, 1], 1.5, None, None]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [lambda a: a + 1, lambda a: 1 + a, lambda a: a - torch.ones(()), lambda a: 1 - a, lambda a: a / a],
+)
+def test_what_has_no_meaning_is_refused(wrong):
+    with pytest.raises(TypeError, match=r"unsupported operand.*Vector"):
+        wrong(vector(A))
 
 
 def test_blocks_may_be_parts_of_larger_ones():

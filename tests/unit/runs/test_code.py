@@ -198,7 +198,7 @@ def unused(root: Path) -> None:
         root,
         r"    def inspect\(self, step",
         "    def unheard_of(self):\n        return 1\n\n\\g<0>",
-        "optim/guard.py",
+        "optim/undo.py",
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lets.optim import guard
+from lets.optim import undo
 from lets.train import loop as training
 from lets.train.device import Ranks
 from lets.train.loop import Training
@@ -45,7 +45,7 @@ def on_meta(spec, layout):
 @pytest.mark.parametrize("augmentation", ["none", "crop-flip-cutout"])
 @pytest.mark.parametrize("method", ["erm", "lets-sam", "looksam"])
 def test_a_stretch_of_steps_reads_no_number(layout, make_run, monkeypatch, method, augmentation):
-    monkeypatch.setattr(guard, "Readings", NoVerdict)
+    monkeypatch.setattr(undo, "Readings", NoVerdict)
     monkeypatch.setattr(training, "STRETCH", 4)
     here = on_meta(make_run(method, training={"augmentation": augmentation}), layout)
     assert here.run_stretch() is None
@@ -60,7 +60,7 @@ def test_an_evaluation_reads_its_sums_once_at_the_end(layout, make_run):
 
 
 def test_a_read_would_not_go_unnoticed(layout, make_run, monkeypatch):
-    monkeypatch.setattr(guard, "Readings", NoVerdict)
+    monkeypatch.setattr(undo, "Readings", NoVerdict)
     monkeypatch.setattr(training.Trace, "record", lambda self, step, stats: Tensor.item(stats.loss))
     with pytest.raises((RuntimeError, NotImplementedError), match=r"[Mm]eta"):
         on_meta(make_run("erm"), layout).run_stretch()

@@ -11,9 +11,9 @@ from lets.analyses.hypergradient import Estimator, probes_of, probes_text
 from lets.config import RunSpec
 from lets.config.paths import Layout
 from lets.optim import DivergenceError, Method
-from lets.optim.hypergradient import Curvature, Perturbation, UpperLevel, hypergradient
 from lets.optim.passes import Gradient
-from lets.optim.snapshot import Buffers
+from lets.optim.undo import Buffers
+from lets.optim.upper_level import Curvature, Perturbation, UpperLevel, hypergradient
 from lets.optim.vectors import Vector
 from lets.train.loop import Training
 from lets.train.run_data import RunData

@@ -1,14 +1,19 @@
-"""What a step may change, as it was before the step; and buffers, which only the pass at theta_t changes.
+"""A step happens completely or not at all: copies of what it may change, and numbers that must be finite.
 
+Divergence is noticed without making the host wait for a GPU. On the CPU a number is there when it is computed, so the
+verdict is immediate. On a GPU the numbers of a step are copied to the host in the background and read when the next
+step has been queued; by then the weights have moved on, so what undoes the step is kept until its verdict is in.
+
+Buffers are changed by the pass at theta_t alone.
 Every other pass leaves the buffers of modules alone, bit for bit:
 BatchNorm's running averages and their counter, those of InstanceNorm, the vectors of spectral norm, observers, and
 whatever else a forward changes or replaces. The other passes use batch statistics, too: torch's own BatchNorm is
 told not to track them, and what other modules do to their buffers is undone after the pass.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import copy
+from math import isfinite
 from operator import is_
 from typing import Any
 
@@ -18,8 +23,21 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 from torch.utils._pytree import tree_leaves, tree_map
 
+from .errors import DivergenceError, StaleGradientError
 from .part import Part
-from .weights import Weights, copied
+from .vectors import Weights, copied
+
+
+def modules_of(model: nn.Module) -> list[nn.Module]:
+    """What `model.modules()` gives, in another order and a third of the time: every step asks."""
+    found = {model: None}
+    waiting = [model]
+    while waiting:
+        for module in waiting.pop()._modules.values():
+            if module is not None and module not in found:
+                found[module] = None
+                waiting.append(module)
+    return list(found)
 
 
 class Buffers:
@@ -57,12 +75,6 @@ class Buffers:
         finally:
             self.restore()
 
-    def holding(self, values: list[Tensor]) -> "Buffers":
-        """The same tensors with other numbers."""
-        other = copy(self)
-        other.values = values
-        return other
-
 
 @contextmanager
 def untouched(modules: Sequence[nn.Module]) -> Iterator[None]:
@@ -88,11 +100,6 @@ def _only_tracks(module: nn.Module) -> bool:
         and module.track_running_stats
         and not (module._forward_hooks or module._forward_pre_hooks)
     )
-
-
-def changeable(modules: Iterable[nn.Module]) -> list[Tensor]:
-    """The buffers that a forward can write into: dense, no inference tensor, one number in one place."""
-    return _those_changeable(m._buffers for m in modules)
 
 
 def _those_changeable(buffers: Iterable[Mapping[str, Tensor | None]]) -> list[Tensor]:
@@ -199,3 +206,82 @@ def _opened(state: Any) -> tuple[Any, list[Tensor]]:
 
 
 _CONTAINERS = (dict, list, tuple)
+
+
+STALE = "stale_gradient"
+
+
+class Readings:
+    """The numbers of one step on their way to the host."""
+
+    def __init__(self, step: int, rho: Tensor, quantities: Mapping[str, Tensor]) -> None:
+        self._step, self._names = step, list(quantities)
+        values = torch.stack([x.detach().to(rho.device, torch.float64) for x in (rho, *quantities.values())])
+        self._arrived: torch.Event | None = None
+        if values.device.type == "cpu":
+            self._values = values
+        else:
+            self._values = torch.empty(values.shape, dtype=values.dtype, device="cpu", pin_memory=True)
+            self._values.copy_(values, non_blocking=True)
+            self._arrived = torch.Event(values.device.type)
+            self._arrived.record()
+
+    def raise_if_diverged(self) -> None:
+        """Wait until the numbers have arrived; DivergenceError if one of them is not finite."""
+        if self._arrived is not None:
+            self._arrived.synchronize()
+        rho, *values = self._values.tolist()
+        _raise_if_diverged(self._step, rho, self._names, values)
+
+
+class Guard:
+    """Raises `DivergenceError`: at once, or (`late`) one step later, after undoing the step it is about."""
+
+    def __init__(self, late: bool) -> None:
+        self._late = late
+        self._seen: dict[str, Tensor] = {}
+        self._pending: tuple[Readings, Callable[[], None]] | None = None
+
+    def inspect(self, step: int, rho: Tensor, **quantities: Tensor) -> None:
+        """Look at numbers that must be finite."""
+        if self._late:
+            self._seen |= quantities
+        else:
+            _raise_if_diverged(step, rho, quantities, [float(x) for x in quantities.values()])
+
+    def inspect_reuse(self, unchanged: Tensor) -> None:
+        """Look at a bool scalar of the device that says whether a gradient could be reused."""
+        self._seen[STALE] = torch.where(unchanged, 0.0, torch.nan)
+
+    def end_step(self, step: int, rho: Tensor, undo: Callable[[], None]) -> None:
+        """Step `step` is queued: send its numbers, and hear the verdict on the step before."""
+        if not self._late:
+            return
+        readings, self._seen = Readings(step, rho, self._seen), {}
+        self.settle()
+        self._pending = readings, undo
+
+    def settle(self) -> None:
+        """Wait for the verdict that is still out; if it is divergence, undo that step and raise."""
+        self._seen = {}
+        if self._pending is None:
+            return
+        (readings, undo), self._pending = self._pending, None
+        try:
+            readings.raise_if_diverged()
+        except (DivergenceError, StaleGradientError):
+            undo()
+            raise
+
+    def forget(self) -> None:
+        """Drop the verdict that is still out."""
+        self._seen, self._pending = {}, None
+
+
+def _raise_if_diverged(step: int, rho: float | Tensor, names: Iterable[str], values: list[float]) -> None:
+    if all(map(isfinite, values)):
+        return
+    told = dict(zip(names, values, strict=True))
+    if not isfinite(told.pop(STALE, 0.0)):
+        raise StaleGradientError(step)
+    raise DivergenceError(step, float(rho), {name.replace("_", " "): value for name, value in told.items()})

@@ -9,7 +9,7 @@ import torch
 
 import lets
 from lets.config.training import Precision
-from lets.models.cost import cost
+from lets.models.costs import cost
 from lets.train.device import compute_deterministically
 
 from .measure import Action, interleave

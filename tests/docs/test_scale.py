@@ -37,7 +37,7 @@ def test_numbers():
 
 
 def test_the_short_profile_is_an_hour_of_a_data_centre_gpu():
-    from lets.models.cost import cost
+    from lets.models.costs import cost
 
     runs = expand(load_params(ROOT / "params/short.yaml")).runs.values()
     assert {(run.architecture, run.dataset, run.training.epochs) for run in runs} == {

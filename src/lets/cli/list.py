@@ -68,7 +68,7 @@ def _write_costs() -> None:
     from lets.config.effort import catalogue_shapes
     from lets.config.paths import COSTS
     from lets.files import write_text
-    from lets.models.cost import costs_text
+    from lets.models.costs import costs_text
 
     refuse_outside()
     write_text(COSTS, costs_text(catalogue_shapes()))
@@ -77,7 +77,7 @@ def _write_costs() -> None:
 
 def _architectures() -> dict[str, dict[str, Any]]:
     from lets.models.catalogue import ARCHITECTURES
-    from lets.models.cost import cost
+    from lets.models.costs import cost
 
     rows = _plain(ARCHITECTURES.values(), ("title", "family", "paper", "image", "classes"))
     for name, info in ARCHITECTURES.items():

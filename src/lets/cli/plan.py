@@ -133,7 +133,7 @@ def _plan(path: Path, tflops: float | None) -> Found:
 def _networks(matrix: "Matrix") -> "Networks":
     """Every network of the runs, with what it costs."""
     from lets.config.effort import shape
-    from lets.models.cost import cost
+    from lets.models.costs import cost
 
     wanted = dict.fromkeys((run.architecture, run.dataset) for run in matrix.runs.values())
     return {(name, dataset): cost(name, *shape(name, dataset)) for name, dataset in wanted}

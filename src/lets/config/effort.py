@@ -22,7 +22,7 @@ HISTORY_LINE = 160
 
 
 class Network(Protocol):
-    """What of a network an estimate is made from, `lets.models.cost.Cost`: `flops` are those of one forward."""
+    """What of a network an estimate is made from, `lets.models.costs.Cost`: `flops` are those of one forward."""
 
     @property
     def parameters(self) -> int:

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 import lets.models
 from lets.errors import SpecError
-from lets.models.cost import Cost, cost
+from lets.models.costs import Cost, cost
 from lets.models.transformer import Transformer
 
 SOURCE = torch.tensor([[5, 6, 7, 1, 0, 0], [8, 9, 5, 6, 7, 1]])

@@ -8,7 +8,7 @@ import torch
 import lets.models
 from lets.errors import SpecError
 from lets.models.catalogue import ARCHITECTURES
-from lets.models.cost import Cost, cost, count
+from lets.models.costs import Cost, cost, count
 
 CIFAR = (3, 32, 32)
 

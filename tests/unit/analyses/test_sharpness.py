@@ -1,212 +1,187 @@
-"""The sharpness of a minimum: closed forms, straight lines in float64, and a trained run left alone."""
+"""A sharpness analysis: its csv, its numbers and its table."""
 
-from contextlib import contextmanager
+import csv
+import io
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
-from safetensors.torch import load_file
-from torch.nn.functional import cross_entropy
+from tests.golden.factory import Project
 
-import lets.analyses.compute.objective
-import lets.models
-from lets.analyses.compute import measure_sharpness
-from lets.analyses.compute.curvature import _hessian, m_sharpness
-from lets.analyses.compute.objective import Objective
-from lets.analyses.sharpness import Measure
-from lets.config import seed_for
-from lets.data.dataset import read_processed
-from lets.data.noisy_labels import make_noisy_labels, write_noisy_labels
-from lets.files import sha256_file
-from lets.runs.rows import parse_rows
-from lets.train import train_run
+from lets.analyses.sharpness import Measure, mean_of, measures_text, read_measures
+from lets.errors import RecordError
+from lets.figures.figure import full_caption
+from lets.page.page import render_page
+from lets.tables.render import render
 
-SETTINGS = {"samples": 100, "m": 25, "radii": [0.02, 0.3], "eigenvalues": 3, "probes": 4, "device": "cpu"}
+WHOLE = [
+    Measure("eigenvalue", 1, 1 / 3, 1e-6, 35),
+    Measure("eigenvalue", 2, 0.1 + 0.2 - 0.2, 1e-5, 35),
+    Measure("trace", 0, 7.25, 0.5, 20),
+    Measure("m-sharpness", 0.05, 0.012, 0.001, 8),
+    Measure("m-sharpness", 0.5, 0.12, 0.01, 8),
+]
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A run of one epoch: its spec, its layout and its analysis."""
-    from tests.unit.conftest import layout, make_run
-
-    place = layout.__wrapped__(tmp_path_factory.mktemp("trained"))
-    spec = make_run.__wrapped__()("sam", epochs=1)
-    train_run(spec, place, "cpu", 1, lambda row: None)
-    return spec, place, measure_sharpness(spec, place, **SETTINGS)
+def test_a_mean_with_its_standard_error() -> None:
+    """1, 2, 3, 6: mean 3, variance (4 + 1 + 0 + 9)/3."""
+    assert mean_of("trace", 0, [1, 2, 3, 6]) == Measure("trace", 0, 3, pytest.approx((14 / 3 / 4) ** 0.5), 4)
+    assert math.isnan(mean_of("trace", 0, [1.0]).error)
 
 
-def measures(trained) -> dict[tuple[str, float], Measure]:
-    return {(one.quantity, one.at): one for one in parse_rows(Measure, trained[2])}
+def test_it_comes_back_to_the_last_bit(tmp_path: Path) -> None:
+    path = tmp_path / "sharpness.csv"
+    path.write_text(measures_text(WHOLE))
+    assert read_measures(path) == WHOLE
 
 
-def straight(trained):
-    """Model in float64, its parameters, images and labels, without our loaders."""
-    spec, layout, _ = trained
-    model = lets.models.create(spec.architecture, 10, (1, 8, 8))
-    model.load_state_dict(load_file(layout.run_file(spec.id, "weights.safetensors")))
-    train = read_processed(layout.arrays("digits")).train
-    images = (train.images[:100].double() / 255 - 0.2873) / 0.3542
-    return model.double().eval(), images, train.labels[:100]
+def test_a_diverged_run_has_nan(tmp_path: Path) -> None:
+    path = tmp_path / "sharpness.csv"
+    path.write_text(measures_text([replace(one, value=math.nan, error=math.nan) for one in WHOLE]))
+    assert all(math.isnan(one.value) for one in read_measures(path))
 
 
-class Quadratic:
-    """L = θᵀAθ/2 with θ = (1, 2), one group."""
-
-    a = torch.tensor([[3.0, 1.0], [1.0, 2.0]], dtype=torch.float64)
-
-    def __init__(self) -> None:
-        self.theta = torch.tensor([1.0, 2.0], dtype=torch.float64)
-        self.weights = [self.theta]
-
-    def groups(self, size):
-        return [self]
-
-    def loss(self):
-        return (self.theta @ self.a @ self.theta / 2).item()
-
-    def gradient(self):
-        return [self.a @ self.theta]
-
-    @contextmanager
-    def moved(self):
-        yield [self.theta.clone()]
-
-    def move(self, weights):
-        self.theta.copy_(weights[0])
-
-
-def test_a_quadratic_rises_by_its_slope_and_its_curvature() -> None:
-    """g = (5, 5): along (1, 1)/√2 the slope is 5√2 and the curvature (3 + 1 + 1 + 2)/2."""
-    found = m_sharpness(Quadratic(), 1, [0.1, 2.0])
-    expected = [[rho * 5 * 2**0.5 + rho**2 * 3.5 / 2] for rho in (0.1, 2.0)]
-    assert found == [pytest.approx(one) for one in expected]
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda rows: rows[1:], "the ranks of its eigenvalues are not 1, 2, 3"),
+        (lambda rows: rows[2:], "the ranks of its eigenvalues are not 1, 2, 3"),
+        (lambda rows: [rows[0], replace(rows[1], value=0.4), *rows[2:]], "its eigenvalues grow"),
+        (lambda rows: [*rows[:2], *rows[3:]], "it has 0 traces"),
+        (lambda rows: [*rows[:3], rows[2], *rows[3:]], "it has 2 traces"),
+        (lambda rows: rows[:3], "the radii of its m-sharpness do not increase from above 0"),
+        (lambda rows: [*rows[:3], rows[4], rows[3]], "the radii of its m-sharpness do not increase"),
+        (lambda rows: [*rows[:3], rows[3], rows[3]], "the radii of its m-sharpness do not increase"),
+        (lambda rows: [*rows[:3], replace(rows[3], at=0.0)], "the radii of its m-sharpness do not increase"),
+        (
+            lambda rows: [rows[2], *rows[:2], *rows[3:]],
+            "want lines of eigenvalue, trace, m-sharpness, in this",
+        ),
+        (lambda rows: [*rows, replace(rows[0], quantity="norm")], "want lines of eigenvalue, trace, m-sharp"),
+        (lambda rows: [*rows[:4], replace(rows[4], n=0)], "a count or an error is negative"),
+        (lambda rows: [*rows[:4], replace(rows[4], error=-1.0)], "a count or an error is negative"),
+    ],
+)
+def test_what_is_not_whole_is_refused(
+    tmp_path: Path, change: Callable[[list[Measure]], list[Measure]], reason: str
+) -> None:
+    path = tmp_path / "sharpness.csv"
+    path.write_text(measures_text(change(WHOLE)))
+    with pytest.raises(RecordError, match=f"sharpness.csv – {reason}.* – delete it and make it again"):
+        read_measures(path)
 
 
-def test_at_a_stationary_point_nothing_climbs() -> None:
-    flat = Quadratic()
-    flat.theta.zero_()
-    assert m_sharpness(flat, 1, [0.5]) == [[0.0]]
+def test_what_is_no_csv_of_ours_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "sharpness.csv"
+    path.write_text("nonsense")
+    with pytest.raises(RecordError, match="line 1: want the columns quantity,at,value,error,n – delete it"):
+        read_measures(path)
 
 
-def test_m_sharpness_by_a_straight_line(trained) -> None:
-    model, images, labels = straight(trained)
-    parameters = list(model.parameters())
-    before = [p.detach().clone() for p in parameters]
-    for radius in SETTINGS["radii"]:
-        rises = []
-        for first in range(0, 100, 25):
-            x, y = images[first : first + 25], labels[first : first + 25]
-            start = cross_entropy(model(x), y)
-            gradient = torch.autograd.grad(start, parameters)
-            length = torch.sqrt(sum((g**2).sum() for g in gradient))
-            with torch.no_grad():
-                for p, w, g in zip(parameters, before, gradient, strict=True):
-                    p.copy_(w + radius * g / length)
-                rises.append((cross_entropy(model(x), y) - start).item())
-                for p, w in zip(parameters, before, strict=True):
-                    p.copy_(w)
-        found = measures(trained)["m-sharpness", radius]
-        assert found.value == pytest.approx(np.mean(rises), rel=1e-4)
-        assert found.error == pytest.approx(np.std(rises, ddof=1) / 2, rel=1e-3)
-        assert found.n == 4
-        assert found.value > 0
+ITEM = {"kind": "sharpness", "title": "How sharp", "experiments": ["clean"]}
+METHODS = ["sam", "lets-sam", "asam", "gsam", "rst"]
 
 
-def product(model, images, labels, vector):
-    """H v in float64, by differentiating g · v."""
-    parameters = list(model.parameters())
-    gradient = torch.autograd.grad(cross_entropy(model(images), labels), parameters, create_graph=True)
-    slope = torch.cat([g.flatten() for g in gradient]) @ vector
-    return torch.cat([h.flatten() for h in torch.autograd.grad(slope, parameters)])
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Two runs with measures; of the others one was not analysed, one diverged, one is missing."""
+    grid = {"datasets": ["digits"], "architectures": ["resnet-small"], "methods": METHODS}
+    made = Project(tmp_path, experiments={"clean": grid}, tables={"sharp": ITEM}, figures={"drawn": ITEM})
+    for method in METHODS[:3]:
+        made.finish(made.run(method=method, seed=0), 90.0)
+    made.diverge(made.run(method="gsam", seed=0))
+    made.sharpness(made.run(method="sam", seed=0))
+    made.sharpness(made.run(method="lets-sam", seed=0), scale=0.5)
+    made.sharpness(made.run(method="gsam", seed=0), diverged=True)
+    return made
 
 
-def test_the_largest_eigenvalues_by_subspace_iteration(trained) -> None:
-    """Another algorithm, in float64: it takes seven times the products to the same numbers."""
-    model, images, labels = straight(trained)
-    size = sum(p.numel() for p in model.parameters())
-    space = np.linalg.qr(np.random.default_rng(0).normal(size=(size, 7)))[0]
-    for _ in range(25):
-        image = np.stack(
-            [product(model, images, labels, torch.from_numpy(v)).numpy() for v in space.T.copy()], 1
-        )
-        values = np.linalg.eigvalsh(space.T @ image)
-        space = np.linalg.qr(image)[0]
-    found = [measures(trained)["eigenvalue", rank] for rank in (1, 2, 3)]
-    assert [one.value for one in found] == pytest.approx(sorted(values)[::-1][:3], rel=1e-3)
-    assert all(one.error < 1e-3 for one in found)
-    assert {one.n for one in found} == {25}
+def rendered(project: Project) -> dict[str, str]:
+    return render(project.now.table("sharp"))
 
 
-def test_the_trace_by_hutchinson_by_hand(trained) -> None:
-    """The stream of random numbers gives the start of Lanczos first, then the signs."""
-    spec, _, _ = trained
-    model, images, labels = straight(trained)
-    size = sum(p.numel() for p in model.parameters())
-    generator = torch.Generator().manual_seed(seed_for("sharpness", spec.architecture, spec.seed))
-    torch.randn(size, generator=generator)
-    values = []
-    for _ in range(4):
-        z = (torch.randint(0, 2, (size,), generator=generator) * 2 - 1).double()
-        values.append((z @ product(model, images, labels, z)).item())
-    found = measures(trained)["trace", 0]
-    assert found.value == pytest.approx(np.mean(values), rel=1e-4)
-    assert found.error == pytest.approx(np.std(values, ddof=1) / 2, rel=1e-3)
-    assert found.n == 4
-
-
-def test_the_flat_product_is_the_hessian_of_a_small_net_whole() -> None:
-    """Top eigenvalues and trace of a whole Hessian, by LAPACK."""
-    from tests.unit.analyses.test_objective import network, objective, whole
-
-    from lets.analyses.compute.curvature import largest_eigenvalues, trace_samples
-
-    problem = objective(network())
-    loss, at = whole(problem)
-    hessian = torch.autograd.functional.hessian(loss, at)
-    times = _hessian(problem)
-    found, _ = largest_eigenvalues(times, torch.ones_like(at), 4)
-    expected = np.linalg.eigvalsh(hessian.numpy())[::-1][:4]
-    assert [one.value for one in found] == pytest.approx(list(expected), rel=1e-8)
-    samples = list(trace_samples(times, at, 400, torch.Generator().manual_seed(0)))
-    error = np.std(samples, ddof=1) / 20
-    assert abs(np.mean(samples) - hessian.trace().item()) < 3 * error
-
-
-def test_the_run_is_left_alone_and_the_bytes_come_again(trained) -> None:
-    spec, layout, text = trained
-    weights = layout.run_file(spec.id, "weights.safetensors")
-    before = sha256_file(weights)
-    assert measure_sharpness(spec, layout, **SETTINGS) == text
-    assert sha256_file(weights) == before
-
-
-def test_methods_are_measured_with_the_same_random_vectors(trained) -> None:
-    spec = trained[0]
-    seed = seed_for("sharpness", spec.architecture, spec.seed)
-    assert seed == seed_for("sharpness", spec.model_copy(update={"method": "erm"}).architecture, spec.seed)
-    assert seed != seed_for("landscape", spec.architecture, spec.seed)
-
-
-@pytest.mark.parametrize("samples", [10, 14, 1437])
-def test_as_many_images_as_asked_for(trained, monkeypatch: pytest.MonkeyPatch, samples: int) -> None:
-    spec, layout, _ = trained
-    monkeypatch.setattr(lets.analyses.compute.objective, "IMAGES", 7)
-    found = Objective.of(spec, layout, samples, "cpu")
-    assert len(found.images) == samples
-    assert torch.equal(found.labels, read_processed(layout.arrays("digits")).train.labels[:samples])
-
-
-def test_noisy_labels_are_those_trained_on(layout, make_run) -> None:
-    """The labels of the noise file, not the true ones."""
-    spec = make_run("sam", epochs=1).model_copy(update={"noise": "symmetric-40"})
-    true = read_processed(layout.arrays("digits")).train.labels
-    labels, card = make_noisy_labels(
-        true, dataset="digits", noise="symmetric-40", rate=0.4, exclude_true=False, classes=10, seed=3
+def test_a_row_per_method(project: Project) -> None:
+    printed = rendered(project)["md"].splitlines()
+    assert printed[0] == "**How sharp**"
+    assert (
+        printed[2]
+        == "| Method | λ₁ | λ₁/λ₅ | Trace | S(0.01) | S(0.02) | S(0.05) | S(0.1) | S(0.2) | S(0.5) |"
     )
-    paths = layout.labels("digits", "symmetric-40"), layout.noise_card("digits", "symmetric-40")
-    write_noisy_labels(labels, card, *paths)
-    train_run(spec, layout, "cpu", 1, lambda row: None)
-    measured = Objective.of(spec, layout, 300, "cpu")
-    assert torch.equal(measured.labels, labels[:300])
-    assert not torch.equal(measured.labels, true[:300])
-    assert len(measured.images) == 300
+    assert (
+        printed[4]
+        == "| SAM | 6.00 | 5.00 | 25.2 ± 1.5 | 0.00110 | 0.00240 | 0.00750 | 0.0200 | 0.0600 | 0.300 |"
+    )
+    assert printed[5].startswith("| LETS-SAM | 3.00 | 5.00 | 12.62 ± 0.75 | 0.000550 | ")
+    assert printed[6] == f"| ASAM |{' — |' * 9}"
+    assert printed[7] == f"| GSAM |{' diverged |' * 9}"
+    assert printed[8] == f"| RST |{' — |' * 9}"
+
+
+def test_what_is_missing_is_named(project: Project) -> None:
+    text = rendered(project)["md"]
+    assert "- Diverged: 1 run: digits/clean/resnet-small/gsam/seed-0-" in text
+    assert "- Missing: 2 runs: digits/clean/resnet-small/asam/seed-0-" in text
+    ids = [project.run(method=method, seed=0).id for method in ("sam", "lets-sam")]
+    assert f"- First seed of each method: {', '.join(ids)}.\n" in text
+
+
+def test_the_notes_say_what_was_measured_and_how_well(project: Project) -> None:
+    text = rendered(project)["md"]
+    assert "of the first 1024 training images" in text
+    assert "by Lanczos in 35 iterations; |Hv - λv| is at most 5e-05 λ." in text
+    assert "with 20 random vectors" in text
+    assert "m-sharpness with m = 128" in text
+
+
+def test_latex_is_ascii_and_has_its_columns(project: Project) -> None:
+    text = rendered(project)["tex"]
+    assert text.isascii()
+    assert r"\begin{tabular}{lrrrrrrrrr}" in text
+    assert r"Method & $\lambda$$_1$ & $\lambda$$_1$/$\lambda$$_5$ & Trace & S(0.01)" in text
+    assert r"SAM & 6.00 & 5.00 & 25.2 $\pm$ 1.5 & 0.00110" in text
+
+
+def test_the_csvs_have_every_number(project: Project) -> None:
+    measures = project.sharpness(project.run(method="sam", seed=0))
+    drawn = project.now.numbers("drawn").csv().text()
+    rows = list(csv.DictReader(io.StringIO(rendered(project)["csv"])))
+    assert [row["method"] for row in rows] == ["sam"] * 12 + ["lets-sam"] * 12
+    assert {row["table"] for row in rows} == {"sharp"}
+    numbers = [(row["quantity"], *(float(row[key]) for key in ("at", "value", "error", "n"))) for row in rows]
+    assert numbers[:12] == [(one.quantity, one.at, one.value, one.error, one.n) for one in measures]
+    shared = [{key: value for key, value in row.items() if key != "table"} for row in rows]
+    assert list(csv.DictReader(io.StringIO(drawn))) == shared
+    assert shared[0]["run"] == project.run(method="sam", seed=0).id
+
+
+def test_one_eigenvalue_has_no_ratio(tmp_path: Path) -> None:
+    grid = {"datasets": ["digits"], "architectures": ["resnet-small"], "methods": ["sam"]}
+    made = Project(tmp_path, experiments={"clean": grid}, tables={"sharp": {**ITEM, "eigenvalues": 1}})
+    text = rendered(made)["md"]
+    assert "| Method | λ₁ | Trace | S(0.01) |" in text
+    assert "λ₁: largest eigenvalues of the Hessian H, by Lanczos. Trace" in text
+
+
+def test_the_line_below_the_figure(project: Project) -> None:
+    figure = project.params.figures["drawn"]
+    numbers = figure.numbers(project.now)
+    text = full_caption(figure, numbers)
+    assert text.startswith("First seed of each method; 1024 training images, m = 128; trace ± standard error")
+    assert text.endswith("diverged: 1 run; missing: 2 runs")
+
+
+def test_the_page_has_the_table(project: Project) -> None:
+    project.layout.figure("drawn", "svg").parent.mkdir(parents=True)
+    project.layout.figure("drawn", "svg").write_text("<svg ></svg>")
+    page = render_page(project.now)
+    assert "25.2 ± 1.5" in page
+    assert "sharp.csv" in page
+
+
+def test_a_damaged_analysis_is_named(project: Project) -> None:
+    path = project.layout.sharpness(project.run(method="sam", seed=0).id)
+    path.write_text(path.read_text().replace("trace", "track"))
+    with pytest.raises(RecordError, match=r"seed-0-\w+\.csv – want lines of eigenvalue, .* – delete it"):
+        rendered(project)

@@ -1,4 +1,4 @@
-"""Every method of the paper trains ResNet-32 on real CIFAR-10 for 200 steps, through `lets train`."""
+"""Every method of the paper trains ResNet-8 on real CIFAR-10 for 200 steps, through `lets train`."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ PARAMS = {
         "schedule": {"name": "cosine", "per": "step"},
         "val_batches": "next",
     },
-    "experiments": {"one": {"datasets": ["cifar10"], "architectures": ["resnet32"], "methods": METHODS}},
+    "experiments": {"one": {"datasets": ["cifar10"], "architectures": ["resnet8"], "methods": METHODS}},
 }
 
 
@@ -81,7 +81,7 @@ def test_it_learns_real_images(
     project: Layout, matrix: Matrix, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project.root)
-    run = f"cifar10/clean/resnet32/{method}/"
+    run = f"cifar10/clean/resnet8/{method}/"
     app(["train", "--params", "params.yaml", "--run", run], standalone_mode=False)
     record = RunRecord.at(project, matrix.find(run).id)
     assert record.status is Status.FINISHED

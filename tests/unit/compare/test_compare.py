@@ -12,6 +12,7 @@ from statistics import stdev
 import pytest
 from tests.golden.factory import Project as Folder
 
+from lets.cli.audit import compare as verb
 from lets.compare.agreement import Agreement, compare_runs, compare_table, compare_verdicts
 from lets.compare.trees import Comparison, compare, open_reference
 from lets.compare.words import comparison_csv, comparison_table, comparison_text, sentence, write_comparison
@@ -232,3 +233,23 @@ def test_the_page_shows_what_differs_before_the_numbers(tmp_path: Path, referenc
         assert (path.parent / link).is_file() or "claims" in link, link
     assert (path.parent / "runs.csv").read_text() == comparison_csv(found)
     assert 'id="comparison"' not in render_page(here.now)
+
+
+@pytest.mark.parametrize(("shift", "code"), [({}, 0), ({"sam": 3.0}, 1)])
+def test_as_it_is_called(
+    tmp_path: Path,
+    reference: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    shift: dict[str, float],
+    code: int,
+) -> None:
+    here = trained(tmp_path / "here", 3, shift)
+    monkeypatch.chdir(here.root)
+    with pytest.raises(SystemExit) as ended:
+        verb(str(reference), here.file, page=True)
+    assert ended.value.code == code
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == sentence(compared(here, reference))
+    assert printed[-1] == "work/golden/compare/index.html"
+    assert Path(printed[-1]).is_file()

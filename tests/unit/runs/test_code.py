@@ -169,12 +169,12 @@ def imported_otherwise(root: Path) -> None:
 
 def imported_within(root: Path) -> None:
     """An import moves from the top of a file into the function that needs it, and another one out of it."""
-    line = "from lets.optim.catalogue import METHODS\n"
-    edit(root, f"^{line}", "", "train/loop.py")
-    edit(root, r'^( *)(if "seed" in METHODS)', rf"\1{line}\1\2", "train/loop.py")
-    line = "from lets.train.translation import losses, tally\n"
-    edit(root, f"^ +{line}\n", "", "train/tasks.py")
-    edit(root, r"^import torch$", f"import torch\n{line}", "train/tasks.py")
+    line = "from lets.data.noisy_labels import read_noisy_labels\n"
+    edit(root, f"^{line}", "", "train/run_data.py")
+    edit(root, r"^( *)(named = spec.dataset)", rf"\1{line}\1\2", "train/run_data.py")
+    line = "from lets.data.pictures import Pictures, Readers, default_workers\n"
+    edit(root, f"^ +{line}\n", "", "train/run_data.py")
+    edit(root, r"^import torch$", f"import torch\n{line}", "train/run_data.py")
 
 
 def split(root: Path) -> None:

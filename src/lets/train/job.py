@@ -39,7 +39,6 @@ from lets.train.device import (
 from lets.train.loop import Training
 from lets.train.run_data import RunData
 from lets.train.startup import keep_freed_memory, leave_out_the_compiler, without_garbage_collection
-from lets.train.tasks import evaluate, task_of
 
 OnEpoch = Callable[[HistoryRow], None]
 
@@ -277,16 +276,3 @@ def restored_model(spec: RunSpec, layout: Layout, data: RunData) -> torch.nn.Mod
     except Exception as error:  # what the library raises of a damaged file is listed nowhere
         raise RecordError(f"{path} – are no weights of {spec.architecture} ({error})") from error
     return placed(model, data.test.labels.device, spec.training.channels_last)
-
-
-def evaluate_weights(
-    spec: RunSpec, layout: Layout, device: str = "cpu"
-) -> tuple[float, float, dict[str, float] | None]:
-    """Return test loss, test accuracy and scores of a finished run, computed anew from its weights and the data.
-
-    Of images only those that are held out have scores.
-    """
-    data = RunData.read(spec, layout, torch.device(device))
-    model, task = restored_model(spec, layout, data), task_of(spec.dataset)
-    evaluation = evaluate(model, data.test, spec.training.precision, task=task)
-    return evaluation.loss, evaluation.accuracy, data.scores(model) if data.scores else None

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from lets.audit.weights import evaluated
 
 from lets.config.paths import Layout
 from lets.data.texts import TextDataset, Texts, train_tokenizer
 from lets.train import train_run
-from lets.train.job import evaluate_weights, restored_model
+from lets.train.job import restored_model
 from lets.train.run_data import RunData
 
 pytest.importorskip("transformers", reason="the extra `language` is not installed")
@@ -72,7 +73,8 @@ def test_it_learns_and_tells_its_scores(sentences, make_text_run):
 def test_scores_are_those_of_the_stored_weights(sentences, make_text_run):
     spec = make_text_run("sam", epochs=1)
     metrics = train(spec, sentences)
-    assert evaluate_weights(spec, sentences) == (metrics.test_loss, metrics.test_accuracy, metrics.scores)
+    found = evaluated(spec, sentences, "cpu")
+    assert (found["test_loss"], found["accuracy"]) == (metrics.test_loss, metrics.scores["accuracy"])
     model = restored_model(spec, sentences, data := RunData.read(spec, sentences, CPU)).eval()
     with torch.no_grad():
         hits = [np.mean((model(ids).argmax(1) == labels).numpy()) for ids, labels in data.test.plain(4)]

@@ -13,6 +13,8 @@ import yaml
 
 from lets.errors import LetsError
 from lets.files import write_text
+from lets.project.checks import unused
+from lets.project.params import ParamsFile
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "dvc.yaml", "params", "profiles", "src", "workflow")
@@ -30,8 +32,14 @@ def demo_with(**changes: Any) -> str:
     """The demo's params file with other runs, one table of them, and no figure."""
     content = yaml.safe_load((ROOT / DEMO).read_text())
     training = content["training"] | changes.pop("training", {})
-    reports = {"tables": {"table1": {"title": "All", "experiments": ["clean"]}}, "figures": {}}
-    return yaml.safe_dump({**content, **reports, "training": training, **changes})
+    reports = {
+        "tables": {"table1": {"kind": "pivot", "title": "All", "experiments": ["clean"]}},
+        "figures": {},
+    }
+    content = {**content, **reports, "training": training, **changes}
+    for key, name in unused(ParamsFile.model_validate(content)):
+        del content[key][name]
+    return yaml.safe_dump(content)
 
 
 def digits(architectures: Sequence[str], methods: Sequence[str]) -> dict[str, Any]:

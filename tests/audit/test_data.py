@@ -39,7 +39,7 @@ training:
 experiments:
   main: {datasets: [DATASET], noise: [NOISE], architectures: [resnet-small], methods: [sam]}
 tables:
-  table1: {title: Accuracy, experiments: [main]}
+  table1: {kind: pivot, title: Accuracy, experiments: [main]}
 """
 LAYOUT = Layout("test")
 

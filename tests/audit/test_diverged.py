@@ -33,8 +33,8 @@ experiments:
     methods: [erm]
     training: {optimizer: {name: sgd, lr: 1.0e+30, momentum: 0.9}}
 tables:
-  table1: {title: Test accuracy (%), experiments: [sane]}
-  table2: {title: Test accuracy (%), experiments: [insane]}
+  table1: {kind: pivot, title: Test accuracy (%), experiments: [sane]}
+  table2: {kind: pivot, title: Test accuracy (%), experiments: [insane]}
 """
 
 

@@ -32,7 +32,7 @@ training:
 experiments:
   main: {datasets: [digits], architectures: [resnet-small], methods: [sam, lets-sam]}
 tables:
-  table1: {title: Test accuracy, experiments: [main]}
+  table1: {kind: pivot, title: Test accuracy, experiments: [main]}
   pairs: {kind: comparison, title: Pairs, experiments: [main], pairs: [[lets-sam, sam]]}
 figures:
   figure2: {kind: curves, title: Loss, experiments: [main], metric: train_loss}

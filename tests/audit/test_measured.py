@@ -26,7 +26,7 @@ training:
 experiments:
   main: {datasets: [digits], architectures: [resnet-small], methods: [sam]}
 tables:
-  table1: {title: Accuracy, experiments: [main]}
+  table1: {kind: pivot, title: Accuracy, experiments: [main]}
 """
 LAYOUT = Layout("test")
 

@@ -29,7 +29,7 @@ training:
 experiments:
   main: {datasets: [digits], noise: [symmetric-40], architectures: [resnet-small], methods: [erm, rst]}
 tables:
-  table1: {title: Test accuracy (%), experiments: [main]}
+  table1: {kind: pivot, title: Test accuracy (%), experiments: [main]}
 """
 
 

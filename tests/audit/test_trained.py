@@ -25,7 +25,7 @@ training:
 experiments:
   clean: {datasets: [digits], architectures: [resnet-small], methods: [sam]}
 tables:
-  table1: {title: Test accuracy, experiments: [clean]}
+  table1: {kind: pivot, title: Test accuracy, experiments: [clean]}
 figures:
   figure5: {kind: landscape, title: Landscape, experiments: [clean], points: 5, samples: 100}
 """

@@ -27,7 +27,7 @@ training:
 experiments:
   main: {datasets: [digits], architectures: [resnet-small], methods: [sam]}
 tables:
-  table1: {title: Test accuracy (%), experiments: [main]}
+  table1: {kind: pivot, title: Test accuracy (%), experiments: [main]}
 keep_weights: false
 """
 

@@ -38,8 +38,8 @@ def explain(at: Location, items: list[Any], content: Any, model: type[BaseModel]
     if kind in ("missing", "union_tag_not_found"):
         fitting = attempt.fitting([*_examples(at, content)])
         why = "it has no default" if kind == "missing" else "it says which kind this is"
-        if kind != "missing" and len(fitting) > 1:
-            why += f", and {', '.join(dict.fromkeys(fitting))} would fit"
+        if kind != "missing" and len(fitting := sorted({*fitting})) > 1:
+            why += f", and {', '.join(fitting)} would fit"
         return f"missing – {why} – add  {line(at, fitting[0]) if fitting else f'{key}: …'}  ({EXAMPLE})"
     if kind in ("literal_error", "union_tag_invalid"):
         choices = _choices(item)

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from itertools import product
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
+from pydantic_core import PydanticUndefined
 
 from lets.config.matrix import Matrix
 from lets.config.run import RunSpec
 from lets.config.strict import Count, Name, Scalar, Strict
-from lets.config.training import TrainingOverride, TrainingSpec
+from lets.config.training import TrainingSpec
 from lets.optim.catalogue import resolve
 from lets.optim.hyperparameters import spelled_out
 
@@ -19,6 +20,26 @@ Hyperparameters = dict[str, Scalar]
 NonEmpty = Annotated[list[str], Field(min_length=1)]
 Section = Literal["§3.3", "§4.1", "§4.2", "§4.3", "§4.4", "§4.5", "§4.6", "§4.7", "§4.8", "§4.9"]
 """of the paper: those that make claims"""
+
+
+Model = TypeVar("Model", bound=Strict)
+
+
+def _in_part(model: type[Model]) -> type[Model]:
+    """Let every field of a model be left out; those that are given are in `model_fields_set`."""
+    for field in model.model_fields.values():
+        field.default, field.default_factory = PydanticUndefined, lambda: None
+    model.model_rebuild(force=True)
+    return model
+
+
+@_in_part
+class TrainingOverride(TrainingSpec):
+    """The part of a training that one architecture or one experiment changes."""
+
+    def applied_to(self, training: TrainingSpec) -> TrainingSpec:
+        """Return `training` with every field that is given here put in its place."""
+        return training.model_copy(update={name: getattr(self, name) for name in self.model_fields_set})
 
 
 class Experiment(Strict):
@@ -32,7 +53,7 @@ class Experiment(Strict):
     CIFAR-10 (CIFAR-10N): human-worse, human-aggre, human-random1 to 3"""
     seeds: Seeds | None = None
     """instead of the seeds of the file"""
-    training: TrainingOverride = Field(default=TrainingOverride())
+    training: TrainingOverride = Field(default_factory=lambda: TrainingOverride.model_validate({}))
     hyperparameters: dict[str, Hyperparameters] = Field(default={})
     """by method, on top of `methods` of the file"""
     vary: dict[str, Annotated[list[Scalar], Field(min_length=1)]] = Field(default={})

@@ -99,35 +99,3 @@ class TrainingSpec(Strict):
     ranks: Count = 1
     """processes, one per GPU, that share each batch; every one climbs along its own part of it:
     m-sharpness with m = batch_size / ranks (Foret et al., 2021)"""
-
-
-class TrainingOverride(Strict):
-    """The part of a training that one architecture or one experiment changes."""
-
-    epochs: Count | None = None
-    batch_size: Count | None = None
-    optimizer: Optimizer | None = None
-    schedule: Schedule | None = None
-    train_samples: Count | None = None
-    augmentation: Literal["none", "crop-flip", "crop-flip-cutout"] | None = None
-    label_smoothing: Share | None = None
-    val_batches: ValBatches | None = None
-    precision: Precision | None = None
-    channels_last: bool | None = None
-    compile: bool | None = None
-    clip: NonNegative | None = None
-    dropout: Literal["fresh", "same"] | None = None
-    measure_every: Count | None = None
-    ranks: Count | None = None
-
-    def applied_to(self, training: TrainingSpec) -> TrainingSpec:
-        """Return `training` with every field that is given here put in its place.
-
-        Null is as good as not given, but where it is a value of its own.
-        """
-        fields = TrainingSpec.model_fields
-        given = {name: getattr(self, name) for name in self.model_fields_set}
-        changes = {
-            name: value for name, value in given.items() if value is not None or fields[name].default is None
-        }
-        return training.model_copy(update=changes)

@@ -23,7 +23,7 @@ training:
 experiments:
   main: {datasets: [digits], architectures: [resnet-small], methods: [erm, sam, asam]}
 tables:
-  table1: {title: Accuracy, experiments: [main]}
+  table1: {kind: pivot, title: Accuracy, experiments: [main]}
 figures:
   figure2: {kind: curves, title: Loss, experiments: [main], metric: train_loss}
 """

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from lets.analyses.hypergradient import Hypergradient
 from lets.analyses.landscape import Landscape
@@ -12,8 +13,9 @@ from lets.analyses.sharpness import Sharpness
 from lets.config import RunSpec
 from lets.config.effort import passes, steps
 from lets.config.matrix import Matrix
+from lets.config.params import TrainingOverride
 from lets.config.paths import RUN_FILES, Layout
-from lets.config.training import TrainingOverride, TrainingSpec
+from lets.config.training import TrainingSpec
 from lets.errors import SpecError
 from lets.project import Project, expand
 from lets.project.params import ANALYSES, ParamsFile
@@ -67,11 +69,10 @@ def test_training_comes_from_file_then_architecture_then_experiment() -> None:
     assert {training.batch_size for training in found.values()} == {128}
 
 
-def test_null_in_an_override_is_not_given_but_for_train_samples_where_it_means_all() -> None:
+def test_null_in_an_override_is_a_value_of_train_samples_alone_where_it_means_all() -> None:
     experiment = {**CONTENT["experiments"]["clean"], "architectures": ["resnet-small"]}
     training = {**CONTENT["training"], "train_samples": 500}
-    nothing = dict.fromkeys(TrainingOverride.model_fields)
-    for given, samples in (({}, 500), (nothing, None), ({"train_samples": None}, None)):
+    for given, samples in (({}, 500), ({"train_samples": None}, None)):
         found = expand(
             params(
                 training=training, architectures={}, experiments={"clean": {**experiment, "training": given}}
@@ -79,6 +80,20 @@ def test_null_in_an_override_is_not_given_but_for_train_samples_where_it_means_a
         )
         expected = TrainingSpec.model_validate({**training, "train_samples": samples})
         assert {run.training.model_dump_json() for run in found.runs.values()} == {expected.model_dump_json()}
+    for name in TrainingSpec.model_fields.keys() - {"train_samples"}:
+        with pytest.raises(ValidationError):
+            TrainingOverride.model_validate({name: None})
+
+
+def test_an_override_has_the_fields_of_a_training_and_needs_none() -> None:
+    assert TrainingOverride.model_fields.keys() == TrainingSpec.model_fields.keys()
+    training = TrainingSpec.model_validate(CONTENT["training"])
+    for name, value in training:
+        given = TrainingOverride.model_validate({name: value})
+        assert given.model_fields_set == {name}
+        assert given.applied_to(training) == training
+    with pytest.raises(ValidationError):
+        TrainingOverride.model_validate({"zzz": 1})
 
 
 def test_an_override_of_the_experiment_beats_the_one_of_the_architecture() -> None:

@@ -20,6 +20,8 @@ from lets.tables.notes import absent_notes
 from lets.tables.table import Csv, Record
 
 Row = TypeVar("Row")
+REMEDY = "delete it and make it again:  snakemake --cores all"
+"""for a csv that is not one of ours, or not whole"""
 
 
 class Analysis(Figure):

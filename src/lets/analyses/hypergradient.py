@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from lets.analyses.analysis import Analysed, Analyses, Analysis, method_record, read_analyses, run_notes
+from lets.analyses.analysis import (
+    REMEDY,
+    Analysed,
+    Analyses,
+    Analysis,
+    method_record,
+    read_analyses,
+    run_notes,
+)
 from lets.config.effort import Network, hypergradient_flops
 from lets.config.labels import value_title
 from lets.config.matrix import Matrix
@@ -164,7 +172,7 @@ def probes_text(probes: Sequence[Probe]) -> str:
 
 def read_probes(path: Path) -> list[Probe]:
     """Read the csv back; raises RecordError naming the file and line when it is not one of ours."""
-    return read_rows(Probe, path, "delete it and make it again:  snakemake --cores all")
+    return read_rows(Probe, path, REMEDY)
 
 
 @dataclass(frozen=True)

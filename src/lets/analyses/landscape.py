@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from lets.analyses.analysis import Analyses, Analysis, read_analyses, too_many_samples
+from lets.analyses.analysis import REMEDY, Analyses, Analysis, read_analyses, too_many_samples
 from lets.config.effort import Network
 from lets.config.labels import value_title
 from lets.config.matrix import Matrix
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy import float64
     from numpy.typing import NDArray
-
-
-REMEDY = "delete it and make it again:  snakemake --cores all"
 
 
 class Landscape(Analysis):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from lets.analyses.analysis import (
+    REMEDY,
     Analysed,
     Analyses,
     Analysis,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 EIGENVALUE, TRACE, M_SHARPNESS = "eigenvalue", "trace", "m-sharpness"
 _ORDER = (EIGENVALUE, TRACE, M_SHARPNESS)
-REMEDY = "delete it and make it again:  snakemake --cores all"
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 

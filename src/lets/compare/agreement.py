@@ -17,13 +17,13 @@ from io import StringIO
 from math import isclose, sqrt
 from statistics import NormalDist, median, stdev
 
+from lets.config.matrix import SETTING
 from lets.errors import SpecError
 from lets.stats.paired import ALPHA, Paired, holm
 
 METRIC, DECIMALS = "test_accuracy", 2
 NUMBERS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "final_rho", "steps", "passes")
 """of runs.csv: two runs that agree in all digits of these are the same training"""
-SETTING = ("dataset", "noise", "architecture")
 Row = Mapping[str, str]
 """a line of runs.csv"""
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
+from lets.config.messages import near
 from lets.config.run import RunSpec
 from lets.config.strict import Scalar
 from lets.errors import SpecError
@@ -37,7 +37,7 @@ def first_seeds(runs: list[RunSpec]) -> list[RunSpec]:
     """Return one run per variant: the one whose seed is listed first."""
     first: dict[str, RunSpec] = {}
     for run in runs:
-        first.setdefault(run.model_copy(update={"seed": 0}).canonical(), run)
+        first.setdefault(run.unseeded.canonical(), run)
     return list(first.values())
 
 
@@ -53,8 +53,8 @@ SHOWN = 8
 def which_run(name: str, found: Sequence[RunSpec], runs: Mapping[str, RunSpec], listed: str) -> str:
     """Return why `name` is not one run: the several runs `found` that it begins, and what tells them apart."""
     if not found:
-        near = get_close_matches(name, runs, SHOWN // 2)
-        those = "\n  ".join(["the nearest ones:", *near]) if near else f"list them:  {listed}"
+        found_near = near(name, runs, SHOWN // 2)
+        those = "\n  ".join(["the nearest ones:", *found_near]) if found_near else f"list them:  {listed}"
         return f"run {name!r} – is no run of this params file – {those}"
     lines = [f"  {run.id}{_apart(run, found)}" for run in found[:SHOWN]]
     if len(found) > SHOWN:

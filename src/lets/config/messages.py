@@ -4,7 +4,7 @@ import difflib
 import math
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import groupby
 from typing import Any, Literal, get_args, get_origin
@@ -34,17 +34,21 @@ def explain(at: Location, items: list[Any], content: Any, model: type[BaseModel]
     item, attempt = items[0], _Attempt(content, model, at)
     key, value, kind = str(at[-1]) if at else "", item["input"], item["type"]
     if kind == "extra_forbidden":
-        return f"an unknown key – nothing reads it – {attempt.renamed(_near_keys(key)) or 'delete it'}"
+        known = attempt.renamed(near(key, _values_by_key(), most=3))
+        return f"an unknown key – nothing reads it – {known or 'delete it'}"
     if kind in ("missing", "union_tag_not_found"):
         fitting = attempt.fitting([*_examples(at, content)])
         why = "it has no default" if kind == "missing" else "it says which kind this is"
-        if kind != "missing" and len(fitting := sorted({*fitting})) > 1:
-            why += f", and {', '.join(fitting)} would fit"
+        if kind != "missing":
+            fitting = sorted(
+                {*fitting}, key=lambda one: (one != "pivot", one)
+            )  # which any runs can be shown in
+            why += f", and {', '.join(fitting)} would fit" if len(fitting) > 1 else ""
         return f"missing – {why} – add  {line(at, fitting[0]) if fitting else f'{key}: …'}  ({EXAMPLE})"
     if kind in ("literal_error", "union_tag_invalid"):
         choices = _choices(item)
         value = value if kind == "literal_error" else item["ctx"]["tag"]
-        found = attempt.best(difflib.get_close_matches(str(value), choices, n=1)) or attempt.best(choices)
+        found = attempt.best(near(value, choices)) or attempt.best(choices)
         return f"{short(value)} – want one of {', '.join(choices)} – write  {found or line(at, choices[0])}"
     if kind == "string_pattern_mismatch" and item["loc"][-1] == "[key]":
         return f"{short(value)} – {_NAMES} – {attempt.renamed([_as_name(value)]) or EXAMPLE}"
@@ -179,6 +183,11 @@ def same(value: object, other: object) -> bool:
     return value == other and isinstance(value, bool) == isinstance(other, bool)
 
 
+def near(name: object, choices: Iterable[str], most: int = 1) -> list[str]:
+    """Return which of the choices were likely meant by a name, the likeliest first."""
+    return difflib.get_close_matches(str(name)[:60], list(choices), most)
+
+
 def or_near(value: object, choices: Sequence[object], place: Location) -> str:
     """Return the choice that was likely meant, as a line to paste, or all of them."""
     if isinstance(value, str):
@@ -186,8 +195,8 @@ def or_near(value: object, choices: Sequence[object], place: Location) -> str:
         if any(same(number, choice) for choice in choices):
             return f"write  {line(place, number)}"
         names = {str(choice): choice for choice in choices}
-        if near := difflib.get_close_matches(value[:60], names, n=1):
-            return f"write  {line(place, names[near[0]])}"
+        if found := near(value, names):
+            return f"write  {line(place, names[found[0]])}"
     return one_of(choices)
 
 
@@ -198,8 +207,8 @@ def one_of(choices: Sequence[object]) -> str:
 
 def renamed(key: str, choices: Sequence[str]) -> str:
     """Return what to do with a key that nothing reads: the one that was likely meant, if there is one."""
-    near = difflib.get_close_matches(key[:60], choices, n=1)
-    return f"rename it  {near[0]}" if near else "delete it"
+    found = near(key, choices)
+    return f"rename it  {found[0]}" if found else "delete it"
 
 
 def repeated(at: Location, values: Sequence[object]) -> Iterator[Problem]:
@@ -277,7 +286,7 @@ def _as_truth(text: str) -> Iterator[bool]:
     """The truth value that a text spells, or nearly spells."""
     word = text.strip().lower()
     if word not in TRUE + FALSE:
-        word = "".join(difflib.get_close_matches(word[:60], ("true", "false", "enabled", "disabled"), n=1))
+        word = "".join(near(word, ("true", "false", "enabled", "disabled")))
     if word:
         yield word in TRUE
 
@@ -297,10 +306,6 @@ def _as_name(text: str) -> str:
 def _choices(item: Any) -> list[str]:
     expected = item["ctx"].get("expected") or item["ctx"]["expected_tags"]
     return re.findall(r"'([^']*)'", expected)
-
-
-def _near_keys(key: str) -> list[str]:
-    return difflib.get_close_matches(key[:60], list(_values_by_key()), n=3)
 
 
 def _examples(place: Location, content: Any) -> Iterator[Any]:

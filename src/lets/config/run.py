@@ -35,6 +35,11 @@ class RunSpec(Strict):
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
 
     @property
+    def unseeded(self) -> "RunSpec":
+        """The run with the seed 0: equal for runs that differ in their seed alone."""
+        return self.model_copy(update={"seed": 0})
+
+    @property
     def setting(self) -> tuple[str, str, str]:
         """Data set, noise, architecture: what methods are compared in."""
         return self.dataset, self.noise, self.architecture

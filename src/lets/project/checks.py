@@ -4,7 +4,6 @@ values of one run that are fine alone and impossible together.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from math import prod
 
 import lets.data.catalogue
@@ -13,7 +12,7 @@ from lets.analyses.analysis import asked_differently
 from lets.config.effort import steps, trained_on
 from lets.config.labels import RUN_FIELDS
 from lets.config.matrix import Matrix
-from lets.config.messages import Location, Problem, line, or_near, readings, renamed, repeated, short
+from lets.config.messages import Location, Problem, line, near, or_near, readings, renamed, repeated, short
 from lets.config.params import Experiment, Hyperparameters, Params, expand
 from lets.config.run import Noise, RunSpec
 from lets.config.selection import Selection, nearest_field, unselectable
@@ -206,8 +205,7 @@ def _value(at: Location, method: str, name: str, given: Hyperparameters) -> str 
         taken = [one for one in known if one not in given and not _refused(method, {one: value})]
         return f"{short(value)} – {reason} – {renamed(name, taken)}"
     usual = [known[name].default, *known[name].choices] if name in known else [*PRESETS]
-    near = get_close_matches(str(value)[:60], map(str, usual), n=1)
-    for other in (*readings(value), *near, *usual):
+    for other in (*readings(value), *near(value, map(str, usual)), *usual):
         if other is not None and not _refused(method, {**given, name: other}):
             return f"{short(value)} – {reason} – write  {line(at, other)}"
     return f"{short(value)} – {reason} – delete it"

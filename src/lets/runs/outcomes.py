@@ -156,7 +156,7 @@ def in_order(keys: Iterable[Key]) -> list[Key]:
 
 
 def _refuse_mixture(key: Key, group: list[Outcome]) -> None:
-    specs = [outcome.spec.model_copy(update={"seed": 0}) for outcome in group]
+    specs = [outcome.spec.unseeded for outcome in group]
     other = next((spec for spec in specs if spec.canonical() != specs[0].canonical()), None)
     if other is None:
         return

@@ -9,7 +9,17 @@ from importlib import import_module
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lets import data, models, optim
-    from lets.optim import Ascent, Descent, DivergenceError, Policy, Radius, create, describe, methods
+    from lets.optim import (
+        Ascent,
+        Descent,
+        DivergenceError,
+        Policy,
+        Radius,
+        create,
+        describe,
+        methods,
+        optimizer,
+    )
 
 __all__ = [
     "Ascent",
@@ -23,6 +33,7 @@ __all__ = [
     "methods",
     "models",
     "optim",
+    "optimizer",
 ]
 
 _SUBPACKAGES = ("data", "models", "optim")

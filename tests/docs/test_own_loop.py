@@ -19,7 +19,9 @@ import lets
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/own-loop.md").read_text()
-EXAMPLE, LOSSES, REUSE, MICRO_BATCHES, LIFTED = re.findall(r"^```python\n(.*?)^```$", TEXT, re.S | re.M)
+EXAMPLE, LOSSES, CLOSURES, REUSE, MICRO_BATCHES, LIFTED = re.findall(
+    r"^```python\n(.*?)^```$", TEXT, re.S | re.M
+)
 MESSAGES = re.findall(r"^```text\n(.*?)\n```$", TEXT, re.S | re.M)
 
 
@@ -79,6 +81,14 @@ def test_reuse_saves_a_pass(unbroken: tuple[dict[str, Any], str]) -> None:
     with redirect_stdout(StringIO()) as out:
         exec(REUSE, dict(unbroken[0]))
     assert out.getvalue() == "3 passes\n"
+
+
+def test_an_optimizer_with_closures_learns(unbroken: tuple[dict[str, Any], str]) -> None:
+    namespace = dict(unbroken[0])
+    namespace["model"] = nn.Sequential(nn.Linear(64, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 10))
+    exec(CLOSURES, namespace)
+    assert namespace["loss"] < 1
+    assert namespace["optimizer"].rho != 0.05
 
 
 def test_weighted_losses_have_torchs_mean(unbroken: tuple[dict[str, Any], str]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .ascent import Ascent
     from .catalogue import METHODS, Hyperparameter, MethodInfo, describe, methods, resolve
+    from .closures import MethodOptimizer, optimizer
     from .descent import Descent
     from .errors import DivergenceError, RadiusWarning, StaleGradientError
     from .factory import create
@@ -28,6 +29,7 @@ __all__ = [
     "Hyperparameter",
     "Method",
     "MethodInfo",
+    "MethodOptimizer",
     "Policy",
     "Preset",
     "Radius",
@@ -39,6 +41,7 @@ __all__ = [
     "create",
     "describe",
     "methods",
+    "optimizer",
     "resolve",
 ]
 
@@ -57,6 +60,8 @@ _HOMES = {
     "create": "factory",
     "Method": "method",
     "Stats": "method",
+    "MethodOptimizer": "closures",
+    "optimizer": "closures",
     "Ascent": "ascent",
     "Descent": "descent",
     "Policy": "policy",

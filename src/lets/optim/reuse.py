@@ -115,11 +115,11 @@ def circumstances(
         [(b._version, b.data_ptr()) for b in buffers],
         modes,
         regions,
-        _variables(loss_fn),
+        variables(loss_fn),
     )
 
 
-def _variables(loss_fn: Any) -> list[object]:
+def variables(loss_fn: Any) -> list[object]:
     """The code of `loss_fn` and the values its variables have now; a lambda written inside a loop is the same.
 
     When in doubt two losses differ, which costs a pass and no correctness. What stands behind a variable,

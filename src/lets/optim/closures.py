@@ -1,0 +1,219 @@
+"""A method as a `torch.optim.Optimizer`, for training loops and frameworks that call `optimizer.step(closure)`.
+
+The closure is the usual one: it computes gradients by `backward` and returns the loss. A method calls it where it
+takes a gradient, two to four times a step, with the weights moved there.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
+from torch.utils._pytree import tree_leaves
+
+from .catalogue import describe
+from .factory import create
+from .method import Method, Stats
+from .reuse import variables
+
+__all__ = ["MethodOptimizer", "optimizer"]
+
+Closure = Callable[[], Tensor]
+
+
+def optimizer(
+    name: str,
+    model: nn.Module,
+    base_optimizer: Optimizer,
+    *,
+    total_steps: int | None = None,
+    lr_max: float | None = None,
+    **hyperparameters: Any,
+) -> "MethodOptimizer":
+    """Make the method `name` around `base_optimizer`, as an optimizer to put in its place.
+
+    Arguments are those of `create`, the user's own parts included. ValueError for what a closure cannot give: the
+    loss of each sample (esam) or a second derivative (hessian="exact").
+    """
+    _refuse_what_a_closure_lacks(name, hyperparameters)
+    if isinstance(model, DistributedDataParallel):
+        # Its gradients are the means over processes already.
+        model, hyperparameters = model.module, {"data_parallel": "off", **hyperparameters}
+    method = create(name, model, base_optimizer, total_steps=total_steps, lr_max=lr_max, **hyperparameters)
+    return MethodOptimizer(method, base_optimizer)
+
+
+class MethodOptimizer(Optimizer):
+    """A method behind torch's interface; groups, state and learning rates are those of the base optimizer.
+
+    Schedulers wrap this one or the base, with the same effect. `stats` is what `Method.step` last returned.
+    """
+
+    stats: Stats | None = None
+
+    def __init__(self, method: Method, base: Optimizer) -> None:
+        super().__init__(base.param_groups, base.defaults)
+        self.method, self.base = method, base
+        self._closures: dict[Tensor, Closure] = {}
+        self._kept: tuple[object, Tensor] | None = None
+        """what the last validation closure computes, and the tensor that stood for it"""
+
+    @torch.no_grad()
+    def step(self, closure: Closure | None = None, val_closure: Closure | None = None) -> Tensor:  # type: ignore[override]
+        """Take one step and return the loss of `closure` before it, without a graph; no `.grad` is left behind.
+
+        `closure()` runs forward and backward and returns the loss, a single number. `val_closure()` does so for the
+        validation batch, which only a learned radius needs. If it is the closure of the next step (the same function
+        with the same variables), its gradient is kept and that step saves a pass.
+
+        Raises ValueError or TypeError for bad input, `DivergenceError` as `Method.step` does, and what a closure
+        raises; after an error everything is as before the step.
+        """
+        if closure is None:
+            raise ValueError(
+                f"{self.method.info.name} takes the gradient more than once a step, and step() has no closure – "
+                "define one that calls zero_grad and backward and returns the loss, and call step(closure)"
+            )
+        self._refuse_gradients_from_before()
+        batch, val_batch = self._token(closure), None
+        self._closures = {batch: closure}
+        if val_closure is not None:
+            val_batch = torch.zeros(1)
+            self._closures[val_batch] = val_closure
+            self._kept = _content(val_closure), val_batch
+        self.stats = self.method.step(self._loss, batch, val_batch)
+        return self.stats.loss
+
+    def _token(self, closure: Closure) -> Tensor:
+        """Return what stands for a closure as a batch: the same if it was the last validation closure."""
+        if self._kept and self._kept[0] == _content(closure):
+            return self._kept[1]
+        return torch.zeros(1)
+
+    def _loss(self, token: Tensor) -> Tensor:
+        """Return the loss of a closure, with the gradient that its backward left."""
+        self.zero_grad()
+        with torch.enable_grad():
+            loss = self._closures[token]()
+        parameters = [p for group in self.param_groups for p in group["params"]]
+        gradients = [p.grad for p in parameters]
+        _refuse_no_loss(loss, gradients)
+        self.zero_grad()
+        same: Tensor = _Loss.apply(loss.detach(), gradients, *parameters)
+        return same
+
+    def _refuse_gradients_from_before(self) -> None:
+        if any(p.grad is not None for group in self.param_groups for p in group["params"]):
+            raise ValueError(
+                "there are gradients from before this step, which it would lose – call every backward of the step, "
+                "accumulated ones too, inside the closure; or zero_grad() before step, if they are not wanted"
+            )
+
+    @property
+    def rho(self) -> float:
+        """The radius the next step will use."""
+        return self.method.rho
+
+    def end_epoch(self) -> None:
+        """Tell the method that an epoch ended, as `Method.end_epoch`."""
+        self.method.end_epoch()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the base optimizer's state, and under `method` everything else that a training needs to go on."""
+        method = self.method.state_dict()
+        return {**method.pop("base_optimizer"), "method": method}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Return to a saved state; ValueError, and no change, if it does not fit or is of a base optimizer alone."""
+        base = dict(state_dict)
+        if "method" not in base:
+            raise ValueError(
+                f"this state has no part of {self.method.info.name}: its radius would start anew – load what "
+                "state_dict() of this optimizer returned; for the base alone: optimizer.base.load_state_dict(state)"
+            )
+        method = base.pop("method")
+        self.method.load_state_dict({**method, "base_optimizer": base})
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group to the base optimizer."""
+        if self._is_made():
+            self.base.add_param_group(param_group)
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The groups of the base optimizer, themselves."""
+        return self.base.param_groups
+
+    @param_groups.setter
+    def param_groups(self, groups: list[dict[str, Any]]) -> None:
+        if self._is_made():
+            self.base.param_groups = groups
+
+    @property
+    def state(self) -> Any:
+        """The state of the base optimizer, itself."""
+        return self.base.state
+
+    @state.setter
+    def state(self, state: Any) -> None:
+        if self._is_made():
+            self.base.state = state
+
+    def _is_made(self) -> bool:
+        """Whether torch's constructor has ended, which would fill groups and a state of its own."""
+        return "base" in vars(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For `copy.deepcopy` and `pickle`: all of it, where torch keeps groups and state alone."""
+        return {**vars(self), "_closures": {}, "_kept": None}
+
+
+class _Loss(torch.autograd.Function):
+    """A loss whose gradient is known."""
+
+    @staticmethod
+    def forward(ctx: Any, loss: Tensor, gradients: Sequence[Tensor | None], *parameters: Tensor) -> Tensor:
+        ctx.gradients = gradients
+        return loss.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        return None, None, *[None if g is None else g * upstream.to(g.dtype) for g in ctx.gradients]
+
+
+def _content(closure: Closure) -> object:
+    """Return what is equal for closures that compute the same: their code, and their variables, number by number."""
+    values = variables(closure)
+    tensors = [leaf for leaf in tree_leaves([same.value for same in values]) if isinstance(leaf, Tensor)]
+    return values, [object() if x.is_inference() else x._version for x in tensors]
+
+
+def _refuse_what_a_closure_lacks(name: str, hyperparameters: Mapping[str, Any]) -> None:
+    chosen = hyperparameters.get("descent") or describe(name)
+    if getattr(chosen, "chooses_samples", False) or getattr(chosen, "descent", "") == "sharp-subset":
+        raise ValueError(
+            f"{name} chooses samples by their losses, which a closure does not give – use  lets.create({name!r}, …)  "
+            "and method.step(loss_fn, batch)"
+        )
+    if hyperparameters.get("hessian") == "exact":
+        raise ValueError(
+            "hessian='exact' differentiates twice, and a closure's backward gives no second derivative – use  "
+            f"lets.create({name!r}, …, hessian='exact')  and method.step(loss_fn, batch, val_batch), or another hessian"
+        )
+
+
+def _refuse_no_loss(loss: object, gradients: Sequence[Tensor | None]) -> None:
+    if not isinstance(loss, Tensor) or loss.dim() or not loss.is_floating_point():
+        told = (
+            f"{loss.dtype} of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+        )
+        raise TypeError(f"the closure returned {told} – end it with  return loss, a single number")
+    if all(g is None for g in gradients):
+        raise ValueError(
+            "the closure left no gradient in any parameter of the optimizer – call  loss.backward()  in it, after "
+            "zero_grad"
+        )

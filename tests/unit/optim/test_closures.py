@@ -1,0 +1,363 @@
+"""A method as a torch optimizer: the numbers of `Method.step`, and what loops and frameworks do with optimizers.
+
+Run as a script this file is one of two processes in DistributedDataParallel.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.nn.parallel import DistributedDataParallel
+
+import lets
+
+NAMES = [name for name in lets.methods() if "esam" not in name]
+STEPS = 6
+INPUTS = torch.randn(STEPS + 1, 32, 8, generator=torch.Generator().manual_seed(0)).unbind()
+TARGETS = [(inputs.sum(1) > 0).long() for inputs in INPUTS]
+Closure = Callable[[], Tensor]
+
+
+def network(dtype: torch.dtype = torch.float32) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        return nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 2)).to(dtype)
+
+
+def sgd(model: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-3)
+
+
+class Loop:
+    """A model with an optimizer and the usual closures; counts their calls."""
+
+    def __init__(self, name: str = "lets-sam", **settings: object) -> None:
+        self.model, self.calls = network(), 0
+        self.optimizer = lets.optimizer(name, self.model, sgd(self.model), total_steps=10_000, **settings)
+        self.learns = lets.describe(name).needs_validation
+
+    def closure(self, index: int) -> Closure:
+        inputs, targets = INPUTS[index], TARGETS[index]
+
+        def closure() -> Tensor:
+            self.calls += 1
+            self.optimizer.zero_grad()
+            loss = cross_entropy(self.model(inputs), targets)
+            loss.backward()
+            return loss
+
+        return closure
+
+    def step(self, index: int) -> Tensor:
+        return self.optimizer.step(self.closure(index), self.closure(index + 1) if self.learns else None)
+
+    def numbers(self) -> list[Tensor]:
+        return [x.clone() for x in self.model.state_dict().values()] + [torch.tensor(self.optimizer.rho)]
+
+
+def same(left: list[Tensor], right: list[Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(left, right, strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_numbers_are_those_of_the_method_to_the_bit(name: str) -> None:
+    loop, model = Loop(name), network()
+    method = lets.create(name, model, sgd(model), total_steps=10_000)
+    for index in range(STEPS):
+        batch, following = ((INPUTS[i], TARGETS[i]) for i in (index, index + 1))
+        stats = method.step(
+            lambda b: cross_entropy(model(b[0]), b[1]), batch, following if loop.learns else None
+        )
+        assert torch.equal(loop.step(index), stats.loss)
+        assert loop.optimizer.rho == method.rho
+    assert same([*loop.model.state_dict().values()], [*model.state_dict().values()])
+
+
+def test_sam_with_clipped_gradients_is_the_straight_line() -> None:
+    """Clipping inside the closure is that of both gradients: the one climbed along, and the one stepped along."""
+    model = network(torch.float64)
+    inputs, targets = INPUTS[0].double(), TARGETS[0]
+    optimizer = lets.optimizer("sam", model, torch.optim.SGD(model.parameters(), lr=0.1), rho=0.05)
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = cross_entropy(model(inputs), targets)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+        return loss
+
+    other = network(torch.float64)
+    parameters = list(other.parameters())
+
+    def clipped() -> list[Tensor]:
+        found = torch.autograd.grad(cross_entropy(other(inputs), targets), parameters)
+        norm = torch.sqrt(sum((g**2).sum() for g in found))
+        return [g * torch.clamp(0.01 / (norm + 1e-6), max=1) for g in found]
+
+    first = clipped()
+    norm = torch.sqrt(sum((g**2).sum() for g in first))
+    with torch.no_grad():
+        for p, g in zip(parameters, first, strict=True):
+            p += 0.05 * g / norm
+    second = clipped()
+    with torch.no_grad():
+        for p, g, h in zip(parameters, first, second, strict=True):
+            p -= 0.05 * g / norm + 0.1 * h
+    optimizer.step(closure)
+    for ours, theirs in zip(model.parameters(), parameters, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+def test_accumulation_inside_the_closure_is_the_whole_batch() -> None:
+    models = [network(torch.float64).eval() for _ in range(2)]  # BatchNorm would see the parts
+    for model, parts in zip(models, (1, 4), strict=True):
+        optimizer = lets.optimizer("asam", model, sgd(model))
+
+        def closure(model: nn.Module = model, parts: int = parts) -> Tensor:
+            losses = []
+            for inputs, targets in zip(INPUTS[0].double().chunk(parts), TARGETS[0].chunk(parts), strict=True):
+                losses.append(cross_entropy(model(inputs), targets) / parts)
+                losses[-1].backward()
+            return torch.stack(losses).sum()
+
+        for _ in range(3):
+            optimizer.step(closure)
+    for whole, parts in zip(*(model.parameters() for model in models), strict=True):
+        torch.testing.assert_close(whole, parts, rtol=1e-12, atol=1e-12)
+
+
+def test_three_passes_if_the_validation_closure_is_the_next_one() -> None:
+    loop = Loop()
+    for index in range(STEPS):
+        loop.step(index)
+    assert loop.calls == 3 * STEPS + 1
+
+
+def test_a_closure_whose_variables_changed_is_another_one() -> None:
+    loop = Loop()
+    numbers = INPUTS[0].clone()
+
+    def closure() -> Tensor:
+        loop.calls += 1
+        loss = cross_entropy(loop.model(numbers), TARGETS[0])
+        loss.backward()
+        return loss
+
+    loop.optimizer.step(closure, closure)
+    loop.optimizer.step(closure, closure)
+    assert loop.calls == 7
+    numbers += 1
+    loop.optimizer.step(closure, closure)
+    assert loop.calls == 11
+
+
+def test_groups_and_state_are_the_base_s_own() -> None:
+    loop = Loop()
+    base = loop.optimizer.base
+    loop.step(0)
+    assert loop.optimizer.param_groups is base.param_groups
+    assert loop.optimizer.state is base.state
+    assert all("momentum_buffer" in base.state[p] for p in loop.model.parameters())
+    extra = nn.Parameter(torch.zeros(3))
+    loop.optimizer.add_param_group({"params": [extra], "lr": 0.5})
+    assert base.param_groups[1]["params"] == [extra]
+    assert loop.optimizer.defaults == base.defaults
+
+
+@pytest.mark.parametrize("name", ["sam", "gsam", "lets-gsam"])
+def test_a_scheduler_around_it_is_one_around_the_base(name: str) -> None:
+    inside, outside = Loop(name), Loop(name)
+    schedulers = [
+        torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=STEPS)
+        for optimizer in (inside.optimizer.base, outside.optimizer)
+    ]
+    for index in range(STEPS):
+        for loop in (inside, outside):
+            loop.step(index)
+        for scheduler in schedulers:
+            scheduler.step()
+    assert same(inside.numbers(), outside.numbers())
+    assert outside.optimizer.param_groups[0]["lr"] < 1e-3
+
+
+def test_hooks_run_around_a_step() -> None:
+    loop, seen = Loop("sam"), list[str]()
+    loop.optimizer.register_step_pre_hook(lambda *_: seen.append("before"))
+    loop.optimizer.register_step_post_hook(lambda *_: seen.append("after"))
+    loop.step(0)
+    assert seen == ["before", "after"]
+
+
+@pytest.mark.parametrize("name", ["sam", "lets-asam", "lets-ae-looksam"])
+def test_a_saved_state_goes_on_to_the_bit(name: str) -> None:
+    loop, other = Loop(name), Loop(name)
+    for index in range(STEPS):
+        if index == 3:
+            saved = deepcopy((loop.model.state_dict(), loop.optimizer.state_dict()))
+        loop.step(index)
+    other.step(5)
+    other.model.load_state_dict(saved[0])
+    other.optimizer.load_state_dict(saved[1])
+    for index in range(3, STEPS):
+        other.step(index)
+    assert same(loop.numbers(), other.numbers())
+
+
+def test_the_state_of_a_base_alone_is_refused_and_changes_nothing() -> None:
+    loop = Loop()
+    loop.step(0)
+    before = loop.numbers()
+    state = sgd(network()).state_dict()
+    with pytest.raises(ValueError, match="radius would start anew"):
+        loop.optimizer.load_state_dict(state)
+    assert same(before, loop.numbers())
+    assert loop.optimizer.base.state
+
+
+def test_a_copy_goes_on_by_itself() -> None:
+    loop = Loop()
+    loop.step(0)
+    copy = Loop()
+    copy.model, copy.optimizer = deepcopy((loop.model, loop.optimizer))
+    before = loop.numbers()
+    copy.step(1)
+    assert same(before, loop.numbers())
+    loop.step(1)
+    assert same(copy.numbers(), loop.numbers())
+
+
+def test_a_closure_that_raises_leaves_everything_as_it_was() -> None:
+    loop = Loop()
+    loop.step(0)
+    before, calls = loop.numbers(), loop.calls
+
+    def closure() -> Tensor:
+        if loop.calls == calls + 2:
+            raise RuntimeError("out of memory")
+        return loop.closure(1)()
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        loop.optimizer.step(closure, loop.closure(2))
+    assert same(before, loop.numbers())
+    assert all(p.grad is None for p in loop.model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda loop: None, "no closure"),
+        (lambda loop: lambda: None, "returned NoneType"),
+        (lambda loop: lambda: torch.zeros(2), r"float32 of shape \(2,\)"),
+        (lambda loop: lambda: cross_entropy(loop.model(INPUTS[0]), TARGETS[0]), "left no gradient"),
+    ],
+)
+def test_what_is_no_closure_is_refused(make: Callable[[Loop], Closure], told: str) -> None:
+    loop = Loop("sam")
+    before = loop.numbers()
+    with pytest.raises((ValueError, TypeError), match=told):
+        loop.optimizer.step(make(loop))
+    assert same(before, loop.numbers())
+
+
+def test_gradients_accumulated_outside_the_closure_are_not_lost_without_a_word() -> None:
+    loop = Loop("sam")
+    loop.closure(0)()
+    with pytest.raises(ValueError, match="from before this step"):
+        loop.step(1)
+    loop.optimizer.zero_grad()
+    loop.step(1)
+
+
+@pytest.mark.parametrize("name", [name for name in lets.methods() if name not in NAMES])
+def test_what_needs_the_losses_of_samples_says_so(name: str) -> None:
+    with pytest.raises(ValueError, match="chooses samples"):
+        Loop(name)
+
+
+def test_a_second_derivative_is_refused() -> None:
+    with pytest.raises(ValueError, match="second derivative"):
+        Loop("lets-sam", hessian="exact")
+
+
+def test_a_gradient_scaler_is_refused_before_anything_moves() -> None:
+    loop = Loop("sam")
+    scaler = torch.amp.GradScaler("cpu")
+    before = loop.numbers()
+    scaler.scale(cross_entropy(loop.model.eval()(INPUTS[0]), TARGETS[0])).backward()
+    with pytest.raises(ValueError, match="no closure"):
+        scaler.step(loop.optimizer)
+    with pytest.raises(ValueError, match="from before this step"):
+        scaler.step(loop.optimizer, loop.closure(0))
+    with pytest.raises(RuntimeError, match="Closure use is not currently supported"):
+        scaler.step(loop.optimizer, closure=loop.closure(0))
+    assert same(before, loop.numbers())
+
+
+def test_autocast_inside_the_closure_is_that_inside_a_loss_function() -> None:
+    loop, model = Loop("sam"), network()
+    method = lets.create("sam", model, sgd(model))
+
+    def loss(model: nn.Module) -> Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return cross_entropy(model(INPUTS[0]).float(), TARGETS[0])
+
+    def closure() -> Tensor:
+        value = loss(loop.model)
+        value.backward()
+        return value
+
+    for _ in range(2):
+        loop.optimizer.step(closure)
+        method.step(lambda _: loss(model), INPUTS[0])
+    assert same([*loop.model.state_dict().values()], [*model.state_dict().values()])
+
+
+def trained(name: str, wrap: Callable[[nn.Module], nn.Module], part: slice) -> list[Tensor]:
+    """Train on a part of each batch, in float64 and without BatchNorm, whose statistics are those of the part."""
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        model = wrap(nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 2)).double())
+    optimizer = lets.optimizer(
+        name, model, sgd(model), total_steps=STEPS, **{"rho_lr": 0.1} if "lets" in name else {}
+    )
+
+    def closure_of(index: int) -> Closure:
+        def closure() -> Tensor:
+            loss = cross_entropy(model(INPUTS[index][part].double()), TARGETS[index][part])
+            loss.backward()
+            return loss
+
+        return closure
+
+    for index in range(STEPS):
+        optimizer.step(closure_of(index), closure_of(index + 1) if "lets" in name else None)
+    return [*(p.detach() for p in model.parameters()), torch.tensor(optimizer.rho, dtype=torch.float64)]
+
+
+def one_of_two(rank: int, folder: Path) -> None:
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", f"file://{folder}/store", rank=rank, world_size=2)
+    half = slice(16 * rank, 16 * (rank + 1))
+    torch.save({name: trained(name, DistributedDataParallel, half) for name in NAMES}, folder / f"{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.filterwarnings("ignore::lets.optim.RadiusWarning")
+def test_two_processes_in_distributed_data_parallel_are_one_on_the_whole_batch(tmp_path: Path) -> None:
+    both = [subprocess.Popen([sys.executable, __file__, str(rank), tmp_path]) for rank in (0, 1)]
+    assert [process.wait(120) for process in both] == [0, 0]
+    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    for name in NAMES:
+        assert same(first[name], second[name])
+        for ours, whole in zip(first[name], trained(name, lambda model: model, slice(None)), strict=True):
+            torch.testing.assert_close(ours, whole, rtol=1e-12, atol=1e-12)
+
+
+if __name__ == "__main__":
+    one_of_two(int(sys.argv[1]), Path(sys.argv[2]))

@@ -5,10 +5,10 @@ takes a gradient, two to four times a step, with the weights moved there.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
@@ -18,6 +18,9 @@ from .catalogue import describe
 from .factory import create
 from .method import Method, Stats
 from .reuse import variables
+
+if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
 
 __all__ = ["MethodOptimizer", "optimizer"]
 
@@ -39,11 +42,16 @@ def optimizer(
     loss of each sample (esam) or a second derivative (hessian="exact").
     """
     _refuse_what_a_closure_lacks(name, hyperparameters)
+    group = None
     if isinstance(model, DistributedDataParallel):
-        # Its gradients are the means over processes already.
-        model, hyperparameters = model.module, {"data_parallel": "off", **hyperparameters}
+        # Its gradients are the means over processes already; losses will be.
+        group, model, hyperparameters = (
+            model.process_group,
+            model.module,
+            {"data_parallel": "off", **hyperparameters},
+        )
     method = create(name, model, base_optimizer, total_steps=total_steps, lr_max=lr_max, **hyperparameters)
-    return MethodOptimizer(method, base_optimizer)
+    return MethodOptimizer(method, base_optimizer, group)
 
 
 class MethodOptimizer(Optimizer):
@@ -54,9 +62,9 @@ class MethodOptimizer(Optimizer):
 
     stats: Stats | None = None
 
-    def __init__(self, method: Method, base: Optimizer) -> None:
+    def __init__(self, method: Method, base: Optimizer, group: "ProcessGroup | None" = None) -> None:
         super().__init__(base.param_groups, base.defaults)
-        self.method, self.base = method, base
+        self.method, self.base, self._group = method, base, group
         self._closures: dict[Tensor, Closure] = {}
         self._kept: tuple[object, Tensor] | None = None
         """what the last validation closure computes, and the tensor that stood for it"""
@@ -102,8 +110,16 @@ class MethodOptimizer(Optimizer):
         gradients = [p.grad for p in parameters]
         _refuse_no_loss(loss, gradients)
         self.zero_grad()
-        same: Tensor = _Loss.apply(loss.detach(), gradients, *parameters)
+        same: Tensor = _Loss.apply(self._mean(loss.detach()), gradients, *parameters)
         return same
+
+    def _mean(self, loss: Tensor) -> Tensor:
+        """Return the mean over the processes of DistributedDataParallel, or each would learn a radius of its own."""
+        if self._group is None:
+            return loss
+        total = loss.clone()
+        distributed.all_reduce(total, group=self._group)
+        return total / self._group.size()
 
     def _refuse_gradients_from_before(self) -> None:
         if any(p.grad is not None for group in self.param_groups for p in group["params"]):

@@ -119,7 +119,7 @@ def circumstances(
     )
 
 
-def variables(loss_fn: Any) -> list[object]:
+def variables(loss_fn: Any) -> list[_Same]:
     """The code of `loss_fn` and the values its variables have now; a lambda written inside a loop is the same.
 
     When in doubt two losses differ, which costs a pass and no correctness. What stands behind a variable,

@@ -253,7 +253,7 @@ def test_a_damaged_corpus_is_a_sentence(corpus: Path, name: str, content: bytes 
         read_corpus("multi30k", corpus)
     path.unlink(missing_ok=True)
     path.with_name(f"{name}.gz").write_bytes(b"no gzip" if content is None else gzip.compress(content)[:-5])
-    with pytest.raises(DataError, match=f"{name} – damaged"):
+    with pytest.raises(DataError, match=rf"{name}\.gz – damaged"):
         read_corpus("multi30k", corpus)
 
 

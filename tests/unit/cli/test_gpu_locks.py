@@ -215,7 +215,7 @@ VERB = (
     ("verb", "told"),
     [
         (("train",), "took 2, torch False"),
-        (("train", "--device", "cpu"), "run  lets data prepare digits"),
+        (("train", "--device", "cpu"), "run  lets data prepare digits --download"),
         (("analyse", "sharpness"), "took 1, torch False"),
     ],
     ids=["train", "on a CPU", "analyse"],

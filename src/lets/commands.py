@@ -5,6 +5,8 @@ from pathlib import Path, PurePath
 
 DEMO = Path("params/demo.yaml")
 """the params file that every command takes by itself"""
+REFERENCE = Path("reference")
+"""a tree like this one with the reports that git holds: fresh results change no tracked file"""
 
 
 def command(*words: object) -> str:

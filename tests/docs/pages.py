@@ -25,7 +25,7 @@ def shown(page: str, name: str) -> str:
 
 def rows(name: str) -> list[dict[str, str]]:
     """The lines of a report's csv file."""
-    with (ROOT / "reports" / name).open() as lines:
+    with (ROOT / "reference/reports" / name).open() as lines:
         return list(csv.DictReader(lines))
 
 

@@ -31,9 +31,11 @@ def test_what_dvc_keeps_is_what_git_does_not_take():
         for path, how in out.items()
         if how.get("cache", True)
     }
-    assert cached == {"results/demo/runs", "results/demo/analysis", "reports/demo/index.html"}
+    made = ["audit", "claims.csv", "claims.md", "figures", "index.html", "runs.csv", "summary.json", "tables"]
+    reports = {f"reports/demo/{name}" for name in made}
+    assert cached == {"results/demo/runs", "results/demo/analysis", *reports}
     ignored = ["git", "check-ignore", "--no-index", *sorted(f"{path}/x" for path in cached)]
     result = subprocess.run(ignored, cwd=ROOT, capture_output=True, text=True)
-    assert len(result.stdout.split()) == 3
+    assert len(result.stdout.split()) == len(cached)
     pointers = ["data/processed/digits.dvc", "results/demo/snakemake.dvc"]
     assert subprocess.run(["git", "check-ignore", *pointers], cwd=ROOT, capture_output=True).returncode == 1

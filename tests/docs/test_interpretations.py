@@ -84,7 +84,7 @@ def test_answers_on_digits_are_those_of_the_tables() -> None:
 
 
 def test_the_confirmation_is_shown_as_it_came_out() -> None:
-    name = "reports/confirmation/tables/baselines.md"
+    name = "reference/reports/confirmation/tables/baselines.md"
     assert shown(PAGE, name) == (ROOT / name).read_text().strip()
     decided = {
         (row["row.method"], row["row.noise"], row["row.against"]): row["verdict"]
@@ -129,7 +129,7 @@ def test_from_every_start_the_radius_ends_lower_as_the_page_says() -> None:
 
 
 def test_the_pairs_on_cifar_are_those_that_were_made() -> None:
-    name = "reports/cifar-small/tables/pairs.md"
+    name = "reference/reports/cifar-small/tables/pairs.md"
     assert shown(PAGE, name) == (ROOT / name).read_text().strip()
     lines = rows("cifar-small/tables/pairs.csv")
     verdicts = {(row["row.method"], row["row.noise"]): row["verdict"] for row in lines}

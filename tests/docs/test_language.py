@@ -47,7 +47,7 @@ def test_the_miniature_is_what_the_page_says():
 
 
 def test_plain_training_is_ahead_as_the_page_says():
-    lines = (ROOT / "reports/language/tables/language.csv").read_text().splitlines()
+    lines = (ROOT / "reference/reports/language/tables/language.csv").read_text().splitlines()
     rows = [dict(zip(lines[0].split(","), line.split(","), strict=False)) for line in lines[1:]]
     for dataset in ("multi30k", "sst2"):
         means = {row["row.method"]: float(row["mean"]) for row in rows if row["column.dataset"] == dataset}

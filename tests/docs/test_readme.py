@@ -17,7 +17,7 @@ def test_it_shows_commands():
 
 
 def test_the_table_is_the_one_that_was_made():
-    name = "reports/cifar-small/tables/table1.md"
+    name = "reference/reports/cifar-small/tables/table1.md"
     assert shown(README, name) == (ROOT / name).read_text().strip()
 
 

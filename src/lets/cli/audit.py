@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lets.cli.options import DEMO, ParamsFile
+from lets.commands import REFERENCE
 
 if TYPE_CHECKING:
     from lets.project import Project
@@ -86,14 +87,14 @@ def _write_page(project: "Project") -> None:
 def compare(
     reference: Annotated[
         str, typer.Argument(help="a commit, a folder with reports, or a crate of lets export")
-    ] = "HEAD",
+    ] = str(REFERENCE),
     params: ParamsFile = DEMO,
     csv: Annotated[Path | None, typer.Option("--csv", help="also write a line per run here")] = None,
     page: Annotated[
         bool, typer.Option("--page", help="also write the HTML page with the comparison on it, below work/")
     ] = False,
 ) -> None:
-    """Say whether the runs that are here agree with those of a reference, by default the reports that are committed.
+    """Say whether the runs that are here agree with those of a reference, by default the reports in `reference/`.
 
     Exit code 0: reproduced, chance explains every difference; 1: something differs beyond chance; 2: bad input.
     Two runs that round otherwise differ like two seeds, so differences are held against the scatter of the reference's

@@ -115,7 +115,7 @@ def track(params: ParamsFile = DEMO) -> None:
     keep_memory(layout, _remembered(params))
     _let_dvc("add", "--quiet", *layout.data_folders(project.matrix), layout.memory)
     _let_dvc("commit", "--force", "dvc.yaml")
-    print("recorded; to share it:  git add dvc.lock data results reports; git commit; dvc push")
+    print("recorded; to share it:  git add dvc.lock data results; git commit; dvc push")
 
 
 def pull(params: ParamsFile = DEMO) -> None:

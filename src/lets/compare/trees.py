@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lets.claims.document import claims_texts
-from lets.commands import plain
+from lets.commands import REFERENCE, plain
 from lets.compare.agreement import (
     Agreement,
     CellPair,
@@ -57,7 +57,7 @@ def open_reference(name: str, root: Path) -> Reference:
     """Return the folder, archive or commit of this name, `root` being the project; raises SpecError for none."""
     path = Path(name)
     if name and path.is_dir():
-        return Reference(f"the folder {plain(name)}", lambda file: _bytes(path / file))
+        return Reference(f"the folder {plain(name)}", _folder(path))
     if path.is_file():
         return Reference(f"the crate {plain(name)}", _archive(path))
     commit = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
@@ -66,9 +66,22 @@ def open_reference(name: str, root: Path) -> Reference:
             f"{plain(name)!r} – is no folder, no crate and no commit – write  lets compare HEAD,  or a path"
         )
     revision = commit.decode().strip()
-    return Reference(
-        f"commit {revision[:10]}", lambda file: _git(root, "show", f"{revision}:./{file.as_posix()}")
-    )
+
+    def read(file: Path) -> bytes | None:
+        """Read what the commit holds as its reference; the first commits held it in place of fresh results."""
+        found = (_git(root, "show", f"{revision}:./{path.as_posix()}") for path in (REFERENCE / file, file))
+        return next((content for content in found if content is not None), None)
+
+    return Reference(f"commit {revision[:10]}", read)
+
+
+def _folder(folder: Path) -> Reader:
+    """Return what reads a folder; packages are those of the project that it is, or lies in."""
+
+    def read(file: Path) -> bytes | None:
+        return _bytes(folder / file) or (_bytes(folder.parent / file) if file == LOCK else None)
+
+    return read
 
 
 def _bytes(path: Path) -> bytes | None:

@@ -163,7 +163,7 @@ class Layout:
 
     @property
     def reports(self) -> Path:
-        """Tables, figures, page and audit of the profile (tracked by git)."""
+        """Tables, figures, page and audit of the profile (tracked by DVC)."""
         return self.root / "reports" / self.profile
 
     def table(self, name: str, suffix: str) -> Path:

@@ -12,7 +12,7 @@ from tests.golden.figures import figures_in
 from lets.tables.render import escape, render
 from lets.tables.table import Block, Cell, Csv, Table
 
-REPORTS = sorted((Path(__file__).parents[3] / "reports").glob("*/tables"))
+REPORTS = sorted((Path(__file__).parents[3] / "reference/reports").glob("*/tables"))
 ONE = {"experiments": ["clean"], "where": {"architecture": ["resnet-small"]}}
 TABLES = {
     "blocks": {"title": "B_1", "experiments": ["clean"], "columns": ["noise", "architecture"]},

@@ -113,7 +113,7 @@ def test_damaged_gzip(root: Path) -> None:
     path = root / "iwslt14.tokenized.de-en" / "test.de"
     path.with_name("test.de.gz").write_bytes(gzip.compress(path.read_bytes())[:-4])
     path.unlink()
-    with pytest.raises(ChecksumError, match=r"test\.de – damaged"):
+    with pytest.raises(ChecksumError, match=r"test\.de\.gz – damaged"):
         read_corpus("iwslt14", root)
 
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 import torch
-from lets.audit.weights import evaluated
+from lets.audit.retraining import evaluated
 from torch.nn.functional import cross_entropy
 
 from lets.runs import RunRecord

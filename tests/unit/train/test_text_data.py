@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from lets.audit.weights import evaluated
+from lets.audit.retraining import evaluated
 
 from lets.config.paths import Layout
 from lets.data.texts import TextDataset, Texts, train_tokenizer

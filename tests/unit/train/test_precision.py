@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 import torch
-from lets.audit.retraining import evaluated
 from torch.nn.functional import cross_entropy
 
+from lets.audit.retraining import evaluated
 from lets.runs import RunRecord
 from lets.train import train_run
 from lets.train.device import compute_deterministically

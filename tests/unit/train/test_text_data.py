@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from lets.audit.retraining import evaluated
 
+from lets.audit.retraining import evaluated
 from lets.config.paths import Layout
 from lets.data.texts import TextDataset, Texts, train_tokenizer
 from lets.train import train_run

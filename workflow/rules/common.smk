@@ -50,7 +50,10 @@ onstart:
             refuse_without_packages(matrix)
             refuse_without_weights(matrix)
             refuse_unwritable(layout)  # last: it makes folders
-        if sys.platform == "linux" and not workflow.deployment_settings.deployment_method:
+        if (
+            sys.platform == "linux"
+            and not workflow.deployment_settings.deployment_method
+        ):
             start_fork_server()
         # By itself Snakemake starts at most 100 jobs a second. For that it looks for work again a second after every
         # job that it has started, and a second after that: with hundreds of jobs behind it, it does nothing else.

@@ -35,12 +35,19 @@ MODULES = {
 """what a verb imports, all or most of it; another verb works in its own process"""
 
 LONGEST_REQUEST = 2**20
+LONGEST_ADDRESS = 107
+"""bytes that Linux takes for the address of a socket"""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def start() -> None:
     """Start a server for this process and those it starts; it ends with this process and the last fork."""
     address = Path(tempfile.mkdtemp(prefix="lets-"), "socket")
+    if (
+        len(os.fsencode(address)) > LONGEST_ADDRESS
+    ):  # a temporary folder far down: every command works by itself
+        address.parent.rmdir()
+        return
     subprocess.Popen(
         [sys.executable, "-c", f"from {__name__} import serve; serve()", address],
         stdin=subprocess.PIPE,  # closed when this process ends, however it ends

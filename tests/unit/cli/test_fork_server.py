@@ -145,6 +145,17 @@ def test_without_a_server_a_command_works_by_itself(server: Server) -> None:
     assert client.returncode == 0
 
 
+def test_an_address_that_is_too_long_starts_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    far = tmp_path / ("x" * 110)
+    far.mkdir()
+    monkeypatch.setattr(fork_server.tempfile, "tempdir", str(far))
+    monkeypatch.setattr(fork_server.subprocess, "Popen", None)  # cannot be called
+    monkeypatch.setenv(fork_server.ADDRESS, "")
+    fork_server.start()
+    assert os.environ[fork_server.ADDRESS] == ""
+    assert not list(far.iterdir())
+
+
 def test_started_it_serves_its_own_process_and_what_that_starts(tmp_path: Path) -> None:
     program = (
         "import os, subprocess; from lets.cli import fork_server; fork_server.start();"

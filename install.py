@@ -103,9 +103,8 @@ def _call(command, settings=None):
 def _pip_settings(python):
     """Return as uv's variables where pip is told to look for packages: a mirror, a folder of wheels, a certificate."""
     lines = subprocess.check_output([python] + PIP + ["config", "list"]).decode().splitlines()
-    found = {
-        "UV_INDEX_STRATEGY": "unsafe-best-match"
-    }  # all places alike, as pip does: hashes say what is right
+    # All places alike, as pip does: hashes say what is right.
+    found = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
     for line in reversed(lines):  # the environment comes first, and wins
         name, _, value = line.partition("=")
         name = name.rpartition(".")[2]

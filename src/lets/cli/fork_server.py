@@ -43,10 +43,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def start() -> None:
     """Start a server for this process and those it starts; it ends with this process and the last fork."""
     address = Path(tempfile.mkdtemp(prefix="lets-"), "socket")
-    if (
-        len(os.fsencode(address)) > LONGEST_ADDRESS
-    ):  # a temporary folder far down: every command works by itself
-        address.parent.rmdir()
+    if len(os.fsencode(address)) > LONGEST_ADDRESS:
+        address.parent.rmdir()  # in a temporary folder far down: every command works by itself
         return
     subprocess.Popen(
         [sys.executable, "-c", f"from {__name__} import serve; serve()", address],

@@ -69,7 +69,7 @@ def open_reference(name: str, root: Path) -> Reference:
 
     def read(file: Path) -> bytes | None:
         """Read what the commit holds as its reference; the first commits held it in place of fresh results."""
-        found = (_git(root, "show", f"{revision}:./{path.as_posix()}") for path in (REFERENCE / file, file))
+        found = (_git(root, "show", f"{revision}:./{one.as_posix()}") for one in (REFERENCE / file, file))
         return next((content for content in found if content is not None), None)
 
     return Reference(f"commit {revision[:10]}", read)

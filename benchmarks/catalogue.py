@@ -54,7 +54,7 @@ _ROWS = (
         arguments=("resnet8", 128, EACH_KIND),
     ),
     Benchmark(
-        "peers", "How do our steps compare with those of other people's code?", "peers.compare:measure", 300
+        "peers", "How do our steps compare with those of other people's code?", "peers.compare:measure", 50
     ),
     Benchmark("lets", "What does LETS cost over SAM?", "learned_radius:measure", 16),
     Benchmark(

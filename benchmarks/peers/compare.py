@@ -17,8 +17,8 @@ HOW = """\
 {network}, batch 32, threads: {threads}; all with SGD, momentum, weight decay, fused. *a plain loop*: a bare
 pass and the optimizer's step. *davda54/sam* is written anew here (`benchmarks/peers/sam.py`), GSAM and
 LookSAM are those of pytorch_optimizer 4.1.0 with their defaults but `rho` and `k=5`, used as their
-documentation says. What is timed is `steps` steps: of LookSAM whole cycles. *its passes*: as many bare
-passes as the peer makes, counted: {passes}. Before anything is timed, both sides train a network in float64
+documentation says. What is timed is {steps} steps in a row, as in a training: of LookSAM
+four cycles. *its passes*: as many bare passes as the peer makes in them, counted: {passes}. Before anything is timed, both sides train a network in float64
 from the same start; how far they are apart after {steps} steps, relative to how far they went: {apart}.
 What is left: pytorch_optimizer takes the norm of the gradient in single precision, and its LookSAM adds
 1e-8 to the norm of the part that it keeps. LookSAM's norms are theirs per tensor, ours over all tensors by
@@ -30,7 +30,7 @@ STEPS = 20
 
 @dataclass(frozen=True)
 class Pair:
-    """Ours and theirs; `steps` are timed as one. `alike` is ours as it equals theirs, up to `tolerance`."""
+    """Ours and theirs. `alike` is ours as it equals theirs, up to `tolerance`."""
 
     name: str
     peer: str
@@ -38,7 +38,6 @@ class Pair:
     theirs: Callable[[Problem], Step]
     alike: Callable[[Problem], Step]
     tolerance: float
-    steps: int = 1
 
 
 _LOOKSAM = {"rho": RHO, "k": 5}
@@ -53,7 +52,6 @@ PAIRS = (
         their_looksam,
         ours("looksam", scope="per-tensor", **_LOOKSAM),
         1e-4,
-        steps=5,
     ),
 )
 
@@ -68,11 +66,8 @@ def measure(given: Conditions) -> Findings:
         if not distances[pair.peer] <= pair.tolerance:
             wrong.append(f"{pair.name} and {pair.peer} take other steps: {distances[pair.peer]:.1e} apart")
         times = side_by_side(pair, passes[pair.peer], given.rounds, device)
-        rows += [
-            times.row(pair.name, pair.peer, steps=pair.steps),
-            times.row(pair.peer, PASSES, steps=pair.steps),
-        ]
-        controls.append(times.control(steps=pair.steps))
+        rows += [times.row(pair.name, pair.peer), times.row(pair.peer, PASSES)]
+        controls.append(times.control())
         print(*table(rows[-2:]).splitlines()[-2:], sep="\n", file=sys.stderr, flush=True)
     how = HOW.format(
         network=TITLES["tiny"],
@@ -103,12 +98,10 @@ def weights(problem: Problem) -> torch.Tensor:
 
 
 def passes_of(pair: Pair, device: torch.device) -> int:
-    """How often the peer calls the network in `steps` steps."""
+    """How often the peer calls the network in the steps that are timed."""
     problem, calls = Problem("tiny", 32, device), list[int]()
-    step = pair.theirs(problem)
     problem.model.register_forward_hook(lambda *_: calls.append(1))
-    for batch, _ in problem.pairs()[: pair.steps]:
-        step(batch)
+    _repeated(pair.theirs(problem), problem, STEPS)(0)
     return len(calls)
 
 
@@ -116,16 +109,16 @@ def side_by_side(pair: Pair, passes: int, rounds: int, device: torch.device) -> 
     """Time ours, theirs, and the bare passes of theirs."""
     bare = Problem("tiny", 32, device)
     variants = {
-        pair.peer: _steps(pair.theirs, pair.steps, device),
-        pair.name: _steps(pair.ours, pair.steps, device),
+        pair.peer: _steps(pair.theirs, device),
+        pair.name: _steps(pair.ours, device),
         PASSES: _repeated(bare.one_pass, bare, passes),
     }
     return interleave(variants, pair.peer, rounds, clock(device))
 
 
-def _steps(side: Callable[[Problem], Step], count: int, device: torch.device) -> Callable[[int], None]:
+def _steps(side: Callable[[Problem], Step], device: torch.device) -> Callable[[int], None]:
     problem = Problem("tiny", 32, device)
-    return _repeated(side(problem), problem, count)
+    return _repeated(side(problem), problem, STEPS)
 
 
 def _repeated(step: Step, problem: Problem, count: int) -> Callable[[int], None]:

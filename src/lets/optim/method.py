@@ -227,7 +227,7 @@ class Method:
         """The clean gradient and the passes it took: none if the last step already made it."""
         kept, self._kept = self._kept, None
         wanted = self._ascent.active(self._weights.trainable())
-        here = self._circumstances(loss_fn, batch, before.buffers.tensors)
+        here = self._circumstances(loss_fn, batch, before.buffers.tensors) if kept else None
         if kept and kept.holds(batch, here, before, self._guard.inspect_reuse):
             kept.buffers.restore()
             clean, passes = kept.gradient.only(wanted), 0

@@ -164,11 +164,10 @@ class _OptimizerState:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self._optimizer = optimizer
-        self._state: dict[Any, Any] = {}
-        self._tensors: list[Tensor] = []
-        for key, state in optimizer.state.items():
-            self._state[key], tensors = _opened(state)
-            self._tensors += tensors
+        states = optimizer.state
+        self._state = {key: s.copy() if _is_flat(s) else tree_map(_same, s) for key, s in states.items()}
+        leaves = (s.values() if _is_flat(s) else tree_leaves(s) for s in states.values())
+        self._tensors = [x for values in leaves for x in values if isinstance(x, Tensor)]
         self._groups = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
         # The learning rate may be a tensor that a scheduler fills; any other is the optimizer's own.
         self._tensors += [
@@ -191,21 +190,16 @@ class _OptimizerState:
             group.update(values)
 
 
-def _opened(state: Any) -> tuple[Any, list[Tensor]]:
-    """The same tensors in new containers, and in a list."""
-    tensors = []
-    if isinstance(state, dict):
-        for value in state.values():
-            if isinstance(value, Tensor):
-                tensors.append(value)
-            elif isinstance(value, _CONTAINERS):
-                break
-        else:
-            return dict(state), tensors
-    return tree_map(lambda x: x, state), [x for x in tree_leaves(state) if isinstance(x, Tensor)]
+def _is_flat(state: Any) -> bool:
+    """Whether this is a dict of tensors and numbers, as most optimizers have it: no walk through a tree."""
+    return type(state) is dict and _PLAIN.issuperset(map(type, state.values()))
 
 
-_CONTAINERS = (dict, list, tuple)
+_PLAIN = frozenset({Tensor, int, float, bool, type(None)})
+
+
+def _same(leaf: Any) -> Any:
+    return leaf
 
 
 STALE = "stale_gradient"

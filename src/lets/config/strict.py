@@ -9,8 +9,8 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-LARGEST_WHOLE, LARGEST = 10**9, 1e38
-"""numbers of a params file: no count comes near the first one, and float32 holds little more than the second"""
+LARGEST_WHOLE, LARGEST, SMALLEST = 10**9, 1e38, 1e-37
+"""numbers of a params file: no count comes near the first; float32 holds little more and little less than the others"""
 Scalar = bool | int | float | str | list[float]
 
 

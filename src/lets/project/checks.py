@@ -16,7 +16,7 @@ from lets.config.messages import Location, Problem, line, near, or_near, reading
 from lets.config.params import Experiment, Hyperparameters, Params, expand
 from lets.config.run import Noise, RunSpec
 from lets.config.selection import Selection, nearest_field, unselectable
-from lets.config.strict import LARGEST, LARGEST_WHOLE
+from lets.config.strict import LARGEST, LARGEST_WHOLE, SMALLEST
 from lets.errors import SpecError
 from lets.optim.catalogue import METHODS, resolve
 from lets.optim.hyperparameters import PRESETS
@@ -83,6 +83,8 @@ def _beyond(at: Location, content: object) -> Iterator[Problem]:
         if abs(content) > largest:
             reason = "beyond any count" if isinstance(content, int) else "beyond what float32 holds"
             yield at, f"{short(content)} – {reason} – write  {line(at, largest if content > 0 else -largest)}"
+        elif 0 < abs(content) < SMALLEST:
+            yield at, f"{short(content)} – float32 rounds it to zero – write  {line(at, SMALLEST)}"
 
 
 def unused(params: Params) -> Iterator[tuple[str, str]]:
@@ -298,7 +300,9 @@ def conflicts(run: RunSpec) -> Iterator[Problem]:
         yield ("noise",), str(error)
     yield from _of_texts(run)
     yield from _of_size(run)
+    yield from _of_batch(run)
     yield from _of_length(run)
+    yield from _of_rests(run)
     yield from _of_warmup(run)
     if dataset.pictures and training.augmentation == "crop-flip-cutout":
         yield (
@@ -360,6 +364,37 @@ def _of_size(run: RunSpec) -> Iterator[Problem]:
             f"val_batches: held-out – {run.training.batch_size} samples at least are held out, and there are "
             f"{size} – write  batch_size: {max(1, size // 4)}",
         )
+
+
+def _of_batch(run: RunSpec) -> Iterator[Problem]:
+    """A batch is a part of what is trained on. Batches of translations count tokens."""
+    dataset, training, there = lets.data.catalogue.describe(run.dataset), run.training, trained_on(run)
+    if dataset.tokens or there >= training.batch_size or there <= 0:
+        return
+    largest = (
+        there
+        if training.val_batches != "held-out"
+        else max(1, (training.train_samples or dataset.train_size) // 4)
+    )
+    yield (
+        ("training", "batch_size"),
+        f"{training.batch_size} in a batch – {dataset.title} has {there:,} to train on – write  batch_size: {largest}",
+    )
+
+
+def _of_rests(run: RunSpec) -> Iterator[Problem]:
+    """What happens every so many steps happens at the second time, too."""
+    training, there = run.training, steps(run)
+    for name in ("k", "rho_every"):
+        every: int = run.hyperparameters.get(name, 1)  # type: ignore[assignment]
+        if every >= there > 1:
+            epochs = training.epochs * every // there + 1
+            whole = training.measure_every * -(-epochs // training.measure_every)
+            yield (
+                ("training", "epochs"),
+                f"{name}: {every} of {run.method} in {there:,} steps – what it waits for comes only once – "
+                f"write  epochs: {whole}",
+            )
 
 
 def _of_length(run: RunSpec) -> Iterator[Problem]:

@@ -37,6 +37,35 @@ def test_more_ranks_than_there_are_to_train_on(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("training", "most"),
+    [({}, 1437), ({"train_samples": 500}, 500), ({"val_batches": "held-out"}, 359)],
+)
+def test_a_batch_larger_than_what_is_trained_on(tmp_path, training, most):
+    with pytest.raises(
+        SpecError, match=rf"experiments.one.training.batch_size .* write  batch_size: {most}$"
+    ):
+        load(tmp_path, training={"batch_size": 1400, **training} if training else {"batch_size": 1438})
+    load(tmp_path, training={"batch_size": most, **training})
+
+
+@pytest.mark.parametrize(
+    ("method", "name"), [("lets-sam", "rho_every"), ("looksam", "k"), ("lets-looksam", "k")]
+)
+def test_a_rest_longer_than_the_training(tmp_path, method, name):
+    every = {"methods": [method], "hyperparameters": {method: {name: 120}}}  # 2 epochs of 12 steps
+    with pytest.raises(
+        SpecError, match=rf"training.epochs is {name}: 120 .* in 24 steps .* write  epochs: 11$"
+    ):
+        load(tmp_path, **every)
+    load(tmp_path, training={"epochs": 11}, **every)
+
+
+def test_a_radius_that_float32_holds_as_zero(tmp_path):
+    with pytest.raises(SpecError, match=r"1e-320 – float32 rounds it to zero – write  rho: 1.0e-37"):
+        load(tmp_path, methods=["sam"], hyperparameters={"sam": {"rho": 1e-320}})
+
+
+@pytest.mark.parametrize(
     ("training", "remedy"),
     [
         ({"epochs": 10**9}, "epochs: 8333333"),  # 12 steps an epoch, 10^8 at most

@@ -18,12 +18,12 @@ HOW = """\
 pass and the optimizer's step. *davda54/sam* is written anew here (`benchmarks/peers/sam.py`), GSAM and
 LookSAM are those of pytorch_optimizer 4.1.0 with their defaults but `rho` and `k=5`, used as their
 documentation says. What is timed is {steps} steps in a row, as in a training: of LookSAM four cycles. *its
-passes*: as many bare passes as the peer makes in them, counted: {passes}. Before anything is timed, both sides train a network in float64
-from the same start; how far they are apart after {steps} steps, relative to how far they went: {apart}.
-What is left: pytorch_optimizer takes the norm of the gradient in single precision, and its LookSAM adds
-1e-8 to the norm of the part that it keeps. LookSAM's norms are theirs per tensor, ours over all tensors by
-default: compared with `scope="per-tensor"`, timed with the default. The learning rate is constant on both
-sides."""
+passes*: as many bare passes as the peer makes in them, counted: {passes}. Before anything is timed, both
+sides train a network in float64 from the same start; how far they are apart after {steps} steps, relative
+to how far they went: {apart}. What is left: pytorch_optimizer takes the norm of the gradient in single
+precision, and its LookSAM adds 1e-8 to the norm of the part that it keeps. LookSAM's norms are theirs per
+tensor, ours over all tensors by default: compared with `scope="per-tensor"`, timed with the default. The
+learning rate is constant on both sides."""
 PASSES = "its passes"
 STEPS = 20
 

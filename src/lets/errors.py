@@ -4,6 +4,9 @@ A message has three parts: the wrong value, why it is wrong, and what to paste o
 The command line prints the message alone and ends with `exit_code`.
 """
 
+from collections.abc import Collection
+from difflib import get_close_matches
+
 from lets.optim.errors import DivergenceError, RadiusWarning, StaleGradientError
 
 __all__ = [
@@ -17,6 +20,7 @@ __all__ = [
     "SpecError",
     "StaleGradientError",
     "StorageError",
+    "no_such",
 ]
 
 
@@ -28,6 +32,13 @@ class LetsError(Exception):
 
 class SpecError(LetsError, ValueError):
     """A params file, a run id or an option asks for something impossible."""
+
+
+def no_such(kind: str, name: str, known: Collection[str]) -> SpecError:
+    """An error for a name that a catalogue does not have: the names like it, and all that it has."""
+    near = get_close_matches(name, known)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    return SpecError(f"{kind} {name!r} – no such {kind}{hint} – choose from: {', '.join(known)}")
 
 
 class DataError(LetsError):

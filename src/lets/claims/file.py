@@ -7,12 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-import lets.data.catalogue
-import lets.models.catalogue
 from lets.config.matrix import Setting, by_setting, learned_pairs
 from lets.config.messages import Location, Problem
-from lets.config.params import Section
-from lets.config.run import Noise, RunSpec
+from lets.config.params import CATALOGUES, Section
+from lets.config.run import RunSpec
 from lets.config.selection import RunMetric, read_for
 from lets.config.strict import Name, Positive, Scalar, Strict
 from lets.config.yaml_files import read_facts
@@ -31,11 +29,6 @@ ANALYSED = {
 }
 """measure → the analysis that it is computed by; all others stand in the run record"""
 Pair = Annotated[list[Scalar], Field(min_length=2, max_length=2)]
-KNOWN: dict[str, Callable[[str], object]] = {
-    "datasets": lets.data.catalogue.describe,
-    "noise": Noise.parse,
-    "architectures": lets.models.catalogue.describe,
-}
 
 
 class _Claim(Strict):
@@ -165,7 +158,7 @@ def claim_sources(claims: dict[str, Claim], project: Project) -> list[Path]:
 def _problems(file: Claims) -> Iterator[Problem]:
     for name, claim in file.claims.items():
         at: Location = ("claims", name)
-        for axis, describe in KNOWN.items():
+        for axis, describe in CATALOGUES.items():
             for index, value in enumerate(getattr(claim, axis)):
                 yield from _unknown((*at, axis, index), value, describe)
         fields = {name for info in METHODS.values() for name in info.hyperparameters}

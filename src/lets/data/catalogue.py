@@ -1,9 +1,8 @@
 """The data sets of the paper and the embedded one: names, shapes, normalisation. Imports no torch."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 
-from lets.errors import SpecError
+from lets.errors import no_such
 
 __all__ = ["DATASETS", "HUMAN_LABELS", "DatasetInfo", "HumanLabels", "describe", "names"]
 
@@ -218,8 +217,6 @@ def names() -> list[str]:
 
 def describe(name: str) -> DatasetInfo:
     """The catalogue's row for `name`; an unknown name raises SpecError with near names."""
-    if name in DATASETS:
-        return DATASETS[name]
-    near = get_close_matches(name, DATASETS)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    raise SpecError(f"dataset {name!r} – no such data set{hint} – choose from: {', '.join(names())}")
+    if name not in DATASETS:
+        raise no_such("data set", name, DATASETS)
+    return DATASETS[name]

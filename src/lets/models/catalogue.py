@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from lets.errors import SpecError
+from lets.errors import SpecError, no_such
 
 if TYPE_CHECKING:
     from torch import nn
@@ -201,11 +200,9 @@ def names() -> list[str]:
 
 def describe(name: str) -> ArchitectureInfo:
     """The catalogue's row for `name`; an unknown name raises SpecError with near names."""
-    if name in ARCHITECTURES:
-        return ARCHITECTURES[name]
-    near = get_close_matches(name, ARCHITECTURES)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    raise SpecError(f"architecture {name!r} – no such architecture{hint} – choose from: {', '.join(names())}")
+    if name not in ARCHITECTURES:
+        raise no_such("architecture", name, ARCHITECTURES)
+    return ARCHITECTURES[name]
 
 
 def create(name: str, classes: int = 10, image: tuple[int, ...] = (3, 32, 32)) -> "nn.Module":

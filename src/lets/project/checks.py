@@ -13,7 +13,7 @@ from lets.config.effort import steps, trained_on
 from lets.config.labels import RUN_FIELDS
 from lets.config.matrix import Matrix
 from lets.config.messages import Location, Problem, line, near, or_near, readings, renamed, repeated, short
-from lets.config.params import Experiment, Hyperparameters, Params, expand
+from lets.config.params import CATALOGUES, Experiment, Hyperparameters, Params, expand
 from lets.config.run import Noise, RunSpec
 from lets.config.selection import Selection, nearest_field, unselectable
 from lets.config.strict import LARGEST, LARGEST_WHOLE, SMALLEST
@@ -23,13 +23,6 @@ from lets.optim.hyperparameters import PRESETS
 from lets.project.params import ParamsFile
 
 AXES = ("datasets", "noise", "architectures", "methods", "seeds")
-
-
-KNOWN: dict[str, Callable[[str], object]] = {
-    "datasets": lets.data.catalogue.describe,
-    "architectures": lets.models.catalogue.describe,
-    "noise": Noise.parse,
-}
 
 
 MOST_RUNS = 10_000
@@ -152,7 +145,7 @@ def _origin(at: Location, text: str, name: str, run: RunSpec, params: Params) ->
 def _experiment(at: Location, experiment: Experiment, params: Params) -> Iterator[Problem]:
     for axis in AXES:
         yield from repeated((*at, axis), getattr(experiment, axis) or [])
-    for axis, describe in KNOWN.items():
+    for axis, describe in CATALOGUES.items():
         for index, name in enumerate(getattr(experiment, axis)):
             yield from _name((*at, axis, index), name, describe)
     for index, method in enumerate(experiment.methods):

@@ -203,7 +203,9 @@ def test_what_no_weights_give_again_is_not_called_verified(
 ) -> None:
     """Losses of an epoch whose weights are gone: nothing finds a forgery, so nothing that shows them is verified."""
     monkeypatch.setattr("lets.audit.retraining._other_numbers", lambda context, record: "")
-    monkeypatch.setattr("lets.audit.layers.check_initial_losses", lambda context: Check("starts", "", 0))
+    monkeypatch.setattr(
+        "lets.audit.layers.check_initial_losses", lambda context: Check("initial losses", "", 0)
+    )
     forge_first_epoch(project)
     audit = project.audit(weights=18)
     assert audit.passed

@@ -31,10 +31,10 @@ def test_it_passes(project: Any) -> None:
         "radius": 18,
         "seeds": 18,
         "copies": 18,
-        "terms": 18,
+        "comparability": 18,
         "cells": 6 + 2 + 2 + 4,
         "weights": 0,
-        "starts": 0,
+        "initial losses": 0,
         "landscapes": 0,
         "sharpness": 0,
         "hypergradients": 0,
@@ -109,7 +109,9 @@ def again(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return {"test_loss": metrics["test_loss"] * (1 + 1e-6), **{name: metrics[name] for name in names}}
 
     monkeypatch.setattr("lets.audit.retraining.evaluated", evaluated)
-    monkeypatch.setattr("lets.audit.layers.check_initial_losses", lambda context: Check("starts", "", 0))
+    monkeypatch.setattr(
+        "lets.audit.layers.check_initial_losses", lambda context: Check("initial losses", "", 0)
+    )
     return seen
 
 

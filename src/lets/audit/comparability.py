@@ -1,4 +1,4 @@
-"""Checks: methods are compared on equal terms: on the same data and noisy labels, from the same initial loss."""
+"""Checks: methods are compared on the same data and noisy labels, from the same initial loss."""
 
 import math
 from collections import Counter, defaultdict
@@ -17,7 +17,7 @@ def check_comparability(context: Context) -> Check:
     """Compare the labels of the runs of one data set, noise and size, and the initial losses of those of one seed."""
     failures = [*_labels(context), *_other_losses(context)]
     about = "data and labels, and the first loss of a seed, the same for all methods"
-    return Check("terms", about, len(context.complete), tuple(failures))
+    return Check("comparability", about, len(context.complete), tuple(failures))
 
 
 def check_initial_losses(context: Context) -> Check:
@@ -33,7 +33,7 @@ def check_initial_losses(context: Context) -> Check:
     ]
     failures = [finding for runs in groups for finding in _recomputed(context, runs)]
     about = "first losses computed again from seeds and data"
-    return Check("starts", about, sum(map(len, groups)), tuple(failures))
+    return Check("initial losses", about, sum(map(len, groups)), tuple(failures))
 
 
 def _labels(context: Context) -> Iterator[Finding]:

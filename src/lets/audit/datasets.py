@@ -53,7 +53,7 @@ def check_data(context: Context) -> Check:
     ]
     warnings = [text for dataset in sets for text in _not_here(dataset, sets[dataset])]
     about = (
-        "arrays by their digest, pictures by name and length, noisy labels made again from their seed or file"
+        "arrays by their digest, pictures by name and length, noisy labels recomputed from their seed or file"
     )
     return Check(
         "data", about, sum(map(len, sets.values())), tuple(failures), tuple(warnings), unchecked=tuple(absent)

@@ -140,7 +140,7 @@ def _number(text: str) -> float:
 
 
 @dataclass(frozen=True)
-class Course:
+class Trajectory:
     """What a run says of its epochs and steps; the trace is as long as the training that was asked for."""
 
     spec: RunSpec
@@ -148,7 +148,7 @@ class Course:
     trace: "Columns"
 
     @classmethod
-    def of(cls, spec: RunSpec, record: RunRecord) -> "Course | None":
+    def of(cls, spec: RunSpec, record: RunRecord) -> "Trajectory | None":
         """Return that of a run; None if its history has no steps, or its trace fewer."""
         rows, trace = record.history, record.trace()
         counted = rows and rows[0].steps >= spec.training.measure_every
@@ -185,25 +185,25 @@ class Course:
 
 @dataclass(frozen=True)
 class Part:
-    """What is checked of a course; what `reasons` finds nothing against is confirmed if the spec has `decided` it."""
+    """A check of a trajectory; what `reasons` finds nothing against is confirmed if the spec has `decided` it."""
 
     name: str
     about: str
-    reasons: Callable[[Course], Iterator[str]]
-    decided: Callable[[Course], bool]
+    reasons: Callable[[Trajectory], Iterator[str]]
+    decided: Callable[[Trajectory], bool]
 
 
 def check_histories(context: Context) -> tuple[Check, ...]:
-    """Perform the checks of all parts; every course is read once, and none is kept."""
+    """Perform the checks of all parts; every trajectory is read once, and none is kept."""
     failures, confirmed, examined = defaultdict[str, list[Finding]](list), defaultdict[str, set[str]](set), 0
     for record in context.complete:
-        if (course := Course.of(context.matrix.runs[record.id], record)) is None:
+        if (trajectory := Trajectory.of(context.matrix.runs[record.id], record)) is None:
             continue  # named by the check of the numbers
         examined += 1
         for part in PARTS:
-            found = [damaged(context, record.id, reason) for reason in part.reasons(course)]
+            found = [damaged(context, record.id, reason) for reason in part.reasons(trajectory)]
             failures[part.name] += found
-            if not found and part.decided(course):
+            if not found and part.decided(trajectory):
                 confirmed[part.name].add(record.id)
     return tuple(
         Check(
@@ -217,10 +217,10 @@ def check_histories(context: Context) -> tuple[Check, ...]:
     )
 
 
-def _losses(course: Course) -> Iterator[str]:
-    task = lets.data.catalogue.describe(course.spec.dataset).task
+def _losses(trajectory: Trajectory) -> Iterator[str]:
+    task = lets.data.catalogue.describe(trajectory.spec.dataset).task
     least = LEAST.get(task, math.log(2))
-    for row, part in product(course.rows, ("train", "test")):
+    for row, part in product(trajectory.rows, ("train", "test")):
         loss, accuracy = getattr(row, f"{part}_loss"), getattr(row, f"{part}_accuracy")
         if not 0 <= accuracy <= 100 or loss < (lowest := least * (1 - accuracy / 100)) * (1 - LOW):
             yield (
@@ -230,34 +230,34 @@ def _losses(course: Course) -> Iterator[str]:
             return
 
 
-def _schedule(course: Course) -> Iterator[str]:
-    spec = course.spec
+def _schedule(trajectory: Trajectory) -> Iterator[str]:
+    spec = trajectory.spec
     tokens = lets.data.catalogue.describe(spec.dataset).tokens
-    per_epoch = course.per_epoch if tokens else total_steps(spec) // spec.training.epochs
+    per_epoch = trajectory.per_epoch if tokens else total_steps(spec) // spec.training.epochs
     wanted = per_epoch * spec.training.measure_every
-    for row, steps in course.epochs:
+    for row, steps in trajectory.epochs:
         if row.steps != wanted:
             yield f"history.csv says {row.steps} steps in epoch {row.epoch}, its data and batches give {wanted}"
             return
-        if not math.isclose(row.lr, rate := course.rates(steps.stop - 1), rel_tol=EXACT):
+        if not math.isclose(row.lr, rate := trajectory.rates(steps.stop - 1), rel_tol=EXACT):
             yield f"history.csv says lr = {row.lr} in epoch {row.epoch}, its schedule gives {rate}"
             return
 
 
-def _pattern(course: Course) -> Pattern | None:
+def _pattern(trajectory: Trajectory) -> Pattern | None:
     """Return the perturbed steps, as far as the method or the trace tells."""
-    if course.perturbed is None and course.spec.hyperparameters.get("rho_every") == 1:
-        return [not math.isnan(one) for one in course.hypergradients]
-    return course.perturbed
+    if trajectory.perturbed is None and trajectory.spec.hyperparameters.get("rho_every") == 1:
+        return [not math.isnan(one) for one in trajectory.hypergradients]
+    return trajectory.perturbed
 
 
-def _passes(course: Course) -> Iterator[str]:
-    pattern = _pattern(course)
-    learned = [not math.isnan(one) for one in course.hypergradients]
-    if pattern is not None and learned != learning_steps(course.spec, pattern):
+def _passes(trajectory: Trajectory) -> Iterator[str]:
+    pattern = _pattern(trajectory)
+    learned = [not math.isnan(one) for one in trajectory.hypergradients]
+    if pattern is not None and learned != learning_steps(trajectory.spec, pattern):
         yield "trace.safetensors has hyper-gradients at other steps than those on which its radius learns"
         return
-    for row, steps in course.epochs:
+    for row, steps in trajectory.epochs:
         where = f"history.csv says {{}} in epoch {row.epoch}, "
         if pattern is not None and row.perturbed != sum(pattern[steps]):
             yield (
@@ -269,36 +269,37 @@ def _passes(course: Course) -> Iterator[str]:
             yield where.format(f"{row.perturbed} perturbed steps") + f"which has {row.steps} steps"
             return
         guess = [*[True] * row.perturbed, *[False] * (row.steps - row.perturbed)]
-        spent, saved = passes(course.spec, guess, learned[steps], course.per_epoch)
+        spent, saved = passes(trajectory.spec, guess, learned[steps], trajectory.per_epoch)
         if not spent - saved <= row.passes <= spent:
             takes = f"{spent - saved} to {spent}" if saved else f"{spent}"
             yield where.format(f"{row.passes} passes") + f"its method takes {takes}"
             return
 
 
-def _passes_decided(course: Course) -> bool:
+def _passes_decided(trajectory: Trajectory) -> bool:
     """Return whether passes are what spec and method leave no choice about, not merely possible."""
-    if (pattern := course.perturbed) is None:
+    if (pattern := trajectory.perturbed) is None:
         return False
-    learning = learning_steps(course.spec, pattern)
+    learning = learning_steps(trajectory.spec, pattern)
     found = (
-        passes(course.spec, pattern[steps], learning[steps], course.per_epoch) for _, steps in course.epochs
+        passes(trajectory.spec, pattern[steps], learning[steps], trajectory.per_epoch)
+        for _, steps in trajectory.epochs
     )
-    return [row.passes for row in course.rows] == [spent - saved for spent, saved in found]
+    return [row.passes for row in trajectory.rows] == [spent - saved for spent, saved in found]
 
 
-def _radii(course: Course) -> Iterator[str]:
-    learned = learns_radius(course.spec)
-    if learned and "hypergradient" not in course.trace:
+def _radii(trajectory: Trajectory) -> Iterator[str]:
+    learned = learns_radius(trajectory.spec)
+    if learned and "hypergradient" not in trajectory.trace:
         yield "trace.safetensors has no hyper-gradients, and its radius is learned"
         return
     source = "its hyper-gradients give" if learned else "its spec gives"
-    wanted = list(radii(course.spec, course.rates, course.per_epoch, course.hypergradients))
-    for step, (rho, now) in enumerate(zip(course.trace["rho"], wanted[:-1], strict=False)):
+    wanted = list(radii(trajectory.spec, trajectory.rates, trajectory.per_epoch, trajectory.hypergradients))
+    for step, (rho, now) in enumerate(zip(trajectory.trace["rho"], wanted[:-1], strict=False)):
         if not math.isclose(rho, now, rel_tol=RADIUS):
             yield f"trace.safetensors says rho = {rho} at step {step}, {source} {now}"
             return
-    for row, steps in course.epochs:
+    for row, steps in trajectory.epochs:
         if not math.isclose(row.rho, now := wanted[steps.stop], rel_tol=RADIUS):
             yield f"history.csv says rho = {row.rho} after epoch {row.epoch}, {source} {now}"
             return

@@ -71,7 +71,7 @@ def _reasons(one: Judged, layout: Layout) -> Iterator[str]:
 def _counts(one: Judged) -> Iterator[str]:
     tested, units = one.tested, one.tested.units
     if tested.comparisons.all and not tested.comparisons.to_do and not tested.decidable:
-        yield f"{_counted(units.n, unit(tested))}: less than the {LEAST} that a test needs."
+        yield f"{_counted(units.n, unit(tested))}: fewer than the {LEAST} that a test needs."
     if tested.p is not None:
         test = "TOST" if isinstance(tested.claim, Equivalent) else "t test"
         yield (
@@ -209,18 +209,18 @@ def _row(one: Judged) -> Row:
 def _notes(judged: Sequence[Judged]) -> Iterator[str]:
     family = sum(one.corrected is not None for one in judged)
     yield (
-        "Difference: what the claim puts first less what it puts second; of the best, it less the best of all others; "
-        "of several that are to be equal, the pair farthest apart."
+        "Difference: what the claim puts first minus what it puts second; of the best, it minus the best of all others; of "
+        "several that are to be equal, the pair farthest apart."
     )
     yield (
         f"Supported: the mean difference is on the side of the claim, in every comparison if it is said of every one, "
         f"and Holm p < {ALPHA}. Contradicted: it is on the other side, and Holm p < {ALPHA}. Not supported: neither. "
-        f"Not enough runs: runs are missing, or there are less than {LEAST} units to test. "
+        f"Not enough runs: runs are missing, or there are fewer than {LEAST} units to test. "
         "Not supported does not mean refuted."
     )
     yield (
         f"Units: a comparison, which is two methods in one setting (data set, noise, architecture), as its mean over "
-        f"seeds; of less than {LEAST} comparisons the seeds, averaged over comparisons. A two-sided t test of their "
+        f"seeds; of fewer than {LEAST} comparisons the seeds, averaged over comparisons. A two-sided t test of their "
         "mean; that two are equal, two one-sided ones (TOST) against the margin. "
         "A best that is behind: the p that one rival is ahead of it in the mean of all settings, times the rivals. "
         f"Holm p: the {family} claims that have a p, corrected as one family."

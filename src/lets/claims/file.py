@@ -20,7 +20,7 @@ from lets.project.params import ANALYSES
 
 Measure = RunMetric | Literal["mean_loss", "top_eigenvalue", "trace", "m_sharpness", "landscape"]
 """of a run; mean_loss is the mini-batch training loss averaged over all epochs, m_sharpness that at a radius of 0.05,
-landscape the mean loss on the plane around the weights less the loss at the weights"""
+landscape the mean loss on the plane around the weights minus the loss at the weights"""
 ANALYSED = {
     "top_eigenvalue": "sharpness",
     "trace": "sharpness",

@@ -1,7 +1,7 @@
 """A verdict on every claim of the paper, by one rule.
 
 A unit of a test is the difference of one comparison (a pair in a setting), a mean over seeds: seeds repeat a setting,
-they are no settings of their own. Of less than LEAST comparisons the units are seeds: their differences, averaged over
+they are no settings of their own. Of fewer than LEAST comparisons the units are seeds: their differences, averaged over
 the comparisons. The mean of the units is tested by t; the p of all claims are one family (Holm).
 """
 
@@ -166,7 +166,7 @@ def ruling(tested: Tested, corrected: float | None) -> Ruling:
 
 
 def units(comparisons: tuple[Comparison, ...]) -> Paired:
-    """Return the mean of every comparison, or of less than LEAST of them the seeds that all have, averaged."""
+    """Return the mean of every comparison, or of fewer than LEAST of them the seeds that all have, averaged."""
     if len(comparisons) >= LEAST:
         means = {place: one.paired.mean for place, one in enumerate(comparisons)}
         return Paired({place: rounded(mean) for place, mean in means.items() if mean is not None})

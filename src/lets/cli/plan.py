@@ -102,7 +102,7 @@ def _plan(path: Path, tflops: float | None) -> Found:
     from lets.config.effort import state_bytes, steps
     from lets.errors import SpecError
     from lets.project import Project
-    from lets.project.workload import add_up, all_jobs, demand_of
+    from lets.project.workload import add_up, all_jobs, workload_of
     from lets.runs.cost import measured_speeds
 
     if tflops is not None and not tflops > 0:
@@ -122,8 +122,8 @@ def _plan(path: Path, tflops: float | None) -> Found:
         "experiments": _experiments(params, matrix),
         "shared": sum(map(len, matrix.experiments.values())) - len(matrix.runs),
         "steps": sum(map(steps, runs)),
-        "tables": {name: asdict(demand_of(item, jobs, matrix)) for name, item in params.tables.items()},
-        "figures": {name: asdict(demand_of(item, jobs, matrix)) for name, item in params.figures.items()},
+        "tables": {name: asdict(workload_of(item, jobs, matrix)) for name, item in params.tables.items()},
+        "figures": {name: asdict(workload_of(item, jobs, matrix)) for name, item in params.figures.items()},
         "all": asdict(add_up(jobs)),
         "state_bytes": max(states, default=0),
         "speed": _speed(runs, speed, "" if tflops else measured.device, measured.runs),
@@ -201,8 +201,8 @@ def _experiment_lines(found: Found) -> Iterator[str]:
     yield f"{'in all':<{width}}{found['all']['runs']:>5} runs{shared}"
 
 
-def _row(found: Found, name: str, demand: Found | None) -> str:
-    """One line of the table; without a demand the titles of its columns."""
+def _row(found: Found, name: str, workload: Found | None) -> str:
+    """One line of the table; without a workload the titles of its columns."""
     width = max(map(len, [*found["tables"], *found["figures"], "in all"])) + 1
     titles = (
         "runs",
@@ -217,16 +217,16 @@ def _row(found: Found, name: str, demand: Found | None) -> str:
         "to go",
         "disk",
     )
-    cells = titles if demand is None else _cells(demand)
+    cells = titles if workload is None else _cells(workload)
     return f"{name:<{width}}" + "".join(map(str.rjust, cells, (6, 6, 5, 6, 9, 8, 8, 8, 9, 9, 8)))
 
 
-def _cells(demand: Found) -> list[str]:
-    counts = [f"{demand[key]:,}" for key in ("runs", "finished", "diverged", "begun")]
-    analyses = f"{demand['analysed']}/{demand['analyses']}" if demand["analyses"] else "–"
-    amounts = [amount(demand[key]) for key in ("passes", "flops", "flops_to_go")]
-    hours = [_hours(demand[key]) for key in ("hours", "hours_to_go")]
-    return [*counts, analyses, *amounts, *hours, amount(demand["bytes"], "B")]
+def _cells(workload: Found) -> list[str]:
+    counts = [f"{workload[key]:,}" for key in ("runs", "finished", "diverged", "begun")]
+    analyses = f"{workload['analysed']}/{workload['analyses']}" if workload["analyses"] else "–"
+    amounts = [amount(workload[key]) for key in ("passes", "flops", "flops_to_go")]
+    hours = [_hours(workload[key]) for key in ("hours", "hours_to_go")]
+    return [*counts, analyses, *amounts, *hours, amount(workload["bytes"], "B")]
 
 
 def _hours(hours: float | None) -> str:

@@ -61,7 +61,7 @@ class RunPair:
 
     @property
     def difference(self) -> float | None:
-        """Test accuracy here less that of the reference, in points."""
+        """Test accuracy here minus that of the reference, in points."""
         here, there = _number(self.here, METRIC), _number(self.there, METRIC)
         return None if here is None or there is None else here - there
 

@@ -88,8 +88,8 @@ def sharpness_flops(network: Network, samples: int, eigenvalues: int, probes: in
 def setting(run: RunSpec) -> tuple[object, ...]:
     """Return what the speed of a training depends on, apart from the machine."""
     image, training = lets.data.catalogue.describe(run.dataset).image, run.training
-    ways = (training.precision, training.channels_last, training.compile, training.ranks)
-    return (run.architecture, image, training.batch_size, *ways)
+    settings = (training.precision, training.channels_last, training.compile, training.ranks)
+    return (run.architecture, image, training.batch_size, *settings)
 
 
 def run_bytes(run: RunSpec, network: Network, keep_weights: bool = True) -> int:

@@ -212,12 +212,12 @@ def renamed(key: str, choices: Sequence[str]) -> str:
 
 
 def repeated(at: Location, values: Sequence[object]) -> Iterator[Problem]:
-    """Yield every value that stands in a list for the second time."""
+    """Yield every duplicate in a list."""
     seen: set[object] = set()
     for index, value in enumerate(values):
         key = isinstance(value, bool), tuple(value) if isinstance(value, list) else value
         if key in seen:
-            yield (*at, index), f"{short(value)} – stands twice – delete one of them"
+            yield (*at, index), f"{short(value)} – duplicate – delete one of them"
         seen.add(key)
 
 

@@ -169,7 +169,7 @@ def _too_deep(at: yaml.Event | yaml.Node) -> _Refused:
 
 
 def _refuse_repeated_keys(path: Path, node: yaml.Node) -> None:
-    """Refuse a key that stands twice, for YAML keeps the last one and says nothing; keys become text."""
+    """Refuse a duplicate key, for YAML keeps the last one and says nothing; keys become text."""
     if isinstance(node, yaml.MappingNode):
         first: dict[str, int] = {}
         for key, _ in node.value:
@@ -178,7 +178,7 @@ def _refuse_repeated_keys(path: Path, node: yaml.Node) -> None:
             line = key.start_mark.line + 1
             if key.value in first:
                 raise SpecError(
-                    f"{path}:{line}: key {key.value!r} – stands twice, first on line {first[key.value]} – "
+                    f"{path}:{line}: key {key.value!r} – duplicate, first on line {first[key.value]} – "
                     "delete one of them"
                 )
             first[key.value] = line

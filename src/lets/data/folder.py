@@ -132,9 +132,9 @@ def scan(name: str, folder: Path) -> PictureIndex:
     A split without class folders, splits with different classes and empty files raise DataError.
     """
     classes = {split: _classes(name, folder / split) for split in SPLITS}
-    if foreign := sorted(set(classes["train"]) ^ set(classes["val"])):
+    if unmatched := sorted(set(classes["train"]) ^ set(classes["val"])):
         raise DataError(
-            f"{folder} – train/ and val/ have different classes: {_some(foreign)} – complete the split that "
+            f"{folder} – train/ and val/ have different classes: {_some(unmatched)} – complete the split that "
             "lacks them"
         )
     pictures = {

@@ -181,7 +181,7 @@ def symmetric_noise(
 
     A new label is one of all `classes`, so that about 1/classes of the drawn ones stay as they are, or with
     `exclude_true` one of the others. The draw depends on `seed` alone (its own CPU generator), the entries of
-    a lower rate are among those of a higher one. A rate outside [0, 1] or foreign labels raise SpecError.
+    a lower rate are among those of a higher one. A rate outside [0, 1] or labels of other classes raise SpecError.
     """
     _check(labels, rate, classes)
     generator = torch.Generator().manual_seed(seed)

@@ -78,7 +78,7 @@ def all_jobs(project: Project, networks: Networks, speed: Callable[[RunSpec], fl
     return jobs
 
 
-def demand_of(item: Selection, jobs: Jobs, matrix: Matrix) -> Demand:
+def workload_of(item: Selection, jobs: Jobs, matrix: Matrix) -> Demand:
     """Return what one table or figure asks for."""
     wanted = [(TRAINING, run.id) for run in item.select(matrix)]
     if isinstance(item, Analysis):

@@ -35,7 +35,7 @@ def average_ranks(scores: Sequence[Sequence[float]], higher_is_better: bool = Tr
 def friedman(scores: Sequence[Sequence[float]]) -> Friedman | None:
     """Return the test over settings × methods.
 
-    None for less than two settings or three methods, and where every setting ties all methods.
+    None for fewer than two settings or three methods, and where every setting ties all methods.
     """
     if len(scores) < 2 or len(scores[0]) < 3:
         return None
@@ -51,7 +51,7 @@ def friedman(scores: Sequence[Sequence[float]]) -> Friedman | None:
 def nemenyi_distance(methods: int, settings: int, alpha: float = 0.05) -> float | None:
     """Return the critical distance of average ranks: closer methods are not told apart at level `alpha`.
 
-    None for less than two methods or settings.
+    None for fewer than two methods or settings.
     """
     if methods < 2 or settings < 2:
         return None

@@ -84,7 +84,7 @@ class Compared:
 
     @property
     def difference(self) -> float | None:
-        """Our mean less the paper's, in percentage points."""
+        """Our mean minus the paper's, in percentage points."""
         return self.cell.summary.mean - self.published.mean if self.cell.summary.n else None
 
     @property
@@ -172,8 +172,8 @@ def _notes(numbers: Sequence[Compared], marks: dict[str, str], params: Params) -
     if stands := scale(runs, params):
         yield f"These are not the paper's experiments ({stands}): a difference says nothing, and there is no z."
     yield (
-        "Mean ± sample standard deviation (ddof = 1), in brackets n. Difference: ours less the paper's, in points. "
-        "z: the difference over the root of the sum of both squared standard errors, sd²/n; — for less than two runs."
+        "Mean ± sample standard deviation (ddof = 1), in brackets n. Difference: ours minus the paper's, in points. "
+        "z: the difference over the root of the sum of both squared standard errors, sd²/n; — for fewer than two runs."
     )
     for reason, mark in marks.items():
         yield f"[{mark}] Likely quoted, and not trained in the paper's own setup: {reason}."

@@ -95,7 +95,7 @@ class Baselines(Selection):
 
 @dataclass(frozen=True)
 class Against:
-    """A learned radius against fixed ones; `paired` is LETS less them by seed, a mean over initial radii.
+    """A learned radius against fixed ones; `paired` is LETS minus them by seed, a mean over initial radii.
 
     `passes` and `baseline_passes` are those of one training of LETS and of all that the baseline takes: of the best
     radius of a grid, the whole grid.
@@ -265,7 +265,7 @@ def _ids(rows: Iterable[Against]) -> tuple[str, ...]:
 def _notes(found: AllAgainst) -> Iterator[str]:
     quantity = QUANTITIES[found.table.metric]
     yield (
-        f"{quantity.label}. Difference: LETS less its baseline, by seed, each the mean over all starts; t interval "
+        f"{quantity.label}. Difference: LETS minus its baseline, by seed, each the mean over all starts; t interval "
         "over seeds. Passes: forward-backward passes of one training of LETS, and of all that the baseline takes."
     )
     yield (

@@ -232,7 +232,7 @@ def _notes(compared: Compared) -> Iterator[str]:
     quantity = QUANTITIES[compared.table.metric]
     better = f"; {quantity.better} is better" if quantity.better else ""
     yield (
-        f"{quantity.label}{better}. Difference: mean over seeds of the first method less the second; t interval. "
+        f"{quantity.label}{better}. Difference: mean over seeds of the first method minus the second; t interval. "
         "The runs of a row differ in their method and what belongs to it alone."
     )
     yield (

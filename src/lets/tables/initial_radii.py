@@ -23,7 +23,7 @@ from lets.tables.learned import LearnedOutcomes, learned_outcomes, not_learned
 from lets.tables.notes import absent_notes, p_text
 from lets.tables.table import Block, Cell, Csv, Record, Row, Table, computed, corrected_address
 
-COURSE = ("Starts", "Seeds", "Moves by a factor of", "Ends at", "Memory of its start")
+DRIFT = ("Starts", "Seeds", "Moves by a factor of", "Ends at", "Memory of its start")
 TESTED = ("Spread", "Holm p", "Start matters")
 CORRECTED_FIELDS = ("holm_p", "start_matters")
 """of the csv: the same"""
@@ -49,28 +49,28 @@ class InitialRadii(Selection):
         """Return that radii are shown besides."""
         return frozenset({read_for(self.metric), "radius"})
 
-    def courses(self, records: Records) -> "Courses":
+    def drifts(self, records: Records) -> "Drifts":
         """Follow the radii of its runs; raises SpecError if an experiment mixes variants."""
-        found = tuple(Course(one, self.metric, self.margin) for one in learned_outcomes(self, records))
-        return Courses(self, found, tuple(holm([one.p for one in found])))
+        found = tuple(Drift(one, self.metric, self.margin) for one in learned_outcomes(self, records))
+        return Drifts(self, found, tuple(holm([one.p for one in found])))
 
     def table(self, name: str, records: Records) -> Table:
         """Return a block per method and setting, a row per experiment."""
-        found = self.courses(records)
+        found = self.drifts(records)
         rows: dict[str, list[Row]] = {}
-        for course, corrected in zip(found.courses, found.corrected, strict=True):
-            one = course.learned
-            row = one.title, tuple(_cells(course, corrected, found))
+        for drift, corrected in zip(found.drifts, found.corrected, strict=True):
+            one = drift.learned
+            row = one.title, tuple(_cells(drift, corrected, found))
             rows.setdefault(_title(one.method, one.setting), []).append(row)
         blocks = tuple(Block(title, tuple(group)) for title, group in rows.items())
-        columns = (*COURSE, QUANTITIES[self.metric].label, *TESTED)
+        columns = (*DRIFT, QUANTITIES[self.metric].label, *TESTED)
         notes, csv = tuple(_notes(found)), _csv(name, found)
-        runs = tuple(run for one in found.courses for run in one.learned.outcomes)
+        runs = tuple(run for one in found.drifts for run in one.learned.outcomes)
         return Table(name, self.title, "What moves the radius", columns, blocks, notes, csv, runs)
 
 
 @dataclass(frozen=True)
-class Course:
+class Drift:
     """Where the radii of one experiment went. Logarithms, because a radius is positive and initial ones span decades.
 
     Every number but `ends` is one per seed, over all initial radii; only seeds for which all of them finished count.
@@ -152,28 +152,28 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Courses:
+class Drifts:
     """All rows of a table, and beside each its p as Holm corrects it for all of them."""
 
     table: InitialRadii
-    courses: tuple[Course, ...]
+    drifts: tuple[Drift, ...]
     corrected: tuple[float | None, ...]
 
 
-def start_matters(course: Course, corrected: float | None) -> str:
+def start_matters(drift: Drift, corrected: float | None) -> str:
     """Return the verdict on a row in a word: yes, no, or undecided."""
-    if len(course.learned.initial_radii) < 2:
+    if len(drift.learned.initial_radii) < 2:
         return "one start"
     if corrected is None or corrected >= ALPHA:
         return "undecided"
-    return "no" if course.within else "yes"
+    return "no" if drift.within else "yes"
 
 
 def _summary(values: Iterable[float]) -> Summary:
     return Summary.of(list(values))
 
 
-def _csv(name: str, found: Courses) -> Csv:
+def _csv(name: str, found: Drifts) -> Csv:
     """Return one line per experiment, method and setting."""
     header = ["table", *(f"row.{field}" for field in PLACE), "metric", "starts", "n"]
     header += [
@@ -188,23 +188,23 @@ def _csv(name: str, found: Courses) -> Csv:
     ]
     header += ["mean", "spread", "margin", "p", *CORRECTED_FIELDS, "runs"]
     records = []
-    for course, corrected in zip(found.courses, found.corrected, strict=True):
-        one = course.learned
+    for drift, corrected in zip(found.drifts, found.corrected, strict=True):
+        one = drift.learned
         moved, sensitivity = (
-            map(computed, _bounded(summary)) for summary in (course.moved, course.sensitivity)
+            map(computed, _bounded(summary)) for summary in (drift.moved, drift.sensitivity)
         )
         numbers = [
             len(one.initial_radii),
             len(one.seeds),
             *moved,
-            *(course.ends or (None, None)),
+            *(drift.ends or (None, None)),
             *sensitivity,
         ]
-        means = [_mean(course), course.spread, course.margin, computed(course.p), computed(corrected)]
+        means = [_mean(drift), drift.spread, drift.margin, computed(drift.p), computed(corrected)]
         ids = " ".join(run.id for run in one.runs)
-        place = [name, one.experiment, one.method, *one.setting, course.metric]
+        place = [name, one.experiment, one.method, *one.setting, drift.metric]
         others = dict.fromkeys(CORRECTED_FIELDS, corrected_address(one.address))
-        said = start_matters(course, corrected)
+        said = start_matters(drift, corrected)
         records.append(Record([*place, *numbers, *means, said, ids], one.address, others))
     return Csv(header, records)
 
@@ -214,35 +214,35 @@ def _title(method: str, setting: Setting) -> str:
     return f"{value_title('method', method)}, {setting_title(*setting)}"
 
 
-def _cells(course: Course, corrected: float | None, found: Courses) -> Iterator[Cell]:
+def _cells(drift: Drift, corrected: float | None, found: Drifts) -> Iterator[Cell]:
     """Yield what rests on the runs of the row, then what the correction over all rows makes of it."""
-    learned, decimals = course.learned, QUANTITIES[course.metric].decimals
+    learned, decimals = drift.learned, QUANTITIES[drift.metric].decimals
     runs = tuple(run.id for run in learned.runs)
-    every = tuple(run.id for one in found.courses for run in one.learned.runs)
-    hover, where = _hover(course, decimals), learned.address
-    for text, note in _words(course, decimals):
+    every = tuple(run.id for one in found.drifts for run in one.learned.runs)
+    hover, where = _hover(drift, decimals), learned.address
+    for text, note in _words(drift, decimals):
         yield Cell(text, note, hover=hover, runs=runs, address=where)
-    for text in (p_text(corrected), start_matters(course, corrected)):
+    for text in (p_text(corrected), start_matters(drift, corrected)):
         yield Cell(text, hover=hover, runs=every, address=corrected_address(where))
 
 
-def _words(course: Course, decimals: int) -> Iterator[tuple[str, str]]:
-    learned, mean = course.learned, _mean(course)
+def _words(drift: Drift, decimals: int) -> Iterator[tuple[str, str]]:
+    learned, mean = drift.learned, _mean(drift)
     asked = len({run.seed for run in learned.runs})
     yield str(len(learned.initial_radii)), ""
     yield str(len(learned.seeds)), "" if len(learned.seeds) == asked else f"of {asked}"
-    yield _interval(course.moved, _factor), ""
-    yield " to ".join(f"{end:.3g}" for end in course.ends) if course.ends else "—", ""
-    yield _interval(course.sensitivity, lambda x: f"{x:.2f}"), ""
+    yield _interval(drift.moved, _factor), ""
+    yield " to ".join(f"{end:.3g}" for end in drift.ends) if drift.ends else "—", ""
+    yield _interval(drift.sensitivity, lambda x: f"{x:.2f}"), ""
     yield "—" if mean is None else f"{mean:.{decimals}f}", ""
-    yield "—" if course.spread is None else f"{course.spread:.{decimals}f}", ""
+    yield "—" if drift.spread is None else f"{drift.spread:.{decimals}f}", ""
 
 
-def _hover(course: Course, decimals: int) -> str:
-    lines = [f"n = {len(course.learned.seeds)} seeds, {len(course.learned.initial_radii)} starts"]
+def _hover(drift: Drift, decimals: int) -> str:
+    lines = [f"n = {len(drift.learned.seeds)} seeds, {len(drift.learned.initial_radii)} starts"]
     lines += [
         f"from {start:g}: {summary.mean:.{decimals}f}, n = {summary.n}"
-        for start, summary in course.by_initial_radius.items()
+        for start, summary in drift.by_initial_radius.items()
     ]
     return "\n".join(lines)
 
@@ -267,13 +267,13 @@ def _bounded(summary: Summary) -> tuple[float, float, float]:
     return (summary.mean, *summary.interval())
 
 
-def _mean(course: Course) -> float | None:
+def _mean(drift: Drift) -> float | None:
     """The metric in the mean of all initial radii."""
-    means = [one.mean for one in course.by_initial_radius.values()]
-    return sum(means) / len(means) if course.learned.seeds else None
+    means = [one.mean for one in drift.by_initial_radius.values()]
+    return sum(means) / len(means) if drift.learned.seeds else None
 
 
-def _notes(found: Courses) -> Iterator[str]:
+def _notes(found: Drifts) -> Iterator[str]:
     quantity, margin = QUANTITIES[found.table.metric], found.table.margin
     unit = "points" if quantity.unit == "%" else quantity.unit
     yield (
@@ -283,11 +283,11 @@ def _notes(found: Courses) -> Iterator[str]:
         "Ends at: the smallest and the largest radius at the end of all runs."
     )
     yield (
-        f"{quantity.label}: mean over starts and seeds; spread: of the means of starts, the largest less the smallest. "
+        f"{quantity.label}: mean over starts and seeds; spread: the largest minus the smallest mean of a start. "
         f"Start matters: no, where every two starts are the same within {margin:g} {unit} (TOST of the differences by "
         "seed, the largest p of all pairs); yes, where two differ by more (t test, the smallest p times the pairs); "
         "undecided does not mean no. Holm p: "
         f"{sum(p is not None for p in found.corrected)} rows as one family, below 0.05 decides; none where two starts "
         "differ by the same for every seed, which leaves nothing to test against."
     )
-    yield from absent_notes(run for one in found.courses for run in one.learned.outcomes)
+    yield from absent_notes(run for one in found.drifts for run in one.learned.outcomes)

@@ -89,7 +89,7 @@ def read_published(path: Path) -> tuple[Published, ...]:
         except (ValueError, SpecError) as error:
             raise _damage(path, line, str(error)) from error
         if number.key in numbers:
-            raise _damage(path, line, "stands twice")
+            raise _damage(path, line, "duplicate")
         numbers[number.key] = number
     return tuple(numbers.values())
 

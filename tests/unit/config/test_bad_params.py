@@ -110,14 +110,14 @@ CASES = {
     "negative seed": ("seeds: [0, 1]", "seeds: [0, -1]", 2, "seeds[1] is -1 – Input should be greater than or equal to 0"),
     "duplicate seed": (
         "seeds: [0, 1]", "seeds: [0, 0]", 2,
-        "seeds[1] is 0 – stands twice – delete one of them",
+        "seeds[1] is 0 – duplicate – delete one of them",
     ),
     "duplicate run": (
         "[erm, sam, lets-sam]", "[erm, sam, erm]", 17,
-        "experiments.clean.methods[2] is 'erm' – stands twice – delete one of them",
+        "experiments.clean.methods[2] is 'erm' – duplicate – delete one of them",
     ),
     "duplicate value of an axis": (
-        "[validation-loss, gap, half-squared-gap]", "[gap, gap]", 22, "experiments.metric.vary.metric[1] is 'gap' – stands twice",
+        "[validation-loss, gap, half-squared-gap]", "[gap, gap]", 22, "experiments.metric.vary.metric[1] is 'gap' – duplicate",
     ),
     "unknown method": (
         "[erm, sam, lets-sam]", "[erm, samm]", 17,
@@ -298,9 +298,9 @@ CASES = {
     "stand-in for nothing": (
         "digits: cifar10", "digits: cifar", 46, "stand_ins.digits is 'cifar' – neither a data set nor an architecture – write  digits: cifar10",
     ),
-    "key twice": ("seeds: [0, 1]", "seeds: [0, 1]\nseeds: [2]", 3, "key 'seeds' – stands twice, first on line 2 – delete one"),
+    "key twice": ("seeds: [0, 1]", "seeds: [0, 1]\nseeds: [2]", 3, "key 'seeds' – duplicate, first on line 2 – delete one"),
     "nested key twice": (
-        "  batch_size: 128", "  batch_size: 128\n  epochs: 3", 6, "key 'epochs' – stands twice, first on line 4 – delete one",
+        "  batch_size: 128", "  batch_size: 128\n  epochs: 3", 6, "key 'epochs' – duplicate, first on line 4 – delete one",
     ),
     "not YAML": ("seeds: [0, 1]", "seeds: [0, 1", 3, "not plain YAML – expected ',' or ']', but got '"),
     "a tag that would run code": (

@@ -10,7 +10,7 @@ from statsmodels.stats.weightstats import DescrStatsW
 from tests.golden.factory import Project, epoch_row
 
 from lets.errors import SpecError
-from lets.tables.initial_radii import Course, Courses, start_matters
+from lets.tables.initial_radii import Drift, Drifts, start_matters
 
 STARTS = [0.01, 0.1, 1.0]
 GRID = {
@@ -30,13 +30,13 @@ def project(root: Path, **item: object) -> Project:
     return Project(root, seeds=[0, 1, 2], experiments=experiments, tables={"starts": {**ITEM, **item}})
 
 
-def found(p: Project) -> Courses:
-    return p.params.tables["starts"].courses(p.now)
+def found(p: Project) -> Drifts:
+    return p.params.tables["starts"].drifts(p.now)
 
 
-def only(p: Project) -> Course:
-    (course,) = found(p).courses
-    return course
+def only(p: Project) -> Drift:
+    (drift,) = found(p).drifts
+    return drift
 
 
 def finish(p: Project, start: float, seed: int, end: float, accuracy: float, optimizer: str = "adam") -> None:
@@ -54,23 +54,23 @@ def fill(p: Project, ends: list[list[float]], accuracies: list[list[float]]) -> 
 def test_a_radius_that_stands_still_has_moved_by_nothing_and_remembers_all(tmp_path: Path) -> None:
     p = project(tmp_path)
     fill(p, [STARTS] * 3, [[90.0] * 3] * 3)
-    course = only(p)
-    assert (course.moved.mean, course.moved.sd) == (0.0, 0.0)
-    assert course.sensitivity.mean == pytest.approx(1, abs=1e-15)
-    assert course.ends == (0.01, 1.0)
+    drift = only(p)
+    assert (drift.moved.mean, drift.moved.sd) == (0.0, 0.0)
+    assert drift.sensitivity.mean == pytest.approx(1, abs=1e-15)
+    assert drift.ends == (0.01, 1.0)
 
 
 def test_radii_that_meet_remember_nothing(tmp_path: Path) -> None:
     p = project(tmp_path)
     fill(p, [[0.1] * 3, [0.2] * 3, [0.05] * 3], [[90.0] * 3] * 3)
-    course = only(p)
-    assert course.sensitivity.mean == pytest.approx(0, abs=1e-15)
-    assert course.ends == (0.05, 0.2)
+    drift = only(p)
+    assert drift.sensitivity.mean == pytest.approx(0, abs=1e-15)
+    assert drift.ends == (0.05, 0.2)
     # |ln| of 10, 1, 10; of 20, 2, 5; of 5, 2, 20
     by_seed = [2 * log(10) / 3, log(20 * 2 * 5) / 3, log(5 * 2 * 20) / 3]
-    assert course.moved.mean == pytest.approx(numpy.mean(by_seed), rel=1e-14)
+    assert drift.moved.mean == pytest.approx(numpy.mean(by_seed), rel=1e-14)
     low, high = scipy.stats.t.interval(0.95, 2, numpy.mean(by_seed), numpy.std(by_seed, ddof=1) / sqrt(3))
-    assert course.moved.interval() == pytest.approx((low, high), rel=1e-12)
+    assert drift.moved.interval() == pytest.approx((low, high), rel=1e-12)
 
 
 def test_memory_is_the_slope_that_scipy_finds(tmp_path: Path) -> None:
@@ -90,9 +90,9 @@ def test_starts_that_are_the_same_by_tost_do_not_matter(tmp_path: Path) -> None:
     pairs = [(0, 1), (0, 2), (1, 2)]
     wanted = max(DescrStatsW(columns[a] - columns[b]).ttost_mean(-1, 1)[0] for a, b in pairs)
     every = found(p)
-    assert every.courses[0].p == pytest.approx(wanted, rel=1e-9)
-    assert every.courses[0].spread == pytest.approx(0.17 / 3)
-    assert start_matters(every.courses[0], every.corrected[0]) == "no"
+    assert every.drifts[0].p == pytest.approx(wanted, rel=1e-9)
+    assert every.drifts[0].spread == pytest.approx(0.17 / 3)
+    assert start_matters(every.drifts[0], every.corrected[0]) == "no"
 
 
 def test_starts_that_differ_by_more_than_the_margin_matter(tmp_path: Path) -> None:
@@ -105,15 +105,15 @@ def test_starts_that_differ_by_more_than_the_margin_matter(tmp_path: Path) -> No
         for a, b, sign, side in ((0, 1, 1, "greater"), (1, 2, -1, "less"))
     ]
     every = found(p)
-    assert every.courses[0].p == pytest.approx(3 * min(beyond), rel=1e-9)
-    assert start_matters(every.courses[0], every.corrected[0]) == "yes"
+    assert every.drifts[0].p == pytest.approx(3 * min(beyond), rel=1e-9)
+    assert start_matters(every.drifts[0], every.corrected[0]) == "yes"
 
 
 def test_two_seeds_that_scatter_leave_it_open(tmp_path: Path) -> None:
     p = project(tmp_path)
     fill(p, [STARTS] * 3, [[90.0, 91.0, 90.5], [92.0, 90.5, 91.0], [88.0, 88.9, 89.0]])
     every = found(p)
-    assert start_matters(every.courses[0], every.corrected[0]) == "undecided"
+    assert start_matters(every.drifts[0], every.corrected[0]) == "undecided"
 
 
 def test_a_seed_counts_when_all_of_its_starts_have_finished(tmp_path: Path) -> None:
@@ -121,17 +121,17 @@ def test_a_seed_counts_when_all_of_its_starts_have_finished(tmp_path: Path) -> N
     fill(p, [STARTS, [exp(1) * start for start in STARTS]], [[90.0] * 3, [80.0] * 3])
     finish(p, 0.01, 2, 5.0, 10.0)
     p.diverge(p.run(rho=0.1, seed=2, rho_optimizer="adam"))
-    course = only(p)
-    assert course.learned.seeds == [0, 1]
-    assert course.moved.mean == pytest.approx(0.5)
-    assert {summary.mean for summary in course.by_initial_radius.values()} == {85.0}
+    drift = only(p)
+    assert drift.learned.seeds == [0, 1]
+    assert drift.moved.mean == pytest.approx(0.5)
+    assert {summary.mean for summary in drift.by_initial_radius.values()} == {85.0}
 
 
 def test_nothing_finished_says_nothing(tmp_path: Path) -> None:
     every = found(project(tmp_path))
-    course = every.courses[0]
-    assert (course.ends, course.p, course.spread, course.moved.n) == (None, None, None, 0)
-    assert start_matters(course, every.corrected[0]) == "undecided"
+    drift = every.drifts[0]
+    assert (drift.ends, drift.p, drift.spread, drift.moved.n) == (None, None, None, 0)
+    assert start_matters(drift, every.corrected[0]) == "undecided"
 
 
 def test_experiments_are_rows_and_their_tests_one_family(tmp_path: Path) -> None:
@@ -142,11 +142,11 @@ def test_experiments_are_rows_and_their_tests_one_family(tmp_path: Path) -> None
         for start, value in zip(STARTS, values, strict=True):
             finish(p, start, seed, start, value, "sgd")
     every = found(p)
-    assert [(one.learned.experiment, one.learned.title) for one in every.courses] == [
+    assert [(one.learned.experiment, one.learned.title) for one in every.drifts] == [
         ("letter", "letter"),
         ("adam", "by Adam"),
     ]
-    assert every.corrected == (2 * every.courses[0].p,) * 2
+    assert every.corrected == (2 * every.drifts[0].p,) * 2
 
 
 def test_what_does_not_learn_its_radius_is_refused(tmp_path: Path) -> None:

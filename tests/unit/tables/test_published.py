@@ -139,7 +139,7 @@ def test_an_ambiguous_number_is_none() -> None:
         (3, "1,cifar10,clean,resnet18,sam,,96.52,-1,3", ":3 – 96.52 ± -1"),
         (3, "1,cifar10,dirty,resnet18,sam,,96.52,0.12,3", ":3 – noise 'dirty'"),
         (3, "1,cifar10,clean,resnet18,sam,0.05,96.52,0.12,3", ":3 – variant '0.05'"),
-        (3, "1,cifar10,clean,resnet18,erm,,96.52,0.12,3", ":3 – stands twice"),
+        (3, "1,cifar10,clean,resnet18,erm,,96.52,0.12,3", ":3 – duplicate"),
     ],
 )
 def test_damage_is_named_by_line(tmp_path: Path, line: int, text: str, says: str) -> None:

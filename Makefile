@@ -3,9 +3,10 @@
 PYTHON ?= python3
 ENV := .venv
 ACTIVATE := . $(ENV)/bin/activate
+INTEGRATIONS := tests/unit/integrations/requirements.txt
 QUICK := tests/golden $(addprefix tests/unit/,compare config figures models project stats tables test_commands.py test_imports.py)
 
-.PHONY: demo test quick lint house format shell report bench peers image lock clean
+.PHONY: demo test quick lint house format shell integrations report bench peers image lock clean
 
 # An environment whose Python is gone is none, however new it is.
 ifneq ($(shell test -e $(ENV)/installed && { $(ENV)/bin/python -c "" 2> /dev/null || echo gone; }),)
@@ -22,11 +23,13 @@ demo: $(ENV)/installed          ## every table and figure on embedded data
 	@echo
 	@$(ACTIVATE) && lets compare | head -n 1
 
-test: $(ENV)/installed          ## the whole test suite
+test: $(ENV)/integrations       ## the whole test suite
 	@$(ACTIVATE) && OMP_NUM_THREADS=1 pytest -n auto --dist loadfile --no-loadscope-reorder
 
 quick: $(ENV)/installed         ## what a change breaks most often, in a minute and a half: imports, statistics, tables, params
 	@$(ACTIVATE) && OMP_NUM_THREADS=1 pytest -q -n auto --dist loadfile $(QUICK)
+
+integrations: $(ENV)/integrations  ## Lightning and accelerate, which the tests of lets.integrations alone use: 17 MB
 
 lint: $(ENV)/installed          ## formatting, types, workflow and Dockerfile
 	@$(ACTIVATE) && ruff format --check . && ruff check . && mypy && snakefmt --check Snakefile workflow \
@@ -57,9 +60,15 @@ image:                          ## containers/lets.sif, which --use-singularity 
 lock: $(ENV)/installed          ## pin every package by hash; names no registry
 	@$(ACTIVATE) && uv pip compile pyproject.toml --extra dev --extra language --extra cluster --universal --python-version 3.11 --generate-hashes \
 		--custom-compile-command "make lock" --quiet --output-file requirements.lock
+	@$(ACTIVATE) && printf '%s\n' accelerate lightning lightning-utilities torchmetrics | uv pip compile - --no-deps --generate-hashes \
+		--custom-compile-command "make lock" --quiet --output-file $(INTEGRATIONS)
 
 clean:                          ## remove what can be made again, data and the environment excepted
 	rm -rf results work .snakemake
+
+$(ENV)/integrations: $(INTEGRATIONS) | $(ENV)/installed
+	@$(ENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement $(INTEGRATIONS)
+	@touch $@
 
 $(ENV)/installed: requirements.lock pyproject.toml
 	@command -v $(PYTHON) > /dev/null || { echo "error: $(PYTHON) – is not there – install Python 3.11 or newer, \

@@ -25,6 +25,7 @@ ALLOWED = {
     "commands": set(),
     "files": {"commands", "errors"},
     "optim": set(),  # liftable: torch and the standard library, nothing else
+    "integrations": {"optim"},
     "config": {
         "commands",
         "errors",
@@ -342,7 +343,7 @@ def test_only_the_network_made_of_it_imports_the_language_packages_at_once() -> 
         for name, lazily in imports(file)
         if not lazily and name.split(".")[0] in LANGUAGE
     }
-    assert {one.split()[0] for one in wrong} <= {"models/deberta.py"}
+    assert {one.split()[0] for one in wrong} <= {"models/deberta.py", "integrations/transformers.py"}
 
 
 def test_images_come_without_the_language_packages() -> None:

@@ -5,6 +5,7 @@ takes a gradient, two to four times a step, with the weights moved there.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,6 +18,7 @@ from torch.utils._pytree import tree_leaves
 from .catalogue import describe
 from .factory import create
 from .method import Method, Stats
+from .refusals import refuse_skipped
 from .reuse import variables
 
 if TYPE_CHECKING:
@@ -38,20 +40,20 @@ def optimizer(
 ) -> "MethodOptimizer":
     """Make the method `name` around `base_optimizer`, as an optimizer to put in its place.
 
-    Arguments are those of `create`, the user's own parts included. ValueError for what a closure cannot give: the
+    Arguments are those of `create`, the user's own parts included. `data_parallel="averaged"`, which goes without
+    saying for a DistributedDataParallel model, means that the closure leaves the mean gradient of all processes; its
+    losses are averaged then, and one process alone is as good as any. ValueError for what a closure cannot give: the
     loss of each sample (esam) or a second derivative (hessian="exact").
     """
     _refuse_what_a_closure_lacks(name, hyperparameters)
-    group = None
     if isinstance(model, DistributedDataParallel):
-        # Its gradients are the means over processes already; losses will be.
-        group, model, hyperparameters = (
-            model.process_group,
-            model.module,
-            {"data_parallel": "off", **hyperparameters},
-        )
+        averaged = {"data_parallel": "averaged", "process_group": model.process_group}
+        model, hyperparameters = model.module, {**averaged, **hyperparameters}
+    averages, group = _refuse_unsaid(hyperparameters) == "averaged", hyperparameters.get("process_group")
+    if averages:
+        hyperparameters = {**hyperparameters, "data_parallel": "off"}
     method = create(name, model, base_optimizer, total_steps=total_steps, lr_max=lr_max, **hyperparameters)
-    return MethodOptimizer(method, base_optimizer, group)
+    return MethodOptimizer(method, base_optimizer, _world(group) if averages else None)
 
 
 class MethodOptimizer(Optimizer):
@@ -68,6 +70,9 @@ class MethodOptimizer(Optimizer):
         self._closures: dict[Tensor, Closure] = {}
         self._kept: tuple[object, Tensor] | None = None
         """what the last validation closure computes, and the tensor that stood for it"""
+        self._supplied = _Supplied()
+        self._first: Tensor | None = None
+        """the loss at theta_t, whose gradient a framework left in `.grad`"""
 
     @torch.no_grad()
     def step(self, closure: Closure | None = None, val_closure: Closure | None = None) -> Tensor:  # type: ignore[override]
@@ -80,12 +85,22 @@ class MethodOptimizer(Optimizer):
         Raises ValueError or TypeError for bad input, `DivergenceError` as `Method.step` does, and what a closure
         raises; after an error everything is as before the step.
         """
+        supplied, self._supplied = self._supplied, _Supplied()
+        closure, val_closure, self._first = (
+            closure or supplied.closure,
+            val_closure or supplied.val_closure,
+            supplied.first,
+        )
         if closure is None:
             raise ValueError(
                 f"{self.method.info.name} takes the gradient more than once a step, and step() has no closure – "
-                "define one that calls zero_grad and backward and returns the loss, and call step(closure)"
+                "define one that calls zero_grad and backward and returns the loss, and call step(closure); a "
+                "framework calls step() without one where it scales float16 gradients: train in bfloat16"
             )
-        self._refuse_gradients_from_before()
+        if supplied.closure is None:
+            refuse_skipped()
+        if self._first is None:
+            self._refuse_gradients_from_before()
         batch, val_batch = self._token(closure), None
         self._closures = {batch: closure}
         if val_closure is not None:
@@ -95,17 +110,32 @@ class MethodOptimizer(Optimizer):
         self.stats = self.method.step(self._loss, batch, val_batch)
         return self.stats.loss
 
+    def supply(
+        self,
+        closure: Closure | None = None,
+        val_closure: Closure | None = None,
+        first: Tensor | None = None,
+    ) -> None:
+        """Leave closures for the next `step`, which a framework calls without them.
+
+        `first` is the loss of a pass that the framework has made already: the gradient in `.grad`, accumulated and
+        clipped as it may be, is then that of `closure` at theta_t, which saves the call.
+        """
+        self._supplied = _Supplied(closure, val_closure, first)
+
     def _token(self, closure: Closure) -> Tensor:
         """Return what stands for a closure as a batch: the same if it was the last validation closure."""
-        if self._kept and self._kept[0] == _content(closure):
+        if self._first is None and self._kept and self._kept[0] == _content(closure):
             return self._kept[1]
         return torch.zeros(1)
 
     def _loss(self, token: Tensor) -> Tensor:
         """Return the loss of a closure, with the gradient that its backward left."""
-        self.zero_grad()
-        with torch.enable_grad():
-            loss = self._closures[token]()
+        loss, self._first = self._first, None
+        if loss is None:
+            self.zero_grad()
+            with torch.enable_grad():
+                loss = self._closures[token]()
         parameters = [p for group in self.param_groups for p in group["params"]]
         gradients = [p.grad for p in parameters]
         _refuse_no_loss(loss, gradients)
@@ -114,7 +144,7 @@ class MethodOptimizer(Optimizer):
         return same
 
     def _mean(self, loss: Tensor) -> Tensor:
-        """Return the mean over the processes of DistributedDataParallel, or each would learn a radius of its own."""
+        """Return the mean over the processes whose gradients are averaged, or each would learn its own radius."""
         if self._group is None:
             return loss
         total = loss.clone()
@@ -184,7 +214,16 @@ class MethodOptimizer(Optimizer):
 
     def __getstate__(self) -> dict[str, Any]:
         """For `copy.deepcopy` and `pickle`: all of it, where torch keeps groups and state alone."""
-        return {**vars(self), "_closures": {}, "_kept": None}
+        return {**vars(self), "_closures": {}, "_kept": None, "_supplied": _Supplied(), "_first": None}
+
+
+@dataclass(frozen=True)
+class _Supplied:
+    """What `MethodOptimizer.supply` left."""
+
+    closure: Closure | None = None
+    val_closure: Closure | None = None
+    first: Tensor | None = None
 
 
 class _Loss(torch.autograd.Function):
@@ -220,6 +259,27 @@ def _refuse_what_a_closure_lacks(name: str, hyperparameters: Mapping[str, Any]) 
             "hessian='exact' differentiates twice, and a closure's backward gives no second derivative – use  "
             f"lets.create({name!r}, …, hessian='exact')  and method.step(loss_fn, batch, val_batch), or another hessian"
         )
+
+
+def _refuse_unsaid(hyperparameters: Mapping[str, Any]) -> str | None:
+    """Return `data_parallel`; ValueError if there are several processes and it is not said who averages."""
+    mode: str | None = hyperparameters.get("data_parallel")
+    if mode is None and _running() and distributed.get_world_size() > 1:
+        raise ValueError(
+            f"torch.distributed runs {distributed.get_world_size()} processes; give data_parallel='averaged' if a "
+            "framework averages the gradients of a closure over them (DistributedDataParallel, Lightning, accelerate), "
+            "'synchronized' or 'per-rank' if nothing does, 'off' if each process trains a model of its own"
+        )
+    return mode
+
+
+def _running() -> bool:
+    return distributed.is_available() and distributed.is_initialized()
+
+
+def _world(group: "ProcessGroup | None") -> "ProcessGroup | None":
+    """Return the group, or that of all processes; None if there is only one."""
+    return (group or distributed.group.WORLD) if _running() else None
 
 
 def _refuse_no_loss(loss: object, gradients: Sequence[Tensor | None]) -> None:

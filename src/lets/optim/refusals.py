@@ -1,5 +1,6 @@
 """Models and base optimizers that a method cannot be right about, each refused with the way out."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -153,6 +154,18 @@ def refuse_waiting(optimizer: Optimizer) -> None:
             "the framework is accumulating gradients, and base_optimizer would skip this step; a method accumulates "
             "by itself: set gradient_accumulation_steps=1, give step the whole batch, and "
             "lets.create(..., micro_batches=4)"
+        )
+
+
+def refuse_skipped() -> None:
+    """ValueError if accelerate skips the steps of all batches but the last that it accumulates, and their closures."""
+    accelerate: Any = sys.modules.get("accelerate.state")
+    count = accelerate.GradientState().num_steps if accelerate else 1
+    if count > 1:
+        raise ValueError(
+            f"accelerate skips {count - 1} of {count} steps to accumulate gradients, and their closures: those batches "
+            "would be dropped; call  lets.integrations.accelerate.Step(accelerator, model, optimizer, loss_fn)(batch)  "
+            "in place of step(closure)"
         )
 
 

@@ -27,10 +27,11 @@ __all__ = ["handed_over", "serve", "start"]
 ADDRESS = "LETS_FORK_SERVER"
 """environment variable: a socket, in a folder that only its user may enter"""
 
+EVERY = ("lets.cli.app", "lets.project")
 MODULES = {
-    "train": ("lets.train", "timm.models.vision_transformer"),
-    "analyse": ("lets.train", "timm.models.vision_transformer", "lets.analyses.compute"),
-    "report": ("lets.project", "scipy.stats", "seaborn"),
+    "train": (*EVERY, "lets.train", "timm.models.vision_transformer"),
+    "analyse": (*EVERY, "lets.train", "timm.models.vision_transformer", "lets.analyses.compute"),
+    "report": (*EVERY, "scipy.stats", "seaborn"),
 }
 """what a verb imports, all or most of it; another verb works in its own process"""
 

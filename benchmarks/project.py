@@ -31,7 +31,7 @@ def copy_project(folder: Path) -> None:
 def demo_with(**changes: Any) -> str:
     """The demo's params file with other runs, one table of them, and no figure."""
     content = yaml.safe_load((ROOT / DEMO).read_text())
-    training = content["training"] | changes.pop("training", {})
+    training = content["training"] | {"measure_every": 1, "train_samples": None} | changes.pop("training", {})
     reports = {
         "tables": {"table1": {"kind": "pivot", "title": "All", "experiments": ["clean"]}},
         "figures": {},

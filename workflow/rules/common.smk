@@ -27,6 +27,7 @@ with plainly():
     params_file = selected_file(workflow.configfiles)
     project = Project.load(params_file)
     params, matrix, layout = project.params, project.matrix, project.layout
+    place = {run: number for number, run in enumerate(matrix.runs)}
     refuse_values_beside(params_file, config)
     # As shells read it; still a path, or Snakemake would remember it, and train all again that it remembers otherwise.
     quoted_file = Path(command(params_file))

@@ -10,6 +10,7 @@ rule train:
         layout.log("train", "{run}"),
     benchmark:
         layout.benchmark("{run}")
+    priority: lambda wildcards: -place[wildcards.run]  # in the order of the params file
     retries: 3  # each goes on where the one before was ended
     # On a cluster several short ones share a job; its profile says how many, and how many of them at a time.
     group:

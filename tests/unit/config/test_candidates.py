@@ -23,8 +23,8 @@ def said(matrix: Matrix, name: str) -> list[str]:
 
 
 def test_runs_that_differ_in_hyperparameters_are_told_apart_by_these(matrix: Matrix) -> None:
-    """The six of the demo: other metrics of the radius, and a radius that learns more rarely."""
-    name = "digits/clean/resnet-small/lets-sam/seed-0"
+    """The six of the demo: other starts, other metrics of the radius, and a radius that learns more rarely."""
+    name = "digits/symmetric-40/resnet-small/lets-sam/seed-0"
     first, *lines = said(matrix, name)
     assert first.startswith(f"run {name!r} – begins 6 ids")
     assert len(lines) == len(set(lines)) == 6
@@ -34,7 +34,7 @@ def test_runs_that_differ_in_hyperparameters_are_told_apart_by_these(matrix: Mat
         run = matrix.find(id)
         assert run.id == id
         assert dict(one.split("=") for one in differing) == {
-            key: str(run.hyperparameters[key]) for key in ("metric", "rho_every")
+            key: str(run.hyperparameters[key]) for key in ("rho", "metric", "rho_every")
         }
 
 

@@ -209,8 +209,8 @@ def _row(one: Judged) -> Row:
 def _notes(judged: Sequence[Judged]) -> Iterator[str]:
     family = sum(one.corrected is not None for one in judged)
     yield (
-        "Difference: what the claim puts first minus what it puts second; of the best, it minus the best of all others; of "
-        "several that are to be equal, the pair farthest apart."
+        "Difference: what it puts first minus what it puts second; of the best, it minus the best of all others; "
+        "of several that are to be equal, the pair farthest apart."
     )
     yield (
         f"Supported: the mean difference is on the side of the claim, in every comparison if it is said of every one, "

@@ -167,3 +167,13 @@ def holm(values: Sequence[float | None]) -> list[float | None]:
         highest = max(highest, min(1.0, (len(family) - rank) * value))
         adjusted[place] = highest
     return adjusted
+
+
+def holm_within(families: Sequence[object], values: Sequence[float | None]) -> list[float | None]:
+    """Return the adjusted p of each among those with an equal entry of `families`: the tests of one question."""
+    adjusted: list[float | None] = [None] * len(values)
+    for family in dict.fromkeys(families):
+        places = [place for place, one in enumerate(families) if one == family]
+        for place, p in zip(places, holm([values[place] for place in places]), strict=True):
+            adjusted[place] = p
+    return adjusted

@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 from lets.config.effort import passes
 from lets.config.labels import setting_title, value_title
-from lets.config.matrix import SETTING, Matrix, Setting, by_setting
+from lets.config.matrix import SETTING, Matrix, by_setting
 from lets.config.messages import Location, Problem
 from lets.config.run import RunSpec
 from lets.config.selection import RunMetric, Selection, read_for
 from lets.runs.metrics import QUANTITIES
 from lets.runs.outcomes import Outcome, Records
-from lets.stats.paired import ALPHA, Paired, holm
+from lets.stats.paired import ALPHA, Paired, holm_within
 from lets.tables.learned import LearnedOutcomes, learned_outcomes, learned_runs, not_learned
 from lets.tables.notes import absent_notes, interval_text, mean_text, p_text, seeds_text, verdict
 from lets.tables.table import Block, Cell, Csv, Record, Row, Table, computed, corrected_address
@@ -76,17 +76,16 @@ class Baselines(Selection):
         rows = [row for one in found for row in _against_each(one, base[one.setting, one.base], self.metric)]
         rows.sort(key=lambda row: list(BASELINES).index(row.baseline))
         rows.sort(key=lambda row: _place(found, row.learned))
-        return AllAgainst(self, tuple(rows), tuple(holm([row.paired.t_p for row in rows])))
+        corrected = holm_within([row.title for row in rows], [row.paired.t_p for row in rows])
+        return AllAgainst(self, tuple(rows), tuple(corrected))
 
     def table(self, name: str, records: Records) -> Table:
         """Return a block per method, setting and baseline, a row per experiment."""
         found = self.against(records)
-        every = _ids(found.rows)
         rows: dict[str, list[Row]] = {}
         for row, corrected in zip(found.rows, found.corrected, strict=True):
-            one = row.learned
-            cells = one.title, tuple(_cells(row, corrected, found, every))
-            rows.setdefault(_title(one.method, row.baseline, one.setting), []).append(cells)
+            cells = row.learned.title, tuple(_cells(row, corrected, found))
+            rows.setdefault(row.title, []).append(cells)
         blocks = tuple(Block(title, tuple(group)) for title, group in rows.items())
         notes, csv = tuple(_notes(found)), _csv(name, found)
         runs = tuple(run for row in found.rows for run in row.runs)
@@ -109,6 +108,13 @@ class Against:
     baseline_passes: float
 
     @property
+    def title(self) -> str:
+        """Its block of rows: `LETS-SAM against SAM at the best radius of the grid, ResNet-18 on …`."""
+        one = self.learned
+        methods = (value_title("method", name) for name in (one.method, one.base))
+        return f"{' against '.join(methods)} at {BASELINES[self.baseline]}, {setting_title(*one.setting)}"
+
+    @property
     def runs(self) -> tuple[Outcome, ...]:
         """All runs that the comparison rests on."""
         return (*self.learned.outcomes, *self.fixed)
@@ -116,7 +122,7 @@ class Against:
 
 @dataclass(frozen=True)
 class AllAgainst:
-    """All rows of a table, and beside each its p as Holm corrects it for all of them."""
+    """All rows of a table, and beside each its p as Holm corrects it for those of its block."""
 
     table: Baselines
     rows: tuple[Against, ...]
@@ -231,17 +237,10 @@ def _csv(name: str, found: AllAgainst) -> Csv:
     return Csv(header, records)
 
 
-def _title(method: str, baseline: str, setting: Setting) -> str:
-    """Return the title of a block of rows: `LETS-SAM against SAM at the best radius of the grid, ResNet-18 on …`."""
-    methods = (value_title("method", name) for name in (method, method.removeprefix("lets-")))
-    return f"{' against '.join(methods)} at {BASELINES[baseline]}, {setting_title(*setting)}"
-
-
-def _cells(
-    row: Against, corrected: float | None, found: AllAgainst, every: tuple[str, ...]
-) -> Iterator[Cell]:
-    """Yield what rests on the runs of the row, then what the correction over all rows makes of it."""
+def _cells(row: Against, corrected: float | None, found: AllAgainst) -> Iterator[Cell]:
+    """Yield what rests on the runs of the row, then what the correction over the rows of its block makes of it."""
     paired, quantity, runs = row.paired, QUANTITIES[found.table.metric], _ids((row,))
+    every = _ids(one for one in found.rows if one.title == row.title)
     hover = "\n".join([f"n = {paired.n}", *seeds_text(paired, quantity)])
     words = (
         str(paired.n),
@@ -274,7 +273,7 @@ def _notes(found: AllAgainst) -> Iterator[str]:
         "its passes are those of LETS within 2 %. Where nothing was trained so long, the row is not there."
     )
     yield (
-        f"Holm p: {sum(p is not None for p in found.corrected)} rows as one family. Verdict: of LETS, better or worse "
-        f"where it is below {ALPHA}; undecided does not mean equal."
+        "Holm p: the t p of the rows of a block, corrected as one family. Verdict: of LETS, better or worse where it "
+        f"is below {ALPHA}; undecided does not mean equal."
     )
     yield from absent_notes(run for row in found.rows for run in row.runs)

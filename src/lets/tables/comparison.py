@@ -14,13 +14,14 @@ from lets.config.run import RunSpec
 from lets.config.selection import RunMetric, Selection, absent_value, trained_alike
 from lets.runs.metrics import QUANTITIES
 from lets.runs.outcomes import TO_DO, Outcome, Records, repeats
-from lets.stats.paired import ALPHA, Paired, holm, least_permutation_p
+from lets.stats.paired import ALPHA, Paired, holm_within, least_permutation_p
 from lets.tables.notes import absent_notes, interval_text, mean_text, p_text, seeds_text, verdict
 from lets.tables.table import Block, Cell, Csv, Record, Row, Table, computed, corrected_address
 
-COLUMNS = ("Seeds", "Difference", "95 % interval", "t p", "Perm. p", "Holm p", "Verdict")
+PERMUTATION = "Perm. p"
+COLUMNS = ("Seeds", "Difference", "95 % interval", "t p", PERMUTATION, "Holm p", "Verdict")
 CORRECTED_FIELDS = ("holm_p", "verdict")
-"""of the csv: what rests on all runs of the table"""
+"""of the csv: what rests on all runs of the two methods"""
 
 
 class Comparison(Selection):
@@ -72,7 +73,8 @@ class Comparison(Selection):
         for match in found:
             first, second = (tuple(outcomes[run.id] for run in runs) for runs in (match.first, match.second))
             pairs.append(Pair(match.method, match.against, match.setting, self.metric, first, second))
-        return Compared(self, tuple(pairs), tuple(holm([pair.paired.t_p for pair in pairs])))
+        corrected = holm_within([pair.title for pair in pairs], [pair.paired.t_p for pair in pairs])
+        return Compared(self, tuple(pairs), tuple(corrected))
 
     def table(self, name: str, records: Records) -> Table:
         """Return the comparisons in words."""
@@ -82,8 +84,9 @@ class Comparison(Selection):
             row = setting_title(*pair.setting), tuple(_cells(pair, corrected, compared))
             rows.setdefault(pair.title, []).append(row)
         blocks = tuple(Block(title, tuple(group)) for title, group in rows.items())
+        columns = tuple(one for one in COLUMNS if one != PERMUTATION or compared.permutable)
         notes = tuple(_notes(compared))
-        return Table(name, self.title, "Setting", COLUMNS, blocks, notes, _csv(name, compared), compared.runs)
+        return Table(name, self.title, "Setting", columns, blocks, notes, _csv(name, compared), compared.runs)
 
 
 def _pair_problems(
@@ -147,16 +150,22 @@ class Pair:
 
 @dataclass(frozen=True)
 class Compared:
-    """All pairs of a table, and beside each of them the p of its t test as Holm corrects it."""
+    """All pairs of a table, and beside each of them the p of its t test as Holm corrects it for its two methods."""
 
     table: Comparison
     pairs: tuple[Pair, ...]
     corrected: tuple[float | None, ...]
 
     @property
-    def family(self) -> int:
-        """How many tests were corrected as one family."""
-        return sum(p is not None for p in self.corrected)
+    def permutable(self) -> bool:
+        """Whether there are seeds enough for a permutation test that can decide anything."""
+        least = least_permutation_p(max((pair.paired.n for pair in self.pairs), default=0))
+        return least is not None and least < ALPHA
+
+    def family(self, title: str) -> tuple[str, ...]:
+        """Return the ids of all runs of two methods, whose tests are corrected together."""
+        runs = (run for pair in self.pairs if pair.title == title for run in pair.runs)
+        return tuple(dict.fromkeys(run.id for run in runs))
 
     @property
     def runs(self) -> tuple[Outcome, ...]:
@@ -193,18 +202,14 @@ def _values_of(pair: Pair, corrected: float | None) -> Iterator[object]:
 
 
 def _cells(pair: Pair, corrected: float | None, compared: Compared) -> Iterator[Cell]:
-    """Yield what rests on the runs of the row, then what the correction over all rows makes of it."""
+    """Yield what rests on the runs of the row, then what the correction over the rows of its block makes of it."""
     paired, quantity, hover = pair.paired, QUANTITIES[pair.metric], _hover(pair)
-    runs, every = tuple(run.id for run in pair.runs), tuple(run.id for run in compared.runs)
-    words = (
-        (str(paired.n), _count_note(pair)),
-        (mean_text(paired, quantity), ""),
-        (interval_text(paired, quantity), ""),
-        (p_text(paired.t_p), ""),
-        (p_text(paired.permutation_p), ""),
-    )
-    for text, note in words:
-        yield Cell(text, note, hover=hover, runs=runs, address=pair.address)
+    runs, every = tuple(run.id for run in pair.runs), compared.family(pair.title)
+    words = [mean_text(paired, quantity), interval_text(paired, quantity), p_text(paired.t_p)]
+    words += [p_text(paired.permutation_p)] * compared.permutable
+    yield Cell(str(paired.n), _count_note(pair), hover=hover, runs=runs, address=pair.address)
+    for text in words:
+        yield Cell(text, hover=hover, runs=runs, address=pair.address)
     for text in (p_text(corrected), verdict(paired, corrected, quantity)):
         yield Cell(text, hover=hover, runs=every, address=corrected_address(pair.address))
 
@@ -235,28 +240,15 @@ def _notes(compared: Compared) -> Iterator[str]:
         f"{quantity.label}{better}. Difference: mean over seeds of the first method minus the second; t interval. "
         "The runs of a row differ in their method and what belongs to it alone."
     )
-    yield (
-        "t p: paired t test, two-sided. Perm. p: permutation test, the signs of the differences flipped in all ways"
-        f"{_least(compared)}."
-    )
+    yield "t p: paired t test, two-sided." + _PERMUTED * compared.permutable
     words = "better or worse" if quantity.better else "higher or lower"
     yield (
-        f"Holm p: {_family(compared.family)}. Verdict: {words} where it is below "
-        f"{ALPHA}; undecided does not mean equal; one seed has no test."
+        f"Holm p: the t p of the rows of a block, corrected as one family. Verdict: {words} where it is below {ALPHA}; "
+        "undecided does not mean equal; one seed has no test."
     )
     if any(pair.paired.constant for pair in compared.pairs):
         yield "Equal, no spread: the difference is the same for every seed, which leaves nothing to test against."
     yield from absent_notes(compared.runs)
 
 
-def _least(compared: Compared) -> str:
-    most = max((pair.paired.n for pair in compared.pairs), default=0)
-    least = least_permutation_p(most)
-    return f"; {most} seeds can never give less than {least:.2g}" if least else ""
-
-
-def _family(count: int) -> str:
-    if not count:
-        return "no row has a t p"
-    rows = "the row that has one" if count == 1 else f"the {count} rows that have one"
-    return f"the t p of {rows}, corrected as one family"
+_PERMUTED = f" {PERMUTATION}: permutation test, the signs of the differences flipped in all ways."

@@ -11,13 +11,13 @@ from typing import Literal
 from pydantic import Field
 
 from lets.config.labels import setting_title, value_title
-from lets.config.matrix import SETTING, Matrix, Setting
+from lets.config.matrix import SETTING, Matrix
 from lets.config.messages import Location, Problem
 from lets.config.selection import RunMetric, Selection, read_for
 from lets.config.strict import Positive
 from lets.runs.metrics import QUANTITIES
 from lets.runs.outcomes import Records
-from lets.stats.paired import ALPHA, Paired, all_within, holm, one_beyond
+from lets.stats.paired import ALPHA, Paired, all_within, holm_within, one_beyond
 from lets.stats.summary import Summary
 from lets.tables.learned import LearnedOutcomes, learned_outcomes, not_learned
 from lets.tables.notes import absent_notes, p_text
@@ -52,7 +52,8 @@ class InitialRadii(Selection):
     def drifts(self, records: Records) -> "Drifts":
         """Follow the radii of its runs; raises SpecError if an experiment mixes variants."""
         found = tuple(Drift(one, self.metric, self.margin) for one in learned_outcomes(self, records))
-        return Drifts(self, found, tuple(holm([one.p for one in found])))
+        corrected = holm_within([_title(one.learned) for one in found], [one.p for one in found])
+        return Drifts(self, found, tuple(corrected))
 
     def table(self, name: str, records: Records) -> Table:
         """Return a block per method and setting, a row per experiment."""
@@ -61,7 +62,7 @@ class InitialRadii(Selection):
         for drift, corrected in zip(found.drifts, found.corrected, strict=True):
             one = drift.learned
             row = one.title, tuple(_cells(drift, corrected, found))
-            rows.setdefault(_title(one.method, one.setting), []).append(row)
+            rows.setdefault(_title(one), []).append(row)
         blocks = tuple(Block(title, tuple(group)) for title, group in rows.items())
         columns = (*DRIFT, QUANTITIES[self.metric].label, *TESTED)
         notes, csv = tuple(_notes(found)), _csv(name, found)
@@ -153,7 +154,7 @@ class Drift:
 
 @dataclass(frozen=True)
 class Drifts:
-    """All rows of a table, and beside each its p as Holm corrects it for all of them."""
+    """All rows of a table, and beside each its p as Holm corrects it for those of its block."""
 
     table: InitialRadii
     drifts: tuple[Drift, ...]
@@ -209,16 +210,17 @@ def _csv(name: str, found: Drifts) -> Csv:
     return Csv(header, records)
 
 
-def _title(method: str, setting: Setting) -> str:
-    """Return the title of a block of rows: `LETS-SAM, ResNet-18 on CIFAR-10, 40 % noise`."""
-    return f"{value_title('method', method)}, {setting_title(*setting)}"
+def _title(learned: LearnedOutcomes) -> str:
+    """Return the title of its block of rows: `LETS-SAM, ResNet-18 on CIFAR-10, 40 % noise`."""
+    return f"{value_title('method', learned.method)}, {setting_title(*learned.setting)}"
 
 
 def _cells(drift: Drift, corrected: float | None, found: Drifts) -> Iterator[Cell]:
-    """Yield what rests on the runs of the row, then what the correction over all rows makes of it."""
+    """Yield what rests on the runs of the row, then what the correction over the rows of its block makes of it."""
     learned, decimals = drift.learned, QUANTITIES[drift.metric].decimals
     runs = tuple(run.id for run in learned.runs)
-    every = tuple(run.id for one in found.drifts for run in one.learned.runs)
+    block = (one.learned for one in found.drifts if _title(one.learned) == _title(learned))
+    every = tuple(run.id for one in block for run in one.runs)
     hover, where = _hover(drift, decimals), learned.address
     for text, note in _words(drift, decimals):
         yield Cell(text, note, hover=hover, runs=runs, address=where)
@@ -286,8 +288,7 @@ def _notes(found: Drifts) -> Iterator[str]:
         f"{quantity.label}: mean over starts and seeds; spread: the largest minus the smallest mean of a start. "
         f"Start matters: no, where every two starts are the same within {margin:g} {unit} (TOST of the differences by "
         "seed, the largest p of all pairs); yes, where two differ by more (t test, the smallest p times the pairs); "
-        "undecided does not mean no. Holm p: "
-        f"{sum(p is not None for p in found.corrected)} rows as one family, below 0.05 decides; none where two starts "
-        "differ by the same for every seed, which leaves nothing to test against."
+        "undecided does not mean no. Holm p: the rows of a block as one family, below 0.05 decides; none where two "
+        "starts differ by the same for every seed, which leaves nothing to test against."
     )
     yield from absent_notes(run for one in found.drifts for run in one.learned.outcomes)

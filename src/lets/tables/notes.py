@@ -55,11 +55,7 @@ def seeds_note(counts: Iterable[int], spread: str) -> str:
 def stand_in_note(runs: Iterable[Outcome], stand_ins: Mapping[str, str]) -> str:
     """Say which small data sets and architectures stand in for the paper's; empty if none does."""
     pairs = stand_ins_of((run.spec for run in runs), stand_ins)
-    return (
-        f"Stand-ins: {', '.join(pairs)}: the paper's numbers are for orientation, not comparable."
-        if pairs
-        else ""
-    )
+    return f"Stand-ins: {', '.join(pairs)}: not comparable with the paper's numbers." if pairs else ""
 
 
 def stand_ins_of(runs: Iterable[RunSpec], stand_ins: Mapping[str, str]) -> list[str]:

@@ -17,7 +17,7 @@ from lets.config.strict import Count, Scalar
 from lets.runs.metrics import ACCURACIES, QUANTITIES, Quantity
 from lets.runs.outcomes import TO_DO, Key, Outcome, Records, State, in_order, repeats
 from lets.stats.summary import Summary
-from lets.tables.notes import absent_notes, seeds_note, stand_in_note
+from lets.tables.notes import absent_notes, seeds_note, stand_in_note, stand_ins_of
 from lets.tables.published import Published, find_published, read_published
 from lets.tables.table import Block, Cell, Csv, Record, Table
 
@@ -87,7 +87,9 @@ class Pivot(Selection):
             found = (
                 find_published(numbers, self.paper, runs[0].spec, records.params.stand_ins) if runs else None
             )
-            cells[key[0], key[1:]] = Group(key[0], key[1:], self.metric, runs, found, address(names, key))
+            stand_in = bool(runs and stand_ins_of([runs[0].spec], records.params.stand_ins))
+            place = address(names, key)
+            cells[key[0], key[1:]] = Group(key[0], key[1:], self.metric, runs, found, place, stand_in)
         order = tuple(address(names, key) for key in groups)
         return Grid(self, rows, columns, cells, order)
 
@@ -127,6 +129,8 @@ class Group:
     runs: tuple[Outcome, ...] = ()
     published: Published | None = None
     address: str = ""
+    stand_in: bool = False
+    """whether data set or architecture stand for others, so that the paper's number is not printed beside ours"""
 
     @cached_property
     def values(self) -> dict[int, float]:
@@ -238,7 +242,8 @@ def _plus_minus(mean: float, sd: float, decimals: int) -> str:
 def _cell(cell: Group, quantity: Quantity, best: bool, best_of_group: bool) -> Cell:
     if not cell.expected:
         return Cell("")
-    paper = f"{cell.published.mean:.2f} ± {cell.published.sd:.2f}" if cell.published else ""
+    published = None if cell.stand_in else cell.published
+    paper = f"{published.mean:.2f} ± {published.sd:.2f}" if published else ""
     runs = tuple(run.id for run in cell.runs)
     written = _marked(cell, quantity), _count_note(cell), paper
     return Cell(*written, best, best_of_group, _hover(cell, quantity), runs, cell.address)
@@ -302,13 +307,12 @@ def _notes(grid: Grid, params: Params, bold: bool, underlined: bool) -> list[str
             f"{FIXED} The learned radius ended within 1 % of its start in every run: "
             "trained with a fixed radius, at the cost of a learned one."
         )
-    published = {cell.published.n for cell in cells if cell.published}
-    if published:
+    if published := {cell.published.n for cell in cells if cell.published and not cell.stand_in}:
         seeds = " or ".join(map(str, sorted(published)))
         notes.append(f"Small print below our numbers: Table {grid.table.paper} of the paper, n = {seeds}.")
-        notes.append(
-            stand_in_note((run for cell in cells if cell.published for run in cell.runs), params.stand_ins)
-        )
+    notes.append(
+        stand_in_note((run for cell in cells if cell.published for run in cell.runs), params.stand_ins)
+    )
     return [note for note in [*notes, *absent_notes(grid.runs)] if note]
 
 

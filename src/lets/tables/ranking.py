@@ -1,5 +1,6 @@
 """Methods ranked over all settings in which every one of them has all its runs: a row per method."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -22,6 +23,9 @@ from lets.stats.ranks import (
 from lets.stats.summary import Summary
 from lets.tables.notes import absent_notes, p_text
 from lets.tables.table import Block, Cell, Csv, Record, Row, Table, computed
+
+ENOUGH = 4
+"""seeds of each method, from which on it says something how often one is better, and what distance of ranks counts"""
 
 
 class Ranking(Selection):
@@ -74,8 +78,8 @@ class Ranking(Selection):
         """Return a row per method, from the best average rank to the worst; every cell rests on all runs."""
         ranked = self.rank(records)
         runs = tuple(run.id for run in ranked.runs)
-        rows = tuple(_row(one, ranked.standings[0].rank, self, runs) for one in ranked.standings)
-        titles, notes, csv = tuple(_titles(self)), tuple(_notes(ranked)), _csv(name, ranked)
+        rows = tuple(_row(one, ranked, runs) for one in ranked.standings)
+        titles, notes, csv = tuple(_titles(ranked)), tuple(_notes(ranked)), _csv(name, ranked)
         order = dict.fromkeys(value_title("method", run.spec.method) for run in ranked.runs)
         blocks = (Block("", rows),)
         return Table(name, self.title, "Method", titles, blocks, notes, csv, ranked.runs, order=[*order])
@@ -113,6 +117,15 @@ class Ranked:
     distance: float | None
     """Nemenyi's critical distance of average ranks, at the 5 % level"""
     runs: tuple[Outcome, ...]
+
+    @property
+    def enough(self) -> bool:
+        """Whether every method has seeds enough to be told from another by more than its mean."""
+        seeds = Counter((run.spec.setting, run.spec.method) for run in self.runs)
+        return (
+            min((seeds[setting, one.method] for setting in self.counted for one in self.standings), default=0)
+            >= ENOUGH
+        )
 
 
 def _standings(
@@ -165,24 +178,23 @@ def _csv(name: str, ranked: Ranked) -> Csv:
     return Csv(header, records)
 
 
-def _titles(table: Ranking) -> Iterator[str]:
+def _titles(ranked: Ranked) -> Iterator[str]:
     """Yield the titles of the columns."""
     yield "Average rank"
-    yield QUANTITIES[table.metric].label
-    yield f"P(improves on {value_title('method', table.reference)})"
+    yield QUANTITIES[ranked.table.metric].label
+    if ranked.enough:
+        yield f"P(improves on {value_title('method', ranked.table.reference)})"
 
 
-def _row(one: Standing, best: float | None, table: Ranking, runs: tuple[str, ...]) -> Row:
+def _row(one: Standing, ranked: Ranked, runs: tuple[str, ...]) -> Row:
+    best, table = ranked.standings[0].rank, ranked.table
     decimals = QUANTITIES[table.metric].decimals
     rank = "—" if one.rank is None else f"{one.rank:.2f}"
     mean = "—" if one.mean is None else f"{one.mean:.{decimals}f}"
     reference = one.method == table.reference
     title = value_title("method", one.method)
-    cells = (
-        Cell(rank, best=one.rank is not None and one.rank == best),
-        Cell(mean),
-        Cell("reference") if reference else _improved(one.improvement),
-    )
+    cells = [Cell(rank, best=one.rank is not None and one.rank == best), Cell(mean)]
+    cells += [Cell("reference") if reference else _improved(one.improvement)] * ranked.enough
     return title, tuple(replace(cell, runs=runs, address=title) for cell in cells)
 
 
@@ -204,12 +216,17 @@ def _notes(ranked: Ranked) -> Iterator[str]:
         f"{quantity.label}: mean over settings of the means over seeds. Average rank: over settings, 1 for the "
         f"{first} mean over seeds, ties share; bold: the best. {_tests(ranked)}"
     )
-    yield (
-        f"{list(_titles(ranked.table))[-1]}: how probable it is that a run is better than one of that method in the "
+    if ranked.enough:
+        yield _improves(ranked)
+    yield from absent_notes(ranked.runs)
+
+
+def _improves(ranked: Ranked) -> str:
+    return (
+        f"{list(_titles(ranked))[-1]}: how probable it is that a run is better than one of that method in the "
         "same setting, a tie counts half; the mean over settings (Agarwal et al. 2021), and its 95 % interval from "
         f"{RESAMPLES} resamples of the runs of each setting, too narrow with few seeds."
     )
-    yield from absent_notes(ranked.runs)
 
 
 def _of_settings(ranked: Ranked) -> Iterator[str]:
@@ -237,8 +254,9 @@ def _tests(ranked: Ranked) -> str:
         return "Friedman's test needs two settings and three methods that differ."
     degrees = len(ranked.standings) - 1
     p = p_text(test.p)
-    return (
-        f"Friedman's test: χ² = {test.statistic:.2f} with {degrees} degrees of freedom, "
-        f"p {p if p.startswith('<') else f'= {p}'}. Nemenyi's critical distance at the 5 % level: {distance:.2f}; "
-        "methods whose average ranks are closer are not told apart."
-    )
+    text = f"Friedman's test: χ² = {test.statistic:.2f} with {degrees} degrees of freedom, "
+    text += f"p {p if p.startswith('<') else f'= {p}'}."
+    if ranked.enough:
+        text += f" Nemenyi's critical distance at the 5 % level: {distance:.2f}; "
+        text += "methods whose average ranks are closer are not told apart."
+    return text

@@ -99,7 +99,7 @@ class Table:
 
 
 def corrected_address(address: str) -> str:
-    """Return where what Holm's correction makes of a row is: it rests on all runs of the table."""
+    """Return where what Holm's correction makes of a row is: it rests on all runs of its family."""
     return f"{address} × Holm"
 
 

@@ -57,7 +57,10 @@ def test_of_two_seeds_what_decides_nothing_stands_in_the_csv_alone(tmp_path: Pat
     assert "| Method | Average rank | Test accuracy (%) |" in text["md"].splitlines()
     assert "critical distance" not in text["md"]
     first = next(csv.DictReader(io.StringIO(text["csv"])))
-    assert (first["improvement"], float(first["nemenyi_distance"])) == ("0.75", pytest.approx(2.343, abs=1e-3))
+    assert (first["improvement"], float(first["nemenyi_distance"])) == (
+        "0.75",
+        pytest.approx(2.343, abs=1e-3),
+    )
 
 
 def test_the_notes_have_the_tests_and_what_was_left_out(project: Project) -> None:

@@ -130,7 +130,8 @@ class _OfWeights(_OfAll):
         if self._storage is not theta.storage:
             self._storage = theta.storage
             weights = {p for name, p in self._model.named_parameters() if "weight" in name}
-            flags = [torch.full_like(p, p in weights, dtype=torch.bool) for p in theta.storage.parameters]
+            places = zip(theta.storage.owners, theta.storage.parameters, strict=True)
+            flags = [torch.full_like(p, owner in weights, dtype=torch.bool) for owner, p in places]
             self._here = theta.storage.gather(flags)
         return tuple(t.where(here, 1.0) for t, here in zip(super().__call__(theta), self._here, strict=True))
 

@@ -20,6 +20,7 @@ from .factory import create
 from .method import Method, Stats
 from .refusals import refuse_skipped
 from .reuse import variables
+from .sharded import is_spread, local_gradient, sharded_modules, whole
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -49,11 +50,16 @@ def optimizer(
     if isinstance(model, DistributedDataParallel):
         averaged = {"data_parallel": "averaged", "process_group": model.process_group}
         model, hyperparameters = model.module, {**averaged, **hyperparameters}
+    sharded = sharded_modules(model)
+    _reshard(sharded)
+    if any(is_spread(p) for given in base_optimizer.param_groups for p in given["params"]):
+        hyperparameters = {"data_parallel": "averaged", **hyperparameters}
     averages, group = _refuse_unsaid(hyperparameters) == "averaged", hyperparameters.get("process_group")
     if averages:
         hyperparameters = {**hyperparameters, "data_parallel": "off"}
-    method = create(name, model, base_optimizer, total_steps=total_steps, lr_max=lr_max, **hyperparameters)
-    return MethodOptimizer(method, base_optimizer, _world(group) if averages else None)
+    settings = {"total_steps": total_steps, "lr_max": lr_max, **hyperparameters}
+    method = create(name, model, base_optimizer, _by_backward=True, **settings)
+    return MethodOptimizer(method, base_optimizer, _world(group) if averages else None, sharded)
 
 
 class MethodOptimizer(Optimizer):
@@ -64,9 +70,15 @@ class MethodOptimizer(Optimizer):
 
     stats: Stats | None = None
 
-    def __init__(self, method: Method, base: Optimizer, group: "ProcessGroup | None" = None) -> None:
+    def __init__(
+        self,
+        method: Method,
+        base: Optimizer,
+        group: "ProcessGroup | None" = None,
+        sharded: Sequence[Any] = (),
+    ) -> None:
         super().__init__(base.param_groups, base.defaults)
-        self.method, self.base, self._group = method, base, group
+        self.method, self.base, self._group, self._sharded = method, base, group, sharded
         self._closures: dict[Tensor, Closure] = {}
         self._kept: tuple[object, Tensor] | None = None
         """what the last validation closure computes, and the tensor that stood for it"""
@@ -101,6 +113,7 @@ class MethodOptimizer(Optimizer):
             refuse_skipped()
         if self._first is None:
             self._refuse_gradients_from_before()
+        _reshard(self._sharded)
         batch, val_batch = self._token(closure), None
         self._closures = {batch: closure}
         if val_closure is not None:
@@ -136,18 +149,19 @@ class MethodOptimizer(Optimizer):
             self.zero_grad()
             with torch.enable_grad():
                 loss = self._closures[token]()
-        parameters = [p for group in self.param_groups for p in group["params"]]
-        gradients = [p.grad for p in parameters]
+            _reshard(self._sharded)  # or the next forward would not see that the weights move
+        storage = self.method.storage
+        gradients = list(map(local_gradient, storage.owners))
         _refuse_no_loss(loss, gradients)
         self.zero_grad()
-        same: Tensor = _Loss.apply(self._mean(loss.detach()), gradients, *parameters)
+        same: Tensor = _Loss.apply(self._mean(loss.detach()), gradients, *storage.parameters)
         return same
 
     def _mean(self, loss: Tensor) -> Tensor:
         """Return the mean over the processes whose gradients are averaged, or each would learn its own radius."""
         if self._group is None:
             return loss
-        total = loss.clone()
+        total = whole(loss).clone()
         distributed.all_reduce(total, group=self._group)
         return total / self._group.size()
 
@@ -271,6 +285,12 @@ def _refuse_unsaid(hyperparameters: Mapping[str, Any]) -> str | None:
             "'synchronized' or 'per-rank' if nothing does, 'off' if each process trains a model of its own"
         )
     return mode
+
+
+def _reshard(modules: Sequence[Any]) -> None:
+    """Let FSDP2 forget whole parameters, which it made of shards that have changed since."""
+    for module in modules:
+        module.reshard()
 
 
 def _running() -> bool:

@@ -42,6 +42,7 @@ def create(
     micro_batches: int = 1,
     data_parallel: Mode | None = None,
     process_group: "ProcessGroup | None" = None,
+    _by_backward: bool = False,
     **hyperparameters: object,
 ) -> Method:
     """Make the method `name` around `base_optimizer`, whose parameters are the weights that are perturbed.
@@ -60,16 +61,20 @@ def create(
     the method averages over the processes of `process_group` (None: all), so `model` must not be wrapped in
     DistributedDataParallel. "per-rank": each climbs along the gradient of its own part (m-sharpness);
     "synchronized": along that of the whole batch, the numbers of one process; "off": they train separately.
-    Weights and buffers start as rank 0's.
+    Weights and buffers start as rank 0's. `_by_backward` is for `lets.optimizer`, whose closures leave gradients in
+    `.grad`: then parameters may be spread over processes.
     """
     given = dict(zip(AXES, (policy, ascent, descent, radius), strict=True))
     own: dict[str, Any] = {axis: part for axis, part in given.items() if part is not None}
     _refuse_bad_parts(describe(name), own)
     info = with_parts(describe(name), {axis: type(part).__name__ for axis, part in own.items()})
     h: dict[str, Any] = complete(info, hyperparameters)
-    _refuse_bad_setup(info, model, base_optimizer, total_steps, micro_batches)
+    refuse_model(model, base_optimizer, _by_backward)
+    _refuse_bad_setup(info, total_steps, micro_batches)
     _refuse_bad_rates(info, h, base_optimizer, lr_max)
-    weights = Weights(base_optimizer, model)
+    weights = Weights(base_optimizer, model, _by_backward)
+    if weights.storage.spread:
+        _refuse_what_needs_whole_tensors(info, h, own, data_parallel)
     arguments = {"method": info.name, **h, "total_steps": total_steps, "data_parallel": data_parallel}
     ranks = join(data_parallel, process_group, model, weights, arguments)
     policy = _policy(info, h, total_steps) if policy is None else policy
@@ -196,10 +201,7 @@ def _refuse_bad_rates(
         raise ValueError(f"lr_max = {lr_max!r} must be a positive number, the largest rate of the schedule")
 
 
-def _refuse_bad_setup(
-    info: MethodInfo, model: nn.Module, optimizer: Optimizer, total_steps: int | None, micro_batches: int
-) -> None:
-    refuse_model(model, optimizer)
+def _refuse_bad_setup(info: MethodInfo, total_steps: int | None, micro_batches: int) -> None:
     if info.needs_total_steps and total_steps is None:
         raise ValueError(
             f"{info.name} has a schedule over training: give total_steps=epochs * batches per epoch"
@@ -225,6 +227,25 @@ def _refuse_bad_parts(info: MethodInfo, own: dict[str, Any]) -> None:
             )
     if info.needs_validation:
         _refuse_what_cannot_be_learned(info, own)
+
+
+def _refuse_what_needs_whole_tensors(
+    info: MethodInfo, h: dict[str, Any], own: dict[str, Any], data_parallel: Mode | None
+) -> None:
+    """ValueError if a part would take the shard of a parameter for the whole."""
+    wrong, right = "", ""
+    if h.get("asam_norm") == "filterwise":
+        wrong, right = "asam_norm = 'filterwise' takes norms of filters", "write asam_norm='elementwise'"
+    if h.get("scope") == "per-tensor":
+        wrong, right = "scope = 'per-tensor' takes norms of tensors", "write scope='global'"
+    if own:
+        wrong = f"{info.name} may look at single tensors"
+        right = f"take {info.name.partition(' with ')[0]!r} as it is"
+    if data_parallel in ("per-rank", "synchronized"):
+        wrong = f"data_parallel = {data_parallel!r} averages gradients that are averaged already"
+        right = "leave it out"
+    if wrong:
+        raise ValueError(f"{wrong}, and the parameters are spread over processes (DTensor) – {right}")
 
 
 def _refuse_other_classes(axis: str, part: object) -> None:

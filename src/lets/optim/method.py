@@ -28,7 +28,7 @@ from .refusals import refuse_idle, refuse_waiting
 from .reuse import Content, Kept, circumstances
 from .undo import Before, Buffers, Guard, modules_of, untouched
 from .upper_level import Perturbation, UpperLevel, generalization_gap, hypergradient
-from .vectors import Present, Vector, Weights
+from .vectors import Present, Storage, Vector, Weights
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,11 @@ class Method:
             self._undone_on_error(rho) as before,
         ):
             return self._take(loss_fn, batch, val_batch, rho, before)
+
+    @property
+    def storage(self) -> Storage:
+        """The parameters as a step found them."""
+        return self._weights.storage
 
     @property
     def rho(self) -> float:

@@ -9,11 +9,16 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.optim import LBFGS, Optimizer
 
+from .sharded import is_sharded, is_spread
+
 _WRAPPERS = ("torch.nn.parallel.distributed", "torch.distributed.")
 
 
-def refuse_model(model: nn.Module, optimizer: Optimizer) -> None:
-    """TypeError or ValueError if this is no model, no base optimizer, or they do not belong together."""
+def refuse_model(model: nn.Module, optimizer: Optimizer, by_backward: bool = False) -> None:
+    """TypeError or ValueError if this is no model, no base optimizer, or they do not belong together.
+
+    `by_backward`: gradients come by `backward`, and FSDP2's do.
+    """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is a {type(model).__name__}; it must be a torch.nn.Module")
     if not isinstance(optimizer, Optimizer) or isinstance(optimizer, LBFGS):
@@ -21,10 +26,12 @@ def refuse_model(model: nn.Module, optimizer: Optimizer) -> None:
             f"base_optimizer is a {type(optimizer).__name__}; it must be a torch.optim.Optimizer whose "
             "step() takes no closure, such as torch.optim.SGD(model.parameters(), lr=0.1)"
         )
-    if any(c.__module__.startswith(_WRAPPERS) for m in model.modules() for c in type(m).__mro__):
+    wrapped = [m for m in model.modules() if not (by_backward and is_sharded(m))]
+    if any(c.__module__.startswith(_WRAPPERS) for m in wrapped for c in type(m).__mro__):
         raise TypeError(
             "model is wrapped in DistributedDataParallel or sharded; pass the bare model (ddp.module) to "
-            "lets.create and loss_fn, and data_parallel='per-rank': the method averages the gradients itself"
+            "lets.create and loss_fn, and data_parallel='per-rank': the method averages the gradients itself. A model "
+            "of fully_shard trains by lets.optimizer(...), which takes closures"
         )
     if getattr(optimizer, "scaler", None) is not None:
         raise ValueError(
@@ -59,10 +66,10 @@ def refuse_parameters(parameters: Sequence[Tensor], model: nn.Module) -> None:
             raise ValueError(
                 f"{named([p], model)} has no shape yet; call model(batch) once before base_optimizer and lets.create"
             )
-        if hasattr(p, "placements") and hasattr(p, "to_local"):
+        if is_spread(p):
             raise TypeError(
-                f"{named([p], model)} is a DTensor (tensor parallel or FSDP2), whose norm is spread over processes; "
-                "pass a model that every process holds whole, and data_parallel='per-rank' to lets.create"
+                f"{named([p], model)} is a DTensor (tensor parallel or FSDP2), whose gradient comes by backward; make "
+                "the method by lets.optimizer(...), and call its step(closure)"
             )
         if p.is_complex():
             raise TypeError(

@@ -25,6 +25,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from .errors import DivergenceError, StaleGradientError
 from .part import Part
+from .sharded import local
 from .vectors import Weights, copied
 
 
@@ -173,6 +174,7 @@ class _OptimizerState:
         self._tensors += [
             v for group in self._groups for k, v in group.items() if k != "lr" and isinstance(v, Tensor)
         ]
+        self._tensors = list(map(local, self._tensors))
         self._values = copied(self._tensors)
 
     def end(self) -> None:

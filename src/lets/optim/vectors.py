@@ -24,6 +24,7 @@ from torch._C._nn import flatten_dense_tensors
 from torch.optim import Optimizer
 
 from .refusals import refuse_parameters, refuse_replaced, refuse_shared_memory
+from .sharded import Shards, holders, is_spread, like, summed
 
 STRETCH = 2**14
 """numbers summed in one go on a CPU; a GPU sums in a tree, so a block of any length"""
@@ -33,19 +34,27 @@ Present = tuple[bool, ...]
 
 
 class Storage:
-    """The places of `parameters`, which are listed in the order of the base optimizer's groups."""
+    """The places of `parameters`, which are listed in the order of the base optimizer's groups.
 
-    def __init__(self, parameters: Sequence[Tensor]) -> None:
+    Of parameters that are spread over processes, the `owners`, they are the shards held here.
+    """
+
+    def __init__(self, parameters: Sequence[Tensor], owners: Sequence[Tensor] | None = None) -> None:
         self.parameters = list(parameters)
+        self.owners = self.parameters if owners is None else list(owners)
+        self.spread = any(map(is_spread, self.owners))
         self._forms = list(map(_form, parameters))
         self.all: Present = (True,) * len(self.parameters)
-        kinds = list(dict.fromkeys((p.device, p.dtype) for p in self.parameters))
-        block_of = [kinds.index((p.device, p.dtype)) for p in self.parameters]
+        kind_of = [(p.device, p.dtype, n) for p, n in zip(self.parameters, holders(self.owners), strict=True)]
+        kinds = list(dict.fromkeys(kind_of))
+        block_of = [kinds.index(kind) for kind in kind_of]
+        self.holders = [n for _, _, n in kinds]
+        """for each block, how many processes have the same one"""
         self._members = [[i for i, b in enumerate(block_of) if b == block] for block in range(len(kinds))]
         self._places = [_Place.of(p, block) for p, block in zip(self.parameters, block_of, strict=True)]
         self._plain = len(kinds) == 1 and all(place.order is None for place in self._places)
         length = max((sum(self._places[i].size for i in members) for members in self._members), default=0)
-        self.short = length <= STRETCH and all(dtype.itemsize >= 4 for _, dtype in kinds)
+        self.short = length <= STRETCH and all(dtype.itemsize >= 4 for _, dtype, _ in kinds)
         for members in self._members:
             starts = accumulate((self._places[i].size for i in members), initial=0)
             for i, start in zip(members, starts, strict=False):
@@ -169,6 +178,10 @@ class Vector:
 
     def dot(self, other: "Vector") -> Tensor:
         """Inner product, a float64 scalar."""
+        if self.storage.spread:
+            pairs = zip(self.blocks, other.blocks, strict=True)
+            products = [_total(list(map(torch.dot, _stretches((a,)), _stretches((b,))))) for a, b in pairs]
+            return summed(products, self.storage.holders)
         if self.storage.short:
             sums = list(map(torch.dot, self.blocks, other.blocks))
         else:
@@ -265,12 +278,13 @@ def _total(sums: list[Tensor]) -> Tensor:
 class Weights:
     """The parameters that `optimizer` updates, in the order of its groups; `model` tells their names.
 
-    Frozen ones of whole numbers or 8 bits, which nothing moves, are left out. Everything but `look` is to be called
-    under `torch.no_grad()`.
+    Frozen ones of whole numbers or 8 bits, which nothing moves, are left out. `by_backward`: gradients are made by
+    `backward`, as those of spread parameters must be. Everything but `look` is to be called under `torch.no_grad()`.
     """
 
-    def __init__(self, optimizer: Optimizer, model: nn.Module) -> None:
-        self._optimizer, self._model = optimizer, model
+    def __init__(self, optimizer: Optimizer, model: nn.Module, by_backward: bool = False) -> None:
+        self._optimizer, self._model, self._by_backward = optimizer, model, by_backward
+        self._shards = Shards()
         self._of_model: list[Tensor] = []
         self.storage = Storage([])
         self._spare: tuple[tuple[Tensor, ...], list[Tensor]] | None = None
@@ -288,14 +302,15 @@ class Weights:
             self._of_model = of_model
         parameters = [p for p in self._everything if p.requires_grad or _has_fractions(p)]
         self._trainable = tuple([p.requires_grad for p in parameters])
-        if not self.storage.fits(parameters):
-            refuse_parameters(parameters, self._model)
-            self.storage = Storage(parameters)
-        refuse_shared_memory(parameters, self._model)
+        held = self._shards.of(parameters)
+        if not self.storage.fits(held):
+            refuse_parameters(held if self._by_backward else parameters, self._model)
+            self.storage = Storage(held, parameters)
+        refuse_shared_memory(held, self._model)
 
     @property
     def parameters(self) -> list[Tensor]:
-        """All parameters of the base optimizer, frozen ones included."""
+        """All parameters of the base optimizer, frozen ones included; of spread ones what is held here."""
         return self.storage.parameters
 
     @property
@@ -352,8 +367,8 @@ class Weights:
             self.clear_gradients()
         for block, values in zip(blocks, gradient.blocks, strict=True):
             block.copy_(values)
-        for parameter, view, here in zip(self.parameters, views, gradient.present, strict=True):
-            parameter.grad = view if here else None
+        for owner, view, here in zip(self.storage.owners, views, gradient.present, strict=True):
+            owner.grad = like(owner, view) if here else None
 
     def _room_for(self, gradient: Vector) -> tuple[tuple[Tensor, ...], list[Tensor]]:
         blocks = tuple([torch.empty_like(block) for block in gradient.blocks])

@@ -1,6 +1,6 @@
 """A method as a torch optimizer: the numbers of `Method.step`, and what loops and frameworks do with optimizers.
 
-Run as a script this file is one of two processes in DistributedDataParallel.
+Run as a script this file is one of two processes, in DistributedDataParallel and FSDP2.
 """
 
 import subprocess
@@ -12,10 +12,14 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
 
 import lets
+from lets.optim import MethodOptimizer
+from lets.optim import sharded as spread
 
 NAMES = [name for name in lets.methods() if "esam" not in name]
 STEPS = 6
@@ -318,45 +322,146 @@ def test_autocast_inside_the_closure_is_that_inside_a_loss_function() -> None:
     assert same([*loop.model.state_dict().values()], [*model.state_dict().values()])
 
 
-def trained(name: str, wrap: Callable[[nn.Module], nn.Module], part: slice) -> list[Tensor]:
-    """Train on a part of each batch, in float64 and without BatchNorm, whose statistics are those of the part."""
+Wrap = Callable[[nn.Module], nn.Module]
+
+
+def trained(name: str, wrap: Wrap, part: slice, broken: bool = False, **settings: object) -> list[Tensor]:
+    """Train on a part of each batch, in float64 and without BatchNorm, whose statistics are those of the part.
+
+    Gradients are clipped, and the model is evaluated between steps. `broken`: a new optimizer goes on with the state.
+    """
+
+    def made() -> MethodOptimizer:
+        given = {"rho_lr": 0.1} if "lets" in name else {}
+        return lets.optimizer(name, model, sgd(model), total_steps=STEPS, **given, **settings)
+
     with torch.random.fork_rng():
         torch.manual_seed(2)
-        model = wrap(nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 2)).double())
-    optimizer = lets.optimizer(
-        name, model, sgd(model), total_steps=STEPS, **{"rho_lr": 0.1} if "lets" in name else {}
-    )
+        model = wrap(nn.Sequential(nn.Linear(8, 5), nn.Tanh(), nn.Linear(5, 3)).double())
+    optimizer = made()
 
     def closure_of(index: int) -> Closure:
         def closure() -> Tensor:
             loss = cross_entropy(model(INPUTS[index][part].double()), TARGETS[index][part])
             loss.backward()
+            nn.utils.clip_grad_norm_(parameters_of(optimizer), 0.5)
             return loss
 
         return closure
 
     for index in range(STEPS):
+        with torch.no_grad():
+            model(INPUTS[index][part].double())
+        if broken and index == 3:
+            state = optimizer.state_dict()
+            optimizer = made()
+            optimizer.load_state_dict(state)
         optimizer.step(closure_of(index), closure_of(index + 1) if "lets" in name else None)
-    return [*(p.detach() for p in model.parameters()), torch.tensor(optimizer.rho, dtype=torch.float64)]
+    rho = torch.tensor(optimizer.rho, dtype=torch.float64)
+    return [*(spread.whole(p.detach()) for p in parameters_of(optimizer)), rho]
+
+
+def parameters_of(optimizer: MethodOptimizer) -> list[Tensor]:
+    """What is optimized; the parameters of a model of FSDP2 may be others, gathered from these."""
+    return [p for group in optimizer.param_groups for p in group["params"]]
+
+
+def sharded(*shape: int, **settings: bool) -> Wrap:
+    """FSDP2 over a mesh of this shape; the rows of the network's tensors do not divide evenly."""
+
+    def wrap(model: nn.Module) -> nn.Module:
+        mesh = init_device_mesh("cpu", shape, mesh_dim_names=("copies", "shards")[-len(shape) :])
+        for module in (model[0], model[2], model):
+            fully_shard(module, mesh=mesh, **settings)
+        return model
+
+    return wrap
+
+
+def never_resharded(model: nn.Module) -> nn.Module:
+    model = sharded(2, reshard_after_forward=False)(model)
+    model.set_reshard_after_backward(False)
+    return model
+
+
+def refused(call: Callable[[], object]) -> str:
+    try:
+        call()
+    except (ValueError, TypeError) as error:
+        return f"{type(error).__name__}: {error}"
+    return "nothing"
+
+
+def create_sharded(**settings: object) -> object:
+    model = sharded(2)(nn.Sequential(nn.Linear(8, 5), nn.Tanh(), nn.Linear(5, 3)))
+    make = settings.pop("make", lets.optimizer)
+    return make(settings.pop("name", "sam"), model, sgd(model), **settings)
+
+
+REFUSED = {
+    "asam_norm='elementwise'": {"name": "asam", "asam_norm": "filterwise"},
+    "scope='global'": {"name": "looksam", "scope": "per-tensor"},
+    "leave it out": {"data_parallel": "synchronized"},
+    "method.step(loss_fn, batch)": {"name": "esam"},
+    "lets.optimizer(...), which takes closures": {"make": lets.create, "data_parallel": "per-rank"},
+}
+FEW = ("asam", "lets-looksam", "lets-ae-sam")
+SHARDED = {
+    "ddp": (DistributedDataParallel, NAMES),
+    "fsdp2": (sharded(2), NAMES),
+    "fsdp2 resumed": (sharded(2), FEW),
+    "replicated": (sharded(2, 1), FEW),
+    "whole after backward": (never_resharded, FEW),
+}
 
 
 def one_of_two(rank: int, folder: Path) -> None:
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", f"file://{folder}/store", rank=rank, world_size=2)
     half = slice(16 * rank, 16 * (rank + 1))
-    torch.save({name: trained(name, DistributedDataParallel, half) for name in NAMES}, folder / f"{rank}.pt")
+    ends = {
+        (kind, name): trained(name, wrap, half, broken="resumed" in kind)
+        for kind, (wrap, names) in SHARDED.items()
+        for name in names
+    }
+    told = {why: refused(lambda given=given: create_sharded(**given)) for why, given in REFUSED.items()}
+    unsaid = refused(lambda: Loop("sam"))
+    torch.save((ends, told, unsaid), folder / f"{rank}.pt")
     torch.distributed.destroy_process_group()
 
 
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[dict, dict, str]]:
+    folder = tmp_path_factory.mktemp("ranks")
+    both = [subprocess.Popen([sys.executable, __file__, str(rank), folder]) for rank in (0, 1)]
+    assert [process.wait(240) for process in both] == [0, 0]
+    return [torch.load(folder / f"{rank}.pt") for rank in (0, 1)]
+
+
 @pytest.mark.filterwarnings("ignore::lets.optim.RadiusWarning")
-def test_two_processes_in_distributed_data_parallel_are_one_on_the_whole_batch(tmp_path: Path) -> None:
-    both = [subprocess.Popen([sys.executable, __file__, str(rank), tmp_path]) for rank in (0, 1)]
-    assert [process.wait(120) for process in both] == [0, 0]
-    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
-    for name in NAMES:
-        assert same(first[name], second[name])
-        for ours, whole in zip(first[name], trained(name, lambda model: model, slice(None)), strict=True):
-            torch.testing.assert_close(ours, whole, rtol=1e-12, atol=1e-12)
+@pytest.mark.parametrize("kind", SHARDED)
+def test_two_processes_are_one_on_the_whole_batch(kind: str, ranks: list) -> None:
+    (first, *_), (second, *_) = ranks
+    for name in SHARDED[kind][1]:
+        assert same(first[kind, name], second[kind, name])
+        alone = trained(name, lambda model: model, slice(None))
+        for ours, single in zip(first[kind, name], alone, strict=True):
+            torch.testing.assert_close(
+                ours, single, rtol=1e-12, atol=1e-12, msg=lambda m, n=name: f"{n}: {m}"
+            )
+
+
+@pytest.mark.parametrize("remedy", REFUSED)
+def test_what_needs_whole_tensors_is_refused_with_the_way_out(remedy: str, ranks: list) -> None:
+    for _, told, _ in ranks:
+        assert remedy in told[remedy]
+
+
+def test_who_averages_must_be_said(ranks: list) -> None:
+    for *_, unsaid in ranks:
+        assert unsaid.startswith(
+            "ValueError: torch.distributed runs 2 processes; give data_parallel='averaged' if"
+        )
 
 
 if __name__ == "__main__":

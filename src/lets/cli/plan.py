@@ -109,7 +109,7 @@ def _plan(path: Path, tflops: float | None) -> Found:
         raise SpecError(f"--tflops {tflops:g} – no GPU is that slow – write  --tflops 20")
     project = Project.load(path)
     params, matrix = project.params, project.matrix
-    networks = _networks(matrix)
+    networks = networks_of(matrix)
     measured = measured_speeds(project.runs.values(), networks)
     speed = (lambda run: tflops * 1e12) if tflops else measured.of
     jobs = all_jobs(project, networks, speed)
@@ -130,7 +130,7 @@ def _plan(path: Path, tflops: float | None) -> Found:
     }
 
 
-def _networks(matrix: "Matrix") -> "Networks":
+def networks_of(matrix: "Matrix") -> "Networks":
     """Every network of the runs, with what it costs."""
     from lets.config.effort import shape
     from lets.models.costs import cost

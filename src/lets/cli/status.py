@@ -20,6 +20,7 @@ def status(
 
     `!1` counts diverged runs, `+1` runs that have begun.
     """
+    from lets.cli.plan import networks_of
     from lets.project import Project
     from lets.runs.cost import progress
 
@@ -31,7 +32,8 @@ def status(
     else:
         for experiment in matrix.experiments:
             _print_grid(experiment, matrix, states)
-    print(f"{project.params.profile}: {progress(matrix, layout)}{_others(list(states.values()))}")
+    done = progress(matrix, layout, networks_of(matrix))
+    print(f"{project.params.profile}: {done}{_others(list(states.values()))}")
 
 
 def _state(run: "Outcome", layout: "Layout") -> str:

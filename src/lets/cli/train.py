@@ -37,6 +37,7 @@ def train(
 
     Example: lets train --run digits/clean/wrn-small/lets-sam/seed-0
     """
+    from lets.cli.plan import networks_of
     from lets.errors import DivergenceError
     from lets.project import Project
     from lets.runs.cost import progress
@@ -72,11 +73,11 @@ def train(
             metrics = train_run(spec, layout, place, threads, show)
         except DivergenceError:
             if _speaks():
-                print(f"{progress(matrix, layout)}  {spec.id}  diverged", flush=True)
+                print(f"{progress(matrix, layout, networks_of(matrix))}  {spec.id}  diverged", flush=True)
             raise
     result = metrics.status if metrics.test_accuracy is None else f"test {metrics.test_accuracy:.2f} %"
     if _speaks():
-        print(f"{progress(matrix, layout)}  {spec.id}  {result}", flush=True)
+        print(f"{progress(matrix, layout, networks_of(matrix))}  {spec.id}  {result}", flush=True)
 
 
 def _is_rank() -> bool:

@@ -16,6 +16,9 @@ PRODUCT = 9
 """a Hessian times a vector, in forwards: the gradient and its graph are differentiated once more"""
 PROBE = 8
 """a probe of the hyper-gradient, in passes"""
+CALLS = 300_000_000
+"""a pass of any network calls its kernels, on a CPU core for as long as about so many operations take: the seconds of a
+pass over its operations, of the demo's four networks, are a line with this intercept over the slope"""
 RECORDS = 8 * 1024
 """bytes of a run folder's small files, apart from a line of the history per epoch"""
 HISTORY_LINE = 160
@@ -70,6 +73,11 @@ def training_flops(run: RunSpec, network: Network) -> int:
     per_step = PASS * passes(run) / steps(run) + (PRODUCT - PASS) * _exact(run) * _learned(run)
     measured = (tested + measured_size(run)) / run.training.measure_every
     return round(epochs * network.flops * (per_step * trained_on(run) + measured))
+
+
+def effort(run: RunSpec, network: Network) -> float:
+    """Return what the time of a training goes with, also of networks so small that calls take most of it."""
+    return training_flops(run, network) + CALLS * passes(run)
 
 
 def hypergradient_flops(run: RunSpec, network: Network, every: int) -> int:

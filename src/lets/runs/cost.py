@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lets.config import RunSpec
-from lets.config.effort import Network, setting, training_flops
+from lets.config.effort import Network, effort, setting, training_flops
 from lets.config.matrix import Matrix
 from lets.config.paths import Layout
 from lets.errors import RecordError
@@ -97,18 +97,25 @@ class Progress:
         return f"{self.done}/{self.total} runs, about {duration(self.eta_seconds)} to go"
 
 
-def progress(matrix: Matrix, layout: Layout) -> Progress:
-    """Count the runs whose metrics.json is there; the pace is the mean gap between the ends of the last runs.
+def progress(matrix: Matrix, layout: Layout, networks: Networks) -> Progress:
+    """Count the runs whose metrics.json is there; the pace is the effort of the last runs over the time they took.
 
     Jobs that train side by side finish more often, so the pace needs not know how many there are. A run that was
     not made here (its files are as old as the clone) or was interrupted tells nothing about it.
     """
+    efforts = {id: effort(run, networks[run.architecture, run.dataset]) for id, run in matrix.runs.items()}
     written = {run: time for run in matrix.runs if (time := _written(layout, run)) is not None}
     recent = sorted(written, key=written.__getitem__)[-RECENT:]
-    ends = [written[run] for run in recent if _ended_at(written[run], layout, run)]
-    pace = (ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else None
-    left = len(matrix.runs) - len(written)
-    return Progress(len(written), len(matrix.runs), None if pace is None else pace * left)
+    starts = {run: start for run in recent if (start := _started_here(written[run], layout, run)) is not None}
+    eta = None
+    if len(starts) > 1:
+        first, *others = starts  # by their ends
+        # From the end of one to that of the last; of the first runs of all, from their start.
+        whole = len(written) <= RECENT
+        seconds = written[others[-1]] - (min(starts.values()) if whole else written[first])
+        done = sum(efforts[run] for run in (starts if whole else others))
+        eta = seconds / done * sum(efforts[run] for run in matrix.runs if run not in written)
+    return Progress(len(written), len(matrix.runs), eta)
 
 
 def duration(seconds: float) -> str:
@@ -130,9 +137,11 @@ def _written(layout: Layout, run: str) -> float | None:
         return None
 
 
-def _ended_at(time: float, layout: Layout, run: str) -> bool:
+def _started_here(time: float, layout: Layout, run: str) -> float | None:
+    """Return when a run began that ended at `time`; None if its record says something else."""
     try:
-        end = datetime.fromisoformat(RunRecord.at(layout, run).provenance.ended)
+        fact = RunRecord.at(layout, run).provenance
     except RecordError:  # the audit says what is wrong with it
-        return False
-    return abs(time - end.timestamp()) <= CLOSE
+        return None
+    end = datetime.fromisoformat(fact.ended).timestamp()
+    return time - fact.seconds if abs(time - end) <= CLOSE else None

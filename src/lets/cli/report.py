@@ -19,6 +19,7 @@ def report(
     params: ParamsFile = DEMO,
     table: Annotated[list[str] | None, typer.Option(help="only this table; may be repeated")] = None,
     figure: Annotated[list[str] | None, typer.Option(help="only this figure; may be repeated")] = None,
+    show: Annotated[bool, typer.Option("--show", help="print the tables instead of writing them")] = False,
     page: Annotated[bool, typer.Option("--page", help="only the HTML page, unaudited")] = False,
     summary: Annotated[bool, typer.Option("--summary", help="only summary.json and runs.csv")] = False,
     claims: Annotated[
@@ -35,13 +36,16 @@ def report(
     from lets.page.page import write_page
     from lets.page.summaries import write_runs, write_summary
     from lets.project import Project
-    from lets.tables.render import write_table
+    from lets.tables.render import plain_text, write_table
 
     project = Project.load(params)
     content, layout = project.params, project.layout
     everything = not (table or figure or page or summary or claims)
     tables = _chosen("table", content.tables, list(content.tables) if everything else table or [])
     figures = _chosen("figure", content.figures, list(content.figures) if everything else figure or [])
+    if show:
+        print("\n\n".join(plain_text(project.table(name)) for name in tables or content.tables))
+        return
     for name in tables:
         _print(write_table(project.table(name), layout))
     for name, one in figures.items():

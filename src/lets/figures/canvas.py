@@ -121,6 +121,12 @@ def whole_ticks(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MultipleLocator(1))
 
 
+def powers_of_ten(axes: Axes) -> None:
+    """Number the powers of ten of a logarithmic horizontal axis, written out."""
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
 def costs_along(axes: Axes) -> None:
     """Let passes stand on a logarithmic horizontal axis, written out."""
     axes.set_xscale("log")

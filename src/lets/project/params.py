@@ -11,7 +11,8 @@ from lets.analyses.landscape import Landscape
 from lets.analyses.sharpness import Sharpness
 from lets.config.params import Params
 from lets.config.strict import Name
-from lets.figures.series import Bars, Curves, Sensitivity
+from lets.figures.sensitivity import Sensitivity
+from lets.figures.series import Bars, Curves
 from lets.figures.tradeoff import Cost, Pareto
 from lets.tables.against_paper import AgainstPaper
 from lets.tables.baselines import Baselines

@@ -43,6 +43,18 @@ def markdown_lines(table: Table) -> Iterator[Line]:
         yield "", ()
 
 
+def plain_text(table: Table) -> str:
+    """Return title, table and notes for a terminal, its columns aligned; a star marks what is bold elsewhere."""
+    rows = [[table.corner, *table.columns]]
+    for block in table.blocks:
+        rows += [[block.title, *[""] * len(table.columns)]] if block.title else []
+        rows += [[title, *(cell.text + "*" * cell.best for cell in cells)] for title, cells in block.rows]
+    first, *widths = (max(map(len, column)) for column in zip(*rows, strict=True))
+    lines = ["  ".join([row[0].ljust(first), *map(str.rjust, row[1:], widths)]).rstrip() for row in rows]
+    notes = [re.sub("^Bold", "*", note) for note in table.notes]
+    return "\n".join([table.title, "", *lines, "", *notes])
+
+
 def _markdown_row(fields: Sequence[str]) -> str:
     return f"| {' | '.join(fields)} |"
 

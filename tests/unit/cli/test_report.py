@@ -44,6 +44,13 @@ def test_one_item_alone(figures: Project, monkeypatch, capsys) -> None:
     assert printed.err == "", "no run of this figure is missing"
 
 
+def test_a_table_is_shown_instead_of_written(figures: Project, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(figures.root)
+    report(figures.file, table=["table"], show=True)
+    assert capsys.readouterr().out.startswith("A < B & C\n\nMethod ")
+    assert not (figures.root / "reports/golden/tables/table.md").exists()
+
+
 @pytest.mark.parametrize(("option", "known"), [("table", "table"), ("figure", "sensitivity, curves")])
 def test_an_unknown_name_lists_the_known_ones(figures: Project, option: str, known: str) -> None:
     with pytest.raises(SpecError, match=rf"--{option} nope – no such {option} – choose from: {known}"):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.golden.factory import Project
 
-from lets.tables.render import render
+from lets.tables.render import plain_text, render
 from lets.tables.table import Table
 
 CLEAN = {
@@ -177,3 +177,19 @@ def test_titles_survive_every_markup(tmp_path: Path, title: str) -> None:
         .replace("$|$", "")
     )
     assert not any(stripped[i] in "&%$#_{}" and stripped[i - 1] != "\\" for i in range(len(stripped)))
+
+
+def test_in_a_terminal_columns_are_aligned_and_the_best_has_a_star(tmp_path: Path) -> None:
+    p = project(
+        tmp_path, {**CLEAN, "methods": ["erm", "sam"], "noise": ["clean", "symmetric-40"]}, columns=["noise"]
+    )
+    for run in p.matrix.runs.values():
+        p.finish(run, {"erm": 9.0, "sam": 95.0}[run.method] + run.seed)
+    assert plain_text(table_of(p)).splitlines()[:5] == [
+        "T",
+        "",
+        "Method   clean labels     40 % noise",
+        "ERM       9.50 ± 0.71    9.50 ± 0.71",
+        "SAM     95.50 ± 0.71*  95.50 ± 0.71*",
+    ]
+    assert plain_text(table_of(p)).endswith("seeds.\n*: best of its column.")

@@ -44,7 +44,7 @@ def test_commands_parse(name: str) -> None:
 
 
 def targets() -> list[str]:
-    return re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
+    return re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
 
 
 @pytest.mark.parametrize("name", NAMES)

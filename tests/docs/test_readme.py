@@ -64,3 +64,16 @@ def test_nothing_is_better_than_a_fixed_radius_as_the_readme_says():
     verdicts = [row["verdict"] for row in rows("interpretations/tables/baselines.csv")]
     assert len(verdicts) > 100
     assert "better" not in verdicts
+
+
+def test_the_radius_matters_in_the_demo_as_the_readme_says():
+    found = rows("demo/figures/figure1.csv")
+    means = {
+        method: [float(row["mean"]) for row in found if row["method"] == method] for method in ("erm", "sam")
+    }
+    assert max(means["sam"]) > means["erm"][0] + 15
+    for method in ("lets-sam", "lets-asam"):
+        radii = [(float(row["x.rho"]), float(row["end.rho"])) for row in found if row["method"] == method]
+        assert len(radii) > 2
+        assert all(end < start for start, end in radii)
+        assert [end for _, end in sorted(radii)] == sorted(end for _, end in radii)

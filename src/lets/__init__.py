@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         optimizer,
     )
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Ascent",
     "Descent",
@@ -41,7 +43,12 @@ _SUBPACKAGES = ("data", "models", "optim")
 
 def __getattr__(name: str) -> object:
     if name in _SUBPACKAGES:
-        return import_module(f"{__name__}.{name}")
+        try:
+            return import_module(f"{__name__}.{name}")
+        except ModuleNotFoundError as error:
+            raise ImportError(
+                f"lets.{name} needs {error.name}, which is not installed – run  pip install 'lets-repro[pipeline]'"
+            ) from error
     if name in __all__:
         return getattr(import_module(f"{__name__}.optim"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -32,6 +32,15 @@ def main() -> None:
         code = _by_fork_server()
         if code is None:
             code = _run()
+    except ModuleNotFoundError as error:
+        if (error.name or "lets").startswith("lets"):
+            raise
+        print(
+            f"error: {error.name} – is not installed, and the library alone has no commands – run  "
+            "pip install 'lets-repro[pipeline]'",
+            file=sys.stderr,
+        )
+        code = 2
     except BaseException:
         if not interruption.caught():
             raise

@@ -1,5 +1,8 @@
 """How a training step fails once its input is accepted, and what users are warned of."""
 
+import sys
+from warnings import warn
+
 
 class DivergenceError(ArithmeticError):
     """A loss or a gradient became NaN or infinite; the weights are back at theta_t.
@@ -32,3 +35,11 @@ class StaleGradientError(RuntimeError):
 
 class RadiusWarning(UserWarning):
     """The radius will not do what it is there for: it stands still, meets its bounds, or leaves its schedule."""
+
+
+def warn_of_radius(message: str) -> None:
+    """Give a `RadiusWarning` that points to the user's line: the first that is neither this package's nor torch's."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith((f"{__package__}.", "torch.")):
+        frame, level = frame.f_back, level + 1
+    warn(message, RadiusWarning, stacklevel=level)

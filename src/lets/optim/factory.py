@@ -3,7 +3,6 @@
 from math import inf
 from numbers import Real
 from typing import TYPE_CHECKING, Any
-from warnings import warn
 
 from torch import nn
 from torch.optim import Optimizer
@@ -13,7 +12,7 @@ from .ascent import Adaptive as AdaptiveAscent
 from .catalogue import AXES, MethodInfo, complete, describe, with_parts
 from .data_parallel import Mode, join
 from .descent import Descent, Perturbed, Reuse, SharpSubset, SurrogateGap
-from .errors import RadiusWarning
+from .errors import warn_of_radius
 from .method import Method
 from .part import refuse_bad_value, refuse_half_a_state
 from .policy import Adaptive, Always, Bernoulli, Every, Never, Policy
@@ -177,12 +176,10 @@ def _warn_if_it_stands_still(info: MethodInfo, h: dict[str, Any], radius: Learne
     if not 0 < reach <= 0.01 * (1 + 1e-9):
         return
     base, needed = info.name.removeprefix("lets-"), h["rho_lr"] * 0.69 / reach
-    warn(
+    warn_of_radius(
         f"with rho_lr = {h['rho_lr']:g} and rho_optimizer = {h['rho_optimizer']!r} the radius of {info.name} cannot "
         f"move by 1 % in {total_steps} steps: it stays {h['rho']:g}, and {info.name} is {base} at a higher cost; "
-        f"rho_lr={needed:.1e} could double or halve it",
-        RadiusWarning,
-        stacklevel=3,
+        f"rho_lr={needed:.1e} could double or halve it"
     )
 
 

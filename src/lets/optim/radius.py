@@ -3,13 +3,12 @@
 from abc import ABC, abstractmethod
 from math import log
 from typing import Any
-from warnings import warn
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from .errors import RadiusWarning
+from .errors import warn_of_radius
 from .part import Part
 
 
@@ -117,12 +116,10 @@ class LearningRateCoupled(Radius):
 
     def _warn(self, lr: float) -> None:
         if not self._warned:
-            warn(
+            warn_of_radius(
                 f"the learning rate {lr:g} is above {self._lr_max:g}, the largest one known when the method was made, "
                 f"and gsam keeps its largest radius there; write lets.create('gsam', ..., lr_max={lr:g}) with the "
-                "largest rate of the schedule",
-                RadiusWarning,
-                stacklevel=4,
+                "largest rate of the schedule"
             )
         self._warned = True
 
@@ -208,11 +205,9 @@ class Learned(Radius):
         self._lr = self._lr * self._decay
         count, self._reported = int(self.clamped) - self._reported, int(self.clamped)
         if count:
-            warn(
+            warn_of_radius(
                 f"the learned radius met its bounds {self._bounds} in {count} steps; "
-                f"it is now {float(self.value()):g}",
-                RadiusWarning,
-                stacklevel=3,
+                f"it is now {float(self.value()):g}"
             )
 
     def reach(self, updates: float, hypergradient: float) -> float:

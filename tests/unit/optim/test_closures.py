@@ -303,6 +303,27 @@ def test_a_gradient_scaler_is_refused_before_anything_moves() -> None:
     assert same(before, loop.numbers())
 
 
+def test_warnings_point_to_the_line_of_the_user() -> None:
+    def line_of(caught: pytest.WarningsRecorder) -> str:
+        (warning,) = caught
+        return Path(warning.filename).read_text().splitlines()[warning.lineno - 1].strip()
+
+    model = network()
+    with pytest.warns(lets.optim.RadiusWarning, match="cannot move") as caught:
+        lets.optimizer("lets-sam", model, sgd(model), total_steps=3)
+    assert line_of(caught) == 'lets.optimizer("lets-sam", model, sgd(model), total_steps=3)'
+    loop = Loop("gsam")
+    loop.optimizer.param_groups[0]["lr"] *= 2
+    with pytest.warns(lets.optim.RadiusWarning, match="lr_max") as caught:
+        loop.optimizer.step(loop.closure(0))
+    assert line_of(caught) == "loop.optimizer.step(loop.closure(0))"
+    method = lets.create("gsam", model, base := sgd(model))
+    base.param_groups[0]["lr"] *= 2
+    with pytest.warns(lets.optim.RadiusWarning, match="lr_max") as caught:
+        print(method.rho)
+    assert line_of(caught) == "print(method.rho)"
+
+
 def test_autocast_inside_the_closure_is_that_inside_a_loss_function() -> None:
     loop, model = Loop("sam"), network()
     method = lets.create("sam", model, sgd(model))

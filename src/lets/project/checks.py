@@ -334,6 +334,12 @@ def conflicts(run: RunSpec) -> Iterator[Problem]:
             "compile with hessian: exact – a compiled network cannot be differentiated twice – "
             "write  compile: false",
         )
+    if training.compile and dataset.vocabulary:
+        yield (
+            ("training", "compile"),
+            f"compile with {dataset.title} – every length of a sentence would be compiled anew – "
+            "write  compile: false",
+        )
 
 
 def _of_size(run: RunSpec) -> Iterator[Problem]:

@@ -1,9 +1,11 @@
 """Where a run computes: its device, the same bytes every time, and the processes that share the work."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -103,6 +105,32 @@ def compute_deterministically(threads: int, precision: Precision = "float32") ->
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
     """Return the context of a forward pass: with bfloat16, matrix products and convolutions compute in it."""
     return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
+
+
+COMPILERS = {"cpu": ("CXX", "g++"), "cuda": ("CC", "gcc")}
+"""type of device → the variable that names the compiler which torch.compile calls, and the one that it calls without"""
+MOST_GRAPHS = 64
+"""compiled at most: those of a step that differ in the number of samples, in gradients or in BatchNorm's averages"""
+
+
+def compiled(network: nn.Module, device: torch.device, **options: bool) -> Any:
+    """Compile the forward pass of a network, anew for every number of samples; raises SpecError without a compiler.
+
+    Left to itself, torch would compile the second number it meets for any number: what a batch is computed by would
+    depend on those before it, and a resumed run end with other bytes. `options` are those of torch's inductor.
+    """
+    variable, usual = COMPILERS[device.type]
+    if not shutil.which(compiler := os.environ.get(variable, usual)):
+        raise SpecError(
+            f"compile: true – torch.compile needs {compiler} on this machine, which is not there – "
+            f"install it, or write  compile: false"
+        )
+    import torch._dynamo
+
+    torch._dynamo.config.recompile_limit = MOST_GRAPHS
+    torch._dynamo.config.fail_on_recompile_limit_hit = True  # instead of going on without compiling
+    # deterministic: no kernel is chosen by its speed, which is another one the next time.
+    return torch.compile(network, dynamic=False, options={"deterministic": True, **options})
 
 
 def placed(model: nn.Module, device: torch.device, channels_last: bool) -> nn.Module:

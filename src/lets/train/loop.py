@@ -19,7 +19,7 @@ from lets.config.training import Optimizer, Schedule, Sgd, TrainingSpec
 from lets.optim import DivergenceError, Method, Stats, create
 from lets.optim.catalogue import METHODS
 from lets.runs.history import HistoryRow, impossible
-from lets.train.device import ALONE, Ranks, placed
+from lets.train.device import ALONE, Ranks, compiled, placed
 from lets.train.run_data import RunData
 from lets.train.tasks import Batch, evaluate, in_precision, task_of
 
@@ -96,7 +96,7 @@ class Training:
         self.steps_per_epoch = len(data.train)
         self.model = self._build_model()
         # Only steps are compiled: what is measured does not depend on how fast it was trained.
-        network = torch.compile(self.model) if self.training.compile else self.model
+        network = compiled(self.model, device) if self.training.compile else self.model
         self.task = task_of(spec.dataset)
         self.forward = in_precision(network, self.training.precision, device)
         self.optimizer = build_optimizer(self.model, self.training.optimizer)

@@ -130,6 +130,12 @@ def test_an_exact_hessian_of_a_compiled_network(tmp_path):
     load(tmp_path, hyperparameters=exact)
 
 
+def test_a_compiled_network_that_reads(tmp_path):
+    texts = {"datasets": ["mrpc"], "architectures": ["deberta-small"]}
+    with pytest.raises(SpecError, match=r"every length of a sentence .* write  compile: false"):
+        load(tmp_path, training={"compile": True, "augmentation": "none"}, **texts)
+
+
 @pytest.mark.parametrize(
     ("training", "remedy"), [({"compile": True}, "compile: false"), ({"ranks": 2}, "ranks: 1")]
 )

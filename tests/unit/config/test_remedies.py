@@ -46,6 +46,7 @@ FILES: dict[str, tuple[dict[str, Any], dict[str, Any] | None, dict[str, Any]]] =
     "an exact Hessian, compiled": (
         {**SMALL, "training": {"compile": True}, "hyperparameters": {"lets-sam": {"hessian": "exact"}}}, None, {},
     ),
+    "texts, compiled": ({**TEXTS, "training": {"compile": True, "augmentation": "none"}}, None, {}),
     "other masks": ({**SMALL, "training": {"dropout": "same", "val_batches": "next"}}, None, {}),
     "a training without end": ({**SMALL, "training": {"epochs": 10**12}}, None, {}),
     "a training that is measured after none": ({**SMALL, "training": {"measure_every": 10**10}}, None, {}),

@@ -4,12 +4,15 @@ import shutil
 
 import pytest
 import torch
+from torch import nn
 from torch.nn.functional import cross_entropy
 
+import lets.models
 from lets.audit.retraining import evaluated
+from lets.errors import SpecError
 from lets.runs import RunRecord
 from lets.train import train_run
-from lets.train.device import compute_deterministically
+from lets.train.device import compiled, compute_deterministically
 from lets.train.loop import Training
 from lets.train.run_data import RunData
 
@@ -94,18 +97,68 @@ def test_they_are_part_of_a_runs_identity(make_run):
     assert len({make_run("sam", training=given).id for given in variants}) == len(variants)
 
 
-@pytest.mark.skipif(
-    shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on the CPU: no g++"
-)
-def test_compiled_steps_are_the_same_to_rounding(layout, make_run):
-    """LETS with its frozen BatchNorm passes, three steps of equal batches, so that little is compiled."""
-    histories = []
-    for compiled in (False, True):
-        spec = make_run("lets-sam", epochs=1, training={"compile": compiled, "batch_size": 479})
+class Stop(Exception):
+    """Raised in the middle of a training."""
+
+
+def stop(row):
+    """Before the state after the second epoch is written."""
+    if row.epoch == 2:
+        raise Stop
+
+
+def tiny(*_):
+    """A network of which little is to be compiled."""
+    layers = [nn.Conv2d(1, 8, 3, 1, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(512, 10)]
+    return nn.Sequential(*layers)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler: no g++")
+@pytest.mark.parametrize("method", ["sam", "lets-sam"])
+def test_compiled_steps_are_the_same_to_rounding_and_resume_to_the_byte(
+    layout, elsewhere, digests, make_run, monkeypatch, method
+):
+    """Two epochs of 12 steps, the last of each with fewer samples; a new process has compiled nothing."""
+    monkeypatch.setattr(lets.models, "create", tiny)
+    eager, fast = (make_run(method, training={"compile": given}) for given in (False, True))
+    for spec in (eager, fast):
         train_run(spec, layout, "cpu", 1, lambda row: None)
-        histories.append(RunRecord.at(layout, spec.id).history[0])
-    eager, fast = histories
-    assert fast.loss == pytest.approx(eager.loss, rel=1e-5)
-    assert fast.rho == pytest.approx(eager.rho, rel=1e-5)
-    assert fast.test_loss == pytest.approx(eager.test_loss, rel=1e-3)
-    assert (fast.passes, fast.perturbed) == (eager.passes, eager.perturbed)
+    traces = [RunRecord.at(layout, spec.id).trace() for spec in (eager, fast)]
+    for name, column in traces[0].items():
+        assert traces[1][name] == pytest.approx(column, rel=1e-3, abs=1e-5), name
+    assert len(traces[0]["loss"]) == 24
+    with pytest.raises(Stop):
+        train_run(fast, elsewhere, "cpu", 1, stop)
+    torch._dynamo.reset()
+    train_run(fast, elsewhere, "cpu", 1, lambda row: None)
+    assert RunRecord.at(elsewhere, fast.id).provenance.resumed == 1
+    assert digests(elsewhere, fast.id) == digests(layout, fast.id)
+
+
+def test_what_serves_a_batch_does_not_depend_on_those_before_it(monkeypatch):
+    """Each number of samples has a graph of its own, with no size left open; the most are compiled, or it fails."""
+    seen = []
+
+    def note(graph, inputs):
+        seen.append([x for x in inputs if isinstance(x, torch.SymInt)])
+        return graph
+
+    real = torch.compile
+    monkeypatch.setattr(
+        torch, "compile", lambda net, dynamic, options: real(net, backend=note, dynamic=dynamic)
+    )
+    monkeypatch.setattr("lets.train.device.MOST_GRAPHS", 12)
+    monkeypatch.setattr("lets.train.device.shutil.which", lambda name: name)
+    torch._dynamo.reset()
+    forward = compiled(nn.Linear(3, 2), CPU)
+    for size in (8, 5, 8, *range(9, 19)):
+        forward(torch.ones(size, 3))
+    assert seen == [[]] * 12
+    with pytest.raises(torch._dynamo.exc.FailOnRecompileLimitHit):
+        forward(torch.ones(20, 3))
+
+
+def test_compiling_without_a_compiler_is_refused_before_the_first_step(layout, make_run, monkeypatch):
+    monkeypatch.setattr("lets.train.device.shutil.which", lambda name: None)
+    with pytest.raises(SpecError, match=r"needs g\+\+ on this machine.* write  compile: false"):
+        training_of(make_run("sam", training={"compile": True}), layout)

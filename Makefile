@@ -7,7 +7,7 @@ INTEGRATIONS := tests/unit/integrations/requirements.txt
 FIRST := reports/demo/figures/figure1.png
 QUICK := tests/golden $(addprefix tests/unit/,compare config figures models project stats tables test_commands.py test_imports.py)
 
-.PHONY: demo quick-demo test quick lint house format shell integrations report bench peers image lock clean
+.PHONY: demo quick-demo test quick lint house format shell integrations report bench gpu-check gpu-visit peers image lock clean
 
 # An environment whose Python is gone is none, however new it is.
 ifneq ($(shell test -e $(ENV)/installed && { $(ENV)/bin/python -c "" 2> /dev/null || echo gone; }),)
@@ -55,6 +55,12 @@ report: $(ENV)/installed        ## Snakemake's own report: provenance and run ti
 
 bench: $(ENV)/installed peers   ## every benchmark that needs no GPU, then docs/speed.md: about an hour of a quiet machine
 	@$(ACTIVATE) && lets bench all; code=$$?; lets bench --page && exit $$code
+
+gpu-check: $(ENV)/installed     ## once, on a machine with a GPU: does all of it work there, and how fast? ten minutes
+	@$(ACTIVATE) && lets bench gpu-check --device cuda
+
+gpu-visit: $(ENV)/installed     ## MINUTES (10) of the paper's runs on a GPU, and what is to be carried home in work/visit
+	@$(ACTIVATE) && lets visit --minutes $(or $(MINUTES),10)
 
 peers: $(ENV)/installed         ## other people's optimizers, which `lets bench peers` compares ours with
 	$(ENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps --upgrade --target work/peers \

@@ -12,14 +12,15 @@ from lets.errors import SpecError
 
 from .result import Conditions, Findings
 
-__all__ = ["BENCHMARKS", "Benchmark", "chosen"]
+__all__ = ["BENCHMARKS", "PARTS", "Benchmark", "chosen"]
 
 
 @dataclass(frozen=True)
 class Benchmark:
     """One row: `function` is "module:function" in this package, `rounds` the number by default.
 
-    `device` is where it means something: what `lets bench all` leaves to a machine that has it.
+    `device` is where it means something: what `lets bench all` leaves to a machine that has it. One with a `limit`, in
+    seconds, is a part of gpu-check, which gives it so much time.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Benchmark:
     rounds: int
     device: str = "cpu"
     arguments: tuple[Any, ...] = ()
+    limit: int = 0
 
     def measure(self, given: Conditions) -> Findings:
         """Import the function, and call it."""
@@ -37,6 +39,11 @@ class Benchmark:
 
 EACH_KIND = ("erm", "sam", "asam", "esam", "looksam", "gsam", "lets-sam")
 """methods that have every policy but chance, every ascent, every descent and every radius between them"""
+
+
+def _part(name: str, question: str, function: str, rounds: int, limit: int) -> Benchmark:
+    return Benchmark(name, question, function, rounds, "cuda", limit=limit)
+
 
 _ROWS = (
     Benchmark(
@@ -63,27 +70,38 @@ _ROWS = (
     Benchmark("records", "How long do commands think about a thousand finished runs?", "records:measure", 5),
     Benchmark("demo", "How busy are the cores while the demo trains?", "demo:measure", 2),
     Benchmark("pictures", "How many JPEGs a second does ImageNet's pipeline read?", "pictures:measure", 9),
-    Benchmark("agreement", "Are the numbers of the GPU those of the CPU?", "agreement:measure", 12, "cuda"),
     Benchmark(
-        "synchronisation", "Does a step make the host wait for the GPU?", "synchronisation:measure", 6, "cuda"
+        "gpu-check",
+        "Does all of it work on this GPU, to the same numbers, and how fast?",
+        "gpu_check:measure",
+        1,
+        "cuda",
     ),
-    Benchmark(
+)
+PARTS = (
+    _part("tests", "Do the tests that need a GPU pass?", "whole:tests", 1, 60),
+    _part("agreement", "Are the numbers of the GPU those of the CPU?", "agreement:measure", 20, 120),
+    _part("resume", "Does a training that was killed end with the same bytes?", "whole:resume", 1, 60),
+    _part("compiled", "Are the numbers of compiled steps those of eager ones?", "agreement:compiled", 20, 90),
+    _part(
         "throughput",
         "How many images a second, and what share of the device's matrix rate is that?",
         "throughput:measure",
         10,
-        "cuda",
+        180,
     ),
-    Benchmark(
+    _part(
         "packed",
         "What do eight small trainings on one GPU do in the time of one?",
         "packed:measure",
         20,
-        "cuda",
+        60,
     ),
+    _part("matrix", "Does a whole small matrix come to its end, audit included?", "whole:matrix", 1, 120),
 )
+"""of gpu-check: what is worth most comes first"""
 
-BENCHMARKS = {row.name: row for row in _ROWS}
+BENCHMARKS = {row.name: row for row in (*_ROWS, *PARTS)}
 
 
 def chosen(name: str, device: str) -> list[Benchmark]:

@@ -1,6 +1,7 @@
 """What `lets bench` does in a checkout."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,10 @@ def run(name: str, rounds: int | None, out: Path | None, **how: Any) -> bool:
 
 def _make(benchmark: Benchmark, given: Conditions, out: Path | None) -> bool:
     print(f"{benchmark.name}: {benchmark.question}", file=sys.stderr, flush=True)
-    findings = benchmark.measure(given)
     path = out or place_of(benchmark, given)
+    findings = benchmark.measure(
+        replace(given, keep=lambda found: write_result(path, benchmark, given, found))
+    )
     write_result(path, benchmark, given, findings)
     print(_text(findings))
     print(f"written: {path}", flush=True)
@@ -40,6 +43,10 @@ def _make(benchmark: Benchmark, given: Conditions, out: Path | None) -> bool:
 
 def _text(findings: Findings) -> str:
     controls = ["", "The reference against itself:", table(findings.controls)] if findings.controls else []
-    return "\n".join(
-        [table(findings.rows), *controls, *(f"not valid: {doubt}" for doubt in findings.doubts())]
-    )
+    measured = [line for part in findings.parts.values() if part["controls"] for line in _part(part)]
+    doubts = [f"not valid: {doubt}" for doubt in findings.doubts()]
+    return "\n".join([table(findings.rows), *controls, *measured, *doubts])
+
+
+def _part(result: Any) -> list[str]:
+    return ["", f"{result['name']}: {result['question']}", table(result["variants"])]

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
-from lets.errors import SpecError
 from lets.train.device import choose_device, compute_deterministically
 
 from .measure import Action, interleave
@@ -17,7 +16,7 @@ from .throughput import STEPS as AT_ONCE
 from .throughput import training_of
 
 HOW = """\
-{runs} processes on one GPU train {architecture} with SAM on 3×32×32 images, batch {batch}, {settings}; what is
+{runs} processes on one GPU train a network with SAM on 3×32×32 images, batch {batch}, {settings}; what is
 timed is {steps} steps of one of them, and {steps} steps of all of them side by side. `images_per_second` is that of
 all together, `times`: over that of one. Without NVIDIA's multi-process service (`nvidia-cuda-mps-control -d`)
 processes share the GPU by turns."""
@@ -27,16 +26,15 @@ ONE, PACKED = "one", "packed"
 
 
 def measure(given: Conditions) -> Findings:
-    """One row: all trainings beside one of them."""
-    if given.place.type != "cuda":
-        raise SpecError(
-            "--device cpu – trainings are packed on a GPU – run it where one is, with  --device cuda"
-        )
+    """One row a network: all trainings beside one of them."""
     runs, batch = (2, 16) if given.quick else (RUNS, BATCH)
-    architecture = "resnet-small" if given.quick else "resnet32"
-    row, control = side_by_side(runs, architecture, batch, given)
-    how = HOW.format(runs=runs, architecture=architecture, batch=batch, settings=SETTINGS, steps=STEPS)
-    return Findings(how, [row], [control])
+    found = Findings(HOW.format(runs=runs, batch=batch, settings=SETTINGS, steps=STEPS), [])
+    for architecture in ("resnet-small",) if given.quick else ("resnet32", "resnet18"):
+        row, control = side_by_side(runs, architecture, batch, given)
+        found.rows.append(row)
+        found.controls.append(control)
+        given.keep(found)
+    return found
 
 
 def side_by_side(runs: int, architecture: str, batch: int, given: Conditions) -> tuple[Row, Row]:

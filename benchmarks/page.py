@@ -24,6 +24,9 @@ round, and what is compared are the two times of one round: a ratio is the media
 brackets its quartiles. The reference runs twice a round, as if it were another variant: unless its ratio to
 itself is within ±{tolerance:.0f} %, the result is not valid and says so.
 """
+NO_GPU = """
+**Nothing here was measured on a GPU yet.** [`make gpu-check`](scale.md) does it in ten minutes.
+"""
 SHOWN = """
 ![What a step costs over its bare passes](speed.svg)
 """
@@ -42,8 +45,9 @@ def write_page() -> list[Path]:
 def page(results: Results, pictured: bool) -> str:
     """The whole page."""
     targets = read_targets()
+    on_gpus = any(result["machine"]["device"] != "cpu" for result in results.values())
     parts = [
-        HEAD.format(tolerance=100 * TOLERANCE) + (SHOWN if pictured else ""),
+        HEAD.format(tolerance=100 * TOLERANCE) + ("" if on_gpus else NO_GPU) + (SHOWN if pictured else ""),
         f"## Targets\n\n{_targets(targets, results)}\n{_reasons(targets, results)}",
         f"## Where and when\n\n{_machines(results)}\n" if results else "",
         *(_section(stem, result) for stem, result in _ordered(results)),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,10 +12,13 @@ from torch import Tensor, nn
 import lets
 from lets.config.training import Precision
 from lets.optim import Method
-from lets.train.device import autocast, placed
+from lets.train.device import autocast, compiled, placed
 
 Batch = tuple[Tensor, Tensor]
 CIFAR, DIGITS, CLASSES = (3, 32, 32), (1, 8, 8), 10
+Mode = Literal["eager", "compile", "reduce-overhead"]
+OPTIONS: dict[Mode, dict[str, bool]] = {"compile": {}, "reduce-overhead": {"triton.cudagraphs": True}}
+"""of torch's compiler: compile is that of a params file, reduce-overhead adds CUDA graphs"""
 POOL = 16
 """how many batches there are; after them they come again"""
 
@@ -26,10 +29,10 @@ class Settings:
 
     precision: Precision = "float32"
     channels_last: bool = False
-    compile: bool = False
+    mode: Mode = "eager"
 
     def __str__(self) -> str:
-        names = [name for name in ("channels_last", "compile") if getattr(self, name)]
+        names = ["channels_last"] * self.channels_last + [self.mode] * (self.mode != "eager")
         return " ".join([self.precision, *names])
 
 
@@ -68,7 +71,8 @@ class Problem:
         self.optimizer = torch.optim.SGD(self.model.parameters(), **SGD)
         self.batch_size, self.device, self.dtype, self.settings = batch_size, device, dtype, settings
         self._image = DIGITS if architecture == "tiny" else CIFAR
-        self._forward = torch.compile(self.model) if settings.compile else self.model
+        mode = settings.mode
+        self._forward = self.model if mode == "eager" else compiled(self.model, device, **OPTIONS[mode])
 
     def method(self, name: str, **given: Any) -> Method:
         """A method with its defaults, but for what is given."""

@@ -23,6 +23,7 @@ DEMO = "params/demo.yaml"
 
 def copy_project(folder: Path) -> None:
     """Copy what commands need, without results."""
+    folder.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
         copy(ROOT / part, folder / part)
@@ -52,10 +53,15 @@ def write_params(folder: Path, text: str) -> None:
     write_text(folder / DEMO, text)
 
 
-def seconds(command: Sequence[str], folder: Path, **environment: str) -> float:
-    """Run a command to its end in the project; LetsError with its words if it fails."""
+def environment(folder: Path, **variables: str) -> dict[str, str]:
+    """Return the variables for commands in the project."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    variables = {**os.environ, "PATH": path, "PYTHONPATH": str(folder / "src"), **environment}
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(folder / "src"), **variables}
+
+
+def seconds(command: Sequence[str], folder: Path, **given: str) -> float:
+    """Run a command to its end in the project; LetsError with its words if it fails."""
+    variables = environment(folder, **given)
     start = perf_counter()
     done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +33,8 @@ class Conditions:
     threads: int = 1
     quick: bool = False
     params: Path = Path("params/demo.yaml")
+    keep: Callable[["Findings"], None] = lambda _: None
+    """writes what was found so far, for one that may be killed"""
 
     @property
     def place(self) -> "torch.device":
@@ -64,10 +66,12 @@ class Findings:
     """
 
     how: str
-    rows: Sequence[Row]
-    controls: Sequence[Row] = ()
-    wrong: Sequence[str] = ()
+    rows: list[Row]
+    controls: list[Row] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
     timed: bool = True
+    parts: dict[str, Any] = field(default_factory=dict)
+    """results of other benchmarks that this one consists of"""
 
     def doubts(self) -> list[str]:
         """Why the result is not valid; empty if it is."""
@@ -101,17 +105,34 @@ def write_result(path: Path, benchmark: "Benchmark", given: Conditions, findings
             "how": " ".join(findings.how.split()),
             "valid": not findings.doubts(),
             "doubts": findings.doubts(),
+            "wrong": findings.wrong,
             "quick": given.quick,
             "rounds": given.rounds,
             "date": datetime.now(UTC).date().isoformat(),
             "machine": {key: value for key, value in facts.items() if value is not None}
-            | {"torch": version("torch")},
-            "variants": list(findings.rows),
-            "controls": list(findings.controls),
+            | {"torch": version("torch"), **_gpu_facts(given)},
+            "variants": findings.rows,
+            "controls": findings.controls,
+            **({"parts": findings.parts} if findings.parts else {}),
         },
     )
 
 
+def _gpu_facts(given: Conditions) -> dict[str, str | int]:
+    """What else may decide how fast a GPU is."""
+    if given.device == "cpu":
+        return {}
+    import torch
+
+    card = torch.cuda.get_device_properties(given.place)
+    memory = round(card.total_memory / 2**30)
+    return {"cuda": str(torch.version.cuda), "cudnn": torch.backends.cudnn.version() or 0, "gpu_gib": memory}
+
+
 def read_results(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
-    """Every committed result by the name of its file, without the suffix."""
-    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+    """Every committed result by the name of its file, without the suffix; its parts as if each had a file."""
+    results = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+    for stem, result in list(results.items()):
+        device = stem.removeprefix(result["name"])
+        results |= {f"{name}{device}": part for name, part in result.get("parts", {}).items()}
+    return results

@@ -2,15 +2,15 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import cycle, islice, product
 from statistics import fmean
 
 import torch
 
-import lets
 from lets.config.training import Precision
 from lets.models.costs import cost
-from lets.train.device import compute_deterministically
+from lets.train.device import compute_deterministically, peak_memory_mib
 
 from .measure import Action, interleave
 from .problem import CIFAR, CLASSES, Problem, Settings, clock
@@ -20,45 +20,58 @@ from .text import table
 HOW = """\
 Training steps on 3×32×32 images, batch {batch}; what is timed is {steps} steps, so that a GPU can work ahead, and
 beside them products of square matrices in the same precision. LETS validates on the batch of the next step (three
-passes). `share`: the steps' model FLOP/s over the products': passes × 3 × the operations
-of a forward pass. On a CPU these numbers say little."""
+passes). `peak_mib`: the most memory that was in use. `share`: the steps' model FLOP/s over the
+products': passes × 3 × the operations of a forward pass. On a CPU these numbers say little."""
 STEPS = 5
 Training = Callable[[int], int]
 """takes `STEPS` steps; returns the number of their passes"""
-Variant = tuple[str, str, Settings]
-"""architecture, method, settings"""
-FAST = Settings("bfloat16", channels_last=True)
-ALL_SETTINGS = (
-    Settings("float32"),
-    Settings("tf32"),
-    Settings("tf32", channels_last=True),
-    Settings("bfloat16"),
-    FAST,
-    Settings("bfloat16", channels_last=True, compile=True),
+PAPER, FAST = (Settings(precision, channels_last=True) for precision in ("tf32", "bfloat16"))
+METHODS = ("erm", "sam", "lets-sam")
+NETWORKS = ("resnet18", "wrn28-10", "vit-s16", "resnet32")
+COMPILED = [
+    replace(settings, mode=mode) for settings in (PAPER, FAST) for mode in ("compile", "reduce-overhead")
+]
+CASES = (
+    *product(("resnet18",), (PAPER, FAST, COMPILED[0], COMPILED[1])),
+    *product(NETWORKS[1:], (PAPER,)),
+    *product(NETWORKS[1:], COMPILED[:2]),
+    *product(NETWORKS[1:], (FAST,)),
+    *product(NETWORKS, COMPILED[2:]),
+    ("resnet18", Settings()),
 )
-FEW = ("erm", "sam", "lets-sam")
-NETWORKS = ("resnet32", "wrn28-10", "pyramidnet110", "vit-s16")
-VARIANTS: tuple[Variant, ...] = (
-    *product(("resnet18",), FEW, ALL_SETTINGS),
-    *product(("resnet18",), [name for name in lets.methods() if name not in FEW], (FAST,)),
-    *product(NETWORKS, FEW, (FAST,)),
-)
-QUICK: tuple[Variant, ...] = tuple(product(("resnet-small",), ("erm", "lets-sam"), (Settings(), FAST)))
+"""architecture and settings, what is worth most first: there may be no time for all (gpu-check)"""
+QUICK = tuple(product(("resnet-small",), (Settings(), FAST)))
 TRAINING, PRODUCTS = "steps", "matrix products"
 
 
 def measure(given: Conditions) -> Findings:
-    """One row a variant."""
-    device, rows, controls = given.place, list[Row](), list[Row]()
-    for architecture, method, settings in QUICK if given.quick else VARIANTS:
-        compute_deterministically(given.threads, settings.precision)
-        problem = Problem(architecture, 16 if given.quick else 128, device, settings=settings)
+    """One row for each case and method; a case that fails is said to, and the next one begins."""
+    batch = 16 if given.quick else 128
+    found = Findings(HOW.format(batch=batch, steps=STEPS), [])
+    for architecture, settings in QUICK if given.quick else CASES:
+        try:
+            _measure_case(architecture, settings, batch, given, found)
+        except Exception as error:  # what a compiler raises is listed nowhere
+            found.wrong.append(f"{architecture}, {settings}: {str(error).strip().splitlines()[0]}")
+            given.keep(found)
+    return found
+
+
+def _measure_case(
+    architecture: str, settings: Settings, batch: int, given: Conditions, found: Findings
+) -> None:
+    """All methods on one network, which is compiled once."""
+    compute_deterministically(given.threads, settings.precision)
+    problem = Problem(architecture, batch, given.place, settings=settings)
+    for method in METHODS:
+        if given.device == "cuda":
+            torch.cuda.reset_peak_memory_stats()
         title = f"{architecture}, {method}, {settings}"
         row, control = side_by_side(title, architecture, training_of(problem, method), problem, given)
-        rows.append(row)
-        controls.append(control)
+        found.rows.append({**row, "peak_mib": round(peak_memory_mib(given.place))})
+        found.controls.append(control)
+        given.keep(found)
         print(table([row]).splitlines()[-1], file=sys.stderr, flush=True)
-    return Findings(HOW.format(batch=16 if given.quick else 128, steps=STEPS), rows, controls)
 
 
 def training_of(problem: Problem, name: str) -> Training:

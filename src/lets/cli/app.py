@@ -13,6 +13,7 @@ from lets.cli.plan import only, plan
 from lets.cli.report import export, report
 from lets.cli.status import status
 from lets.cli.train import train
+from lets.cli.visit import visit
 
 app = typer.Typer(
     help="Reproduce LETS: train SAM variants, build the paper's tables and figures, audit every number.",
@@ -23,7 +24,7 @@ app = typer.Typer(
 )
 app.add_typer(data, name="data")
 app.add_typer(analyse, name="analyse")
-for verb in (train, status, plan, only, why, report, audit, compare, track, pull, export):
+for verb in (train, status, plan, only, why, report, audit, compare, track, pull, export, visit):
     app.command(cls=InProject)(verb)
 app.command("list")(list_)
 app.command(cls=WithNames)(bench)

@@ -19,7 +19,7 @@ class WithNames(InProject):
         from lets.errors import SpecError
 
         try:
-            formatter.write(f"\nBenchmarks:\n{_benchmarks('command').listing()}\n")
+            formatter.write(f"\nBenchmarks:\n{benchmarks('command').listing()}\n")
         except SpecError as error:
             formatter.write(f"\nBenchmarks: {error}\n")
 
@@ -50,9 +50,9 @@ def bench(
     """
     # Before torch is imported, and for the processes that a benchmark starts.
     os.environ["OMP_NUM_THREADS"] = str(threads)
-    command = _benchmarks("command")
+    command = benchmarks("command")
     if page:
-        for path in _benchmarks("page").write_page():
+        for path in benchmarks("page").write_page():
             print(path)
     elif not name:
         print(command.listing())
@@ -61,7 +61,7 @@ def bench(
         sys.exit(0 if command.run(name, rounds, out, **how) else 1)
 
 
-def _benchmarks(module: str) -> Any:
+def benchmarks(module: str) -> Any:
     """Import a module of benchmarks/, which lies in the checkout and is not installed."""
     from lets.errors import SpecError
 

@@ -1,10 +1,8 @@
 """Trainings side by side, as far as a CPU can tell: all of them take the steps that they are told."""
 
 import pytest
-from benchmarks.packed import STEPS, measure, rates, side_by_side
+from benchmarks.packed import STEPS, rates, side_by_side
 from benchmarks.result import Conditions
-
-from lets.errors import SpecError
 
 
 def given():
@@ -22,8 +20,3 @@ def test_rates():
     found = rates({"seconds": 2.0, "ratio": 1.6}, runs=8, batch=128)
     assert found["images_per_second"] == 8 * STEPS * 128 / 2
     assert found["times"] == 5.0
-
-
-def test_without_a_gpu_it_says_where_to_go():
-    with pytest.raises(SpecError, match="--device cuda"):
-        measure(given())

@@ -285,7 +285,7 @@ def test_channels_last_changes_the_memory_and_no_number() -> None:
         assert next(ours.plain())[0].is_contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_gpu_and_cpu_see_the_same_batches() -> None:
     for ours, theirs in zip(
         whole(batches(augmentation="crop-flip-cutout"), 2),

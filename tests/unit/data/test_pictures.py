@@ -231,7 +231,7 @@ def test_default_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [default_workers(ranks) for ranks in (1, 2, 4, 8, 64)] == [16, 12, 6, 3, 1]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_gpu_and_cpu_see_the_same_batches(make: Any) -> None:
     ours = make(device="cuda", readers=Readers(2, pin=True))
     for step, (x, y) in enumerate(ours.epoch(2)):

@@ -3,8 +3,11 @@
 Whatever reads a number on the host – `item`, `bool`, `tolist`, `nonzero`, a mask as index, a copy to the CPU –
 raises on meta tensors. Copies from the host to the device would not raise but may wait too, and are watched
 for. Not seen are `torch.tensor(..., device=...)`, an index by a list of the host, and what a kernel does inside:
-`benchmarks/synchronisation.py` asks a real GPU.
+the test at the end asks a real GPU.
 """
+
+from contextlib import contextmanager
+from itertools import pairwise
 
 import pytest
 import torch
@@ -150,3 +153,37 @@ def test_every_transfer_would_be_noticed(send):
     with Transfers() as transfers:
         send()
     assert len(transfers.seen) == 1
+
+
+@contextmanager
+def waiting_forbidden():
+    """Whatever makes the host wait for the GPU raises.
+
+    Not the event that `lets.optim.undo` waits for: it belongs to the step before the one that has just been queued,
+    so the GPU never runs dry.
+    """
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", lets.methods())
+def test_a_step_waits_for_no_gpu(name, monkeypatch):
+    monkeypatch.undo()  # the real verdicts
+    model = Network().to_empty(device="cuda").train()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    method = make(name, model)
+    batches = [(torch.randn(8, 3, 6, 6, device="cuda"), torch.arange(8, device="cuda") % 3) for _ in range(9)]
+    for pair in pairwise(batches[:3]):  # the first steps allocate, and choose kernels
+        method.step(model, *pair)
+    with waiting_forbidden():
+        if name in ADAPTIVE:
+            with pytest.raises(RuntimeError, match="synchroniz"):
+                method.step(model, *batches[3:5])
+        else:
+            for pair in pairwise(batches[3:]):
+                method.step(model, *pair)

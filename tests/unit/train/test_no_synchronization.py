@@ -64,3 +64,24 @@ def test_a_read_would_not_go_unnoticed(layout, make_run, monkeypatch):
     monkeypatch.setattr(training.Trace, "record", lambda self, step, stats: Tensor.item(stats.loss))
     with pytest.raises((RuntimeError, NotImplementedError), match=r"[Mm]eta"):
         on_meta(make_run("erm"), layout).run_stretch()
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("augmentation", ["none", "crop-flip-cutout"])
+@pytest.mark.parametrize("method", ["erm", "lets-sam", "looksam"])
+def test_on_a_gpu_no_step_waits_and_everything_lies_there(layout, make_run, method, augmentation):
+    """Batches included, from the fourth step of an epoch on: what chance decides in it is sent at its beginning."""
+    spec, device = make_run(method, training={"augmentation": augmentation}), torch.device("cuda", 0)
+    here = Training(spec, RunData.read(spec, layout, device), device)
+    try:
+        for step, (batch, val_batch) in enumerate(here.data.pairs(0, spec.training.val_batches)):
+            if step == 3:
+                torch.cuda.set_sync_debug_mode("error")
+            if step < here.steps_per_epoch - 2:  # the last batches: that of the next epoch is drawn there
+                here._step(batch, val_batch)
+            else:
+                break
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    parts = (*here.model.parameters(), *here.model.buffers(), *here.trace.columns.values())
+    assert {x.device for x in (*parts, *batch, here.data.test.padded, here.data.measured.labels)} == {device}

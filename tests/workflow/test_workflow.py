@@ -13,6 +13,7 @@ import pytest
 
 from lets.config.paths import Layout
 from lets.project import expand, load_params
+from lets.runs import RunRecord
 
 
 def jobs(output: str) -> dict[str, int]:
@@ -34,6 +35,13 @@ def test_everything_is_built(built):
     paths += [path for run in run_ids(built) for path in layout.run_files(run)]
     assert [path for path in paths if not path.stat().st_size] == []
     assert set(built.metrics()) == set(run_ids(built))
+
+
+def test_runs_are_trained_in_the_order_of_the_params_file(built):
+    """Two at a time, so to a pair."""
+    layout, runs = Layout("tiny", built.folder), run_ids(built)
+    order = sorted(runs, key=lambda run: RunRecord.at(layout, run).provenance.started)
+    assert [{*order[n : n + 2]} for n in (0, 2, 4)] == [{*runs[n : n + 2]} for n in (0, 2, 4)]
 
 
 def test_a_second_call_has_nothing_to_do_whatever_the_time_stamps(finished):

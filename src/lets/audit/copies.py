@@ -132,7 +132,7 @@ def _repetitions(context: Context) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for record in context.complete:
         if {record.spec.id, record.metrics.run, record.provenance.run} == {record.id}:
-            spec = context.matrix.runs[record.id].model_copy(update={"seed": 0})
+            spec = context.matrix.runs[record.id].unseeded
             found[spec.canonical()].append(record.id)
     return found
 
@@ -204,7 +204,7 @@ def _nearly_copied(context: Context, one: str, other: str) -> Iterator[Finding]:
 def _repeats(context: Context, one: str, other: str) -> bool:
     """Return whether two runs differ in their seed alone: the check of the seeds names them."""
     first, second = context.matrix.runs[one], context.matrix.runs[other]
-    return first.model_copy(update={"seed": second.seed}) == second
+    return first.unseeded == second.unseeded
 
 
 def _did_the_same(one: RunRecord, other: RunRecord) -> bool:

@@ -89,7 +89,7 @@ def summary_text(project: Project) -> str:
     """
     variants: dict[str, list[RunSpec]] = {}
     for spec in project.matrix.runs.values():
-        variants.setdefault(spec.model_copy(update={"seed": 0}).canonical(), []).append(spec)
+        variants.setdefault(spec.unseeded.canonical(), []).append(spec)
     names = _names([specs[0] for specs in variants.values()])
     outcomes = [[project.outcome(spec) for spec in specs] for specs in variants.values()]
     return json_text({name: _variant(runs) for name, runs in zip(names, outcomes, strict=True)})

@@ -94,7 +94,6 @@ def project(tmp_path: Path) -> Project:
                 "experiments": ["clean", "texts"],
                 "columns": ["dataset", "architecture"],
             },
-            "mixed": {"kind": "pivot", "title": "Mixed", "experiments": ["radius"]},
             "radius": {"title": "Radius", "experiments": ["radius"], "rows": "rho", "columns": ["dataset"]},
         },
     )

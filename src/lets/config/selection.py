@@ -9,7 +9,7 @@ from pydantic import Field
 import lets.data.catalogue
 import lets.models.catalogue
 from lets.config.matrix import SETTING, Matrix, Setting, meets
-from lets.config.messages import Location, Problem, one_of, or_near, renamed, same, short
+from lets.config.messages import Location, Problem, line, one_of, or_near, renamed, same, short
 from lets.config.paths import Layout
 from lets.config.run import RunSpec
 from lets.config.strict import Name, Scalar, Strict
@@ -73,15 +73,19 @@ class Selection(Strict):
         yield from ((("where", field), field) for field in self.where)
         yield from (((key,), getattr(self, key)) for key in self.axes)
 
+    def grouped_by(self) -> tuple[str, ...]:
+        """Return the fields of a run by which it groups runs for a mean over seeds; empty if it groups otherwise."""
+        return ()
+
     def problems(self, at: Location, matrix: Matrix) -> Iterator[Problem]:
         """Yield what it cannot show of its runs, of which there are some; `at` is where it stands in the file."""
         yield from ()
 
     def reads(self, tables: Mapping[str, "Selection"]) -> frozenset[str]:
-        """Return what it shows of its runs, as far as that is proved in different ways, beside those `tables`.
+        """Return which checks of the audit must confirm its numbers: a set of names, `tables` being those beside it.
 
         final: numbers that the final weights give; course: those of epochs before; loss: of mini-batches; schedule,
-        passes, radius: of its steps; or the kind of an analysis.
+        passes, radius: of its steps; or the kind of an analysis (`lets.audit.verdicts`).
         """
         return frozenset({read_for(getattr(self, "metric", "test_accuracy"))})
 
@@ -163,6 +167,32 @@ def trained_alike(at: Location, setting: Setting, runs: Sequence[RunSpec]) -> It
             (*at, "experiments"),
             f"made of runs that cannot be compared – {reason} – select fewer experiments",
         )
+
+
+def mixture(runs: Sequence[RunSpec], fields: Sequence[str], where: Where | None = None) -> Problem | None:
+    """Return why runs with equal `fields` have no mean, two of them differing in more than the seed, if so it is.
+
+    Its place is a key of what shows them under the conditions `where`.
+    """
+    groups: dict[tuple[str, ...], list[RunSpec]] = {}
+    for run in runs:
+        groups.setdefault(tuple(str(run.variant.get(name)) for name in fields), []).append(run)
+    for key, group in groups.items():
+        first = group[0].unseeded
+        if other := next((run for run in group if run.unseeded.canonical() != first.canonical()), None):
+            return _mixed(f"the mean of {', '.join(key)}", first, other, where or {})
+    return None
+
+
+def _mixed(mean: str, one: RunSpec, other: RunSpec, where: Where) -> Problem:
+    fields = {**one.variant, "training": one.training}
+    others = {**other.variant, "training": other.training}
+    name = next(name for name in [*fields, *others] if fields.get(name) != others.get(name))
+    reason = f"its runs differ in {name}, not in their seed alone"
+    if name == "training":
+        return ("experiments",), f"{mean} – {reason} – choose fewer of them"
+    narrower = line(("where",), {**where, name: [fields.get(name, others.get(name))]})
+    return ("where",), f"{mean} – {reason}; group by {name} too, or keep one value – write  {narrower}"
 
 
 def _unmet(at: Location, item: Selection, there: dict[str, list[Scalar]], reason: str) -> Iterator[Problem]:

@@ -32,6 +32,10 @@ class Sensitivity(Figure):
 
     axes: ClassVar[tuple[str, ...]] = ("x",)
 
+    def grouped_by(self) -> tuple[str, ...]:
+        """Return a line and the points of it."""
+        return ("method", self.x)
+
     def problems(self, at: Location, matrix: Matrix) -> Iterator[Problem]:
         """Yield values that are no numbers to draw along, and what is learned but no radius."""
         words = [
@@ -50,7 +54,7 @@ class Sensitivity(Figure):
     def numbers(self, records: Records) -> Series:
         """Return the metric over the hyper-parameter; a method without it has one point whose x is None."""
         outcomes = records.shown(self)
-        groups = repeats(outcomes, ("method", self.x))
+        groups = repeats(outcomes, self.grouped_by())
         points = []
         for method, x in sorted(in_order(groups), key=lambda key: key[1] or 0.0):
             runs = groups[method, x]

@@ -131,10 +131,14 @@ class Curves(Figure):
         """Return what of its epochs a run is shown with."""
         return frozenset({EVIDENCE.get(self.metric, "course")})
 
+    def grouped_by(self) -> tuple[str, ...]:
+        """Return panels, and the methods in them."""
+        return (self.panels, "method")
+
     def numbers(self, records: Records) -> Series:
         """Return the metric of every epoch, averaged over the finished runs of a method."""
         histories = [_history(outcome) for outcome in records.shown(self)]
-        groups = repeats((outcome for outcome, _ in histories), (self.panels, "method"))
+        groups = repeats((outcome for outcome, _ in histories), self.grouped_by())
         rows = {outcome.id: history for outcome, history in histories}
         points: list[Point] = []
         for panel, method in in_order(groups):
@@ -199,6 +203,10 @@ class Bars(Figure):
     panels: str = "dataset"
 
     axes: ClassVar[tuple[str, ...]] = ("panels",)
+
+    def grouped_by(self) -> tuple[str, ...]:
+        """Return panels, and the methods in them."""
+        return (self.panels, "method")
 
     def numbers(self, records: Records) -> Series:
         """Return the metric of every method in every panel."""

@@ -49,10 +49,14 @@ class Cost(_Tradeoff):
     metric: RunMetric = "test_accuracy"
     panels: str = "architecture"
 
+    def grouped_by(self) -> tuple[str, ...]:
+        """Return panels, and the methods in them."""
+        return (self.panels, "method")
+
     def numbers(self, records: Records) -> Series:
         """Return the metric of every method in every panel over the passes of a step, both means over seeds."""
         bars = series_by_panel(records.shown(self), self.panels, self.metric)
-        groups = repeats(bars.runs, (self.panels, "method"))
+        groups = repeats(bars.runs, self.grouped_by())
         points = [replace(one, x=_passes_per_step(groups[one.panel, one.method])) for one in bars.points]
         return replace(bars, x="passes_per_step", points=tuple(points))
 

@@ -15,7 +15,7 @@ from lets.config.matrix import Matrix
 from lets.config.messages import Location, Problem, line, near, or_near, readings, renamed, repeated, short
 from lets.config.params import CATALOGUES, Experiment, Hyperparameters, Params, expand
 from lets.config.run import Noise, RunSpec
-from lets.config.selection import Selection, nearest_field, unselectable
+from lets.config.selection import Selection, mixture, nearest_field, unselectable
 from lets.config.strict import LARGEST, LARGEST_WHOLE, SMALLEST
 from lets.errors import SpecError
 from lets.optim.catalogue import METHODS, resolve
@@ -266,8 +266,19 @@ def references(params: ParamsFile) -> Iterator[Problem]:
 def showable(params: ParamsFile, matrix: Matrix) -> Iterator[Problem]:
     """Yield what tables and figures cannot show of the runs that there are."""
     for at, item in _items(params):
-        yield from list(unselectable(at, item, matrix)) or item.problems(at, matrix)
+        yield from (
+            list(unselectable(at, item, matrix))
+            or list(item.problems(at, matrix))
+            or _mixed(at, item, matrix)
+        )
     yield from asked_differently(_items(params), params.keep_weights, matrix)
+
+
+def _mixed(at: Location, item: Selection, matrix: Matrix) -> Iterator[Problem]:
+    """Yield that a mean would be taken over more than seeds."""
+    if (fields := item.grouped_by()) and (problem := mixture(item.select(matrix), fields, item.where)):
+        place, text = problem
+        yield (*at, *place), text
 
 
 def _items(params: ParamsFile) -> Iterator[tuple[tuple[str, str], Selection]]:

@@ -10,7 +10,7 @@ from lets.config import RunSpec
 from lets.config.matrix import Matrix
 from lets.config.params import Params
 from lets.config.paths import Layout
-from lets.config.selection import Selection
+from lets.config.selection import Selection, mixture
 from lets.data.catalogue import describe
 from lets.errors import RecordError, SpecError
 from lets.runs import Metrics, RunRecord, Status
@@ -138,11 +138,12 @@ def repeats(outcomes: Iterable[Outcome], fields: Sequence[str]) -> dict[Key, lis
 
     Raises SpecError when a group holds runs that differ in more than the seed: their mean would mean nothing.
     """
+    outcomes = list(outcomes)
+    if problem := mixture([outcome.spec for outcome in outcomes], fields):
+        raise SpecError(problem[1])
     groups: dict[Key, list[Outcome]] = {}
     for outcome in outcomes:
         groups.setdefault(tuple(outcome.field(name) for name in fields), []).append(outcome)
-    for key, group in groups.items():
-        _refuse_mixture(key, group)
     return groups
 
 
@@ -152,23 +153,4 @@ def in_order(keys: Iterable[Key]) -> list[Key]:
     places = [list(dict.fromkeys(values)) for values in zip(*keys, strict=True)]
     return sorted(
         keys, key=lambda key: [place.index(value) for place, value in zip(places, key, strict=True)]
-    )
-
-
-def _refuse_mixture(key: Key, group: list[Outcome]) -> None:
-    specs = [outcome.spec.unseeded for outcome in group]
-    other = next((spec for spec in specs if spec.canonical() != specs[0].canonical()), None)
-    if other is None:
-        return
-    first, second = specs[0].model_dump(), other.model_dump()
-    first, second = first | first.pop("hyperparameters"), second | second.pop("hyperparameters")
-    name = next(name for name in [*first, *second] if first.get(name) != second.get(name))
-    advice = "select fewer experiments"
-    if name != "training":
-        advice = (
-            f"make {name} a row, column or panel, or keep one value:  where: {{{name}: [{first.get(name)}]}}"
-        )
-    raise SpecError(
-        f"the mean over {', '.join(map(str, key))} – would mix runs that differ in {name} "
-        f"({group[0].id} and others) – {advice}"
     )

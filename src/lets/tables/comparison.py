@@ -43,6 +43,10 @@ class Comparison(Selection):
         shown = {run.id for match in self.matches(matrix) for run in match.runs}
         return [run for run in self.chosen(matrix) if run.id in shown]
 
+    def grouped_by(self) -> tuple[str, ...]:
+        """Return what methods are compared in, and the method."""
+        return (*SETTING, "method")
+
     def problems(self, at: Location, matrix: Matrix) -> Iterator[Problem]:
         """Yield pairs that were not run in one setting, and pairs whose methods were not trained alike."""
         runs, found = self.chosen(matrix), self.matches(matrix)
@@ -68,7 +72,7 @@ class Comparison(Selection):
         """Compare its runs; raises SpecError if a method has several variants in a setting."""
         found = self.matches(records.matrix)
         outcomes = {run.id: records.outcome(run) for match in found for run in match.runs}
-        repeats(outcomes.values(), (*SETTING, "method"))
+        repeats(outcomes.values(), self.grouped_by())
         pairs = []
         for match in found:
             first, second = (tuple(outcomes[run.id] for run in runs) for runs in (match.first, match.second))

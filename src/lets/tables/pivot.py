@@ -47,6 +47,10 @@ class Pivot(Selection):
         yield ("rows",), self.rows
         yield from ((("columns", index), field) for index, field in enumerate(self.columns))
 
+    def grouped_by(self) -> tuple[str, ...]:
+        """Return its rows and columns."""
+        return (self.rows, *self.columns)
+
     def problems(self, at: Location, matrix: Matrix) -> Iterator[Problem]:
         """Yield axes or rows that are named twice, rows of groups that there are not, and no table of the paper."""
         yield from repeated((*at, "columns"), self.columns)
@@ -75,7 +79,7 @@ class Pivot(Selection):
 
     def grid(self, records: Records) -> "Grid":
         """Read its runs into a grid; raises SpecError if a cell mixes variants."""
-        names = (self.rows, *self.columns)
+        names = self.grouped_by()
         groups = repeats(records.shown(self), names)
         rows = tuple(dict.fromkeys(key[0] for key in groups))
         columns = tuple(in_order(key[1:] for key in groups))

@@ -36,6 +36,10 @@ class Ranking(Selection):
     reference: str = "sam"
     """the method that every other one is asked to improve on"""
 
+    def grouped_by(self) -> tuple[str, ...]:
+        """Return what a method is ranked in, and the method."""
+        return (*SETTING, "method")
+
     def problems(self, at: Location, matrix: Matrix) -> Iterator[Problem]:
         """Yield that there is nothing to rank, that the reference is not among it, or that trainings differ."""
         runs = self.chosen(matrix)
@@ -53,7 +57,7 @@ class Ranking(Selection):
         """Rank the methods of its runs; raises SpecError if a method has several variants in a setting."""
         runs = tuple(records.shown(self))
         methods = list(dict.fromkeys(run.spec.method for run in runs))
-        groups = repeats(runs, (*SETTING, "method"))
+        groups = repeats(runs, self.grouped_by())
         settings = dict.fromkeys(run.spec.setting for run in runs)
         lacking = {
             setting: tuple(m for m in methods if not _complete(groups.get((*setting, m), ()), self.metric))

@@ -70,6 +70,7 @@ FILES: dict[str, tuple[dict[str, Any], dict[str, Any] | None, dict[str, Any]]] =
         {**SMALL, "methods": ["lets-sam"], "training": {"compile": True}}, PROBES, {},
     ),
     "fixed radii followed": (SMALL, PROBES, {}),
+    "a mean over methods": (SMALL, {**TABLE, "rows": "dataset", "where": {"dataset": ["digits"]}}, {}),
     "a field that no run has": (SMALL, {**TABLE, "rows": "beta"}, {}),
     "a condition on a field that no run has": (SMALL, {**TABLE, "where": {"beta": [0.5]}}, {}),
     "a number spelt as text": (SMALL, {**TABLE, "where": {"rho": ["5e-2"]}}, {}),

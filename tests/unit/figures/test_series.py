@@ -124,17 +124,19 @@ def test_an_axis_that_is_no_number_is_refused(tmp_path) -> None:
         Project(tmp_path, experiments={"one": experiment}, figures={"f": figure})
 
 
-def test_a_point_that_would_mix_variants_is_refused(tmp_path) -> None:
-    project = Project(
-        tmp_path,
-        experiments={
-            "two": {
-                "datasets": ["digits"],
-                "architectures": ["resnet-small", "vit-small"],
-                "methods": ["sam"],
-            }
-        },
-        figures={"f": {"kind": "sensitivity", "title": "F", "experiments": ["two"], "x": "rho"}},
-    )
-    with pytest.raises(SpecError, match="differ in architecture"):
-        lines(project, "f")
+@pytest.mark.parametrize(
+    "figure",
+    [
+        {"kind": "sensitivity", "x": "rho"},
+        {"kind": "curves", "panels": "dataset", "metric": "loss"},
+        {"kind": "bars"},
+        {"kind": "cost", "panels": "dataset"},
+    ],
+)
+def test_a_point_that_would_mix_variants_is_refused(tmp_path, figure) -> None:
+    both = {"datasets": ["digits"], "architectures": ["resnet-small", "vit-small"], "methods": ["sam"]}
+    shown = {"title": "F", "experiments": ["two"], **figure}
+    with pytest.raises(
+        SpecError, match=r"differ in architecture, .* write  where: \{architecture: \[resnet-small\]"
+    ):
+        Project(tmp_path, experiments={"two": both}, figures={"f": shown})

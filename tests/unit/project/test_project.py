@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from tests.golden.factory import Project as Folder
 
-from lets.errors import SpecError
 from lets.project import Project
 
 
@@ -16,10 +15,7 @@ def folder(tmp_path: Path) -> Folder:
         experiments={
             "clean": {"datasets": ["digits"], "architectures": ["resnet-small"], "methods": ["erm", "sam"]}
         },
-        tables={
-            "table": {"kind": "pivot", "title": "T", "experiments": ["clean"]},
-            "mixed": {"title": "M", "experiments": ["clean"], "rows": "dataset"},
-        },
+        tables={"table": {"kind": "pivot", "title": "T", "experiments": ["clean"]}},
     )
     for run in made.runs(method="sam"):
         made.finish(run, 90.0 + run.seed)
@@ -51,8 +47,3 @@ def test_a_cell_knows_its_address_and_the_runs_behind_it(folder: Folder) -> None
         f"{title} × ResNet (small)": tuple(run.id for run in folder.runs(method=method))
         for method, title in (("erm", "ERM"), ("sam", "SAM"))
     }
-
-
-def test_a_mean_over_methods_is_refused(folder: Folder) -> None:
-    with pytest.raises(SpecError, match="would mix runs that differ in method"):
-        Project.load(folder.file, folder.root).table("mixed")

@@ -30,27 +30,29 @@ def test_the_states_of_a_cell(project: Project) -> None:
     assert cells["lets-sam", ("iwslt14", "transformer")].expected == 0
 
 
-def test_a_cell_that_would_mix_variants_is_refused(project: Project) -> None:
-    with pytest.raises(SpecError, match=r"mix runs that differ in rho .* where: \{rho: \[0\.5\]\}"):
-        grid(project, "mixed")
+EXPERIMENT = {"datasets": ["digits"], "architectures": ["resnet-small"], "methods": ["erm"]}
 
 
-def test_two_trainings_of_one_variant_are_not_averaged(tmp_path) -> None:
-    experiment = {"datasets": ["digits"], "architectures": ["resnet-small"], "methods": ["erm"]}
-    project = Project(
-        tmp_path,
-        experiments={"short": experiment, "long": {**experiment, "training": {"epochs": 9}}},
-        tables={"t": {"kind": "pivot", "title": "T", "experiments": ["short", "long"]}},
-    )
-    with pytest.raises(SpecError, match="differ in training"):
-        grid(project, "t")
+@pytest.mark.parametrize(
+    ("other", "remedy"),
+    [
+        ({"noise": ["symmetric-40"]}, r"noise, .* write  where: \{noise: \[clean\]\}"),
+        ({"training": {"epochs": 9}}, r"training, .* choose fewer"),
+    ],
+)
+def test_a_cell_that_would_mix_variants_is_refused_before_anything_is_trained(
+    tmp_path, other, remedy
+) -> None:
+    experiments = {"one": EXPERIMENT, "two": {**EXPERIMENT, **other}}
+    table = {"kind": "pivot", "title": "T", "experiments": ["one", "two"]}
+    with pytest.raises(SpecError, match=r"the mean of erm, resnet-small – its runs differ in " + remedy):
+        Project(tmp_path, experiments=experiments, tables={"t": table})
 
 
 def test_a_run_that_two_experiments_share_counts_once(tmp_path) -> None:
-    experiment = {"datasets": ["digits"], "architectures": ["resnet-small"], "methods": ["erm"]}
     project = Project(
         tmp_path,
-        experiments={"one": experiment, "two": experiment},
+        experiments={"one": EXPERIMENT, "two": EXPERIMENT},
         tables={"t": {"kind": "pivot", "title": "T", "experiments": ["one", "two"]}},
     )
     (cell,) = grid(project, "t").cells.values()

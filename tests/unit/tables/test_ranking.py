@@ -103,6 +103,5 @@ def test_no_setting_has_all_runs(tmp_path: Path) -> None:
 
 
 def test_two_variants_of_one_method_are_refused(tmp_path: Path) -> None:
-    p = project(tmp_path, {"clean": CLEAN, "radii": {**CLEAN, "methods": ["sam"], "vary": {"rho": [0.5]}}})
     with pytest.raises(SpecError, match="differ in rho"):
-        ranked(p)
+        project(tmp_path, {"clean": CLEAN, "radii": {**CLEAN, "methods": ["sam"], "vary": {"rho": [0.5]}}})

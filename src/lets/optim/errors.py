@@ -1,6 +1,7 @@
 """How a training step fails once its input is accepted, and what users are warned of."""
 
 import sys
+from types import FrameType
 from warnings import warn
 
 
@@ -38,8 +39,21 @@ class RadiusWarning(UserWarning):
 
 
 def warn_of_radius(message: str) -> None:
-    """Give a `RadiusWarning` that points to the user's line: the first that is neither this package's nor torch's."""
-    frame, level = sys._getframe(1), 2
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith((f"{__package__}.", "torch.")):
-        frame, level = frame.f_back, level + 1
-    warn(message, RadiusWarning, stacklevel=level)
+    """Give a `RadiusWarning` that points to the line of the user."""
+    _, depth = caller()
+    warn(message, RadiusWarning, stacklevel=depth)
+
+
+def caller() -> tuple[str, int]:
+    """Return the name of the module that called this package, and how many calls it is away from who asks.
+
+    Calls of torch in between are passed over: it wraps what is called of an optimizer.
+    """
+    frame, depth = sys._getframe(1), 1
+    while frame.f_back and _name(frame).startswith((f"{__package__}.", "torch.")):
+        frame, depth = frame.f_back, depth + 1
+    return _name(frame), depth
+
+
+def _name(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))

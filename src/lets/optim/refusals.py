@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.optim import LBFGS, Optimizer
 
+from .errors import caller
 from .sharded import is_sharded, is_spread
 
 _WRAPPERS = ("torch.nn.parallel.distributed", "torch.distributed.")
@@ -166,8 +167,8 @@ def refuse_waiting(optimizer: Optimizer) -> None:
 
 def refuse_skipped() -> None:
     """ValueError if accelerate skips the steps of all batches but the last that it accumulates, and their closures."""
-    accelerate: Any = sys.modules.get("accelerate.state")
-    count = accelerate.GradientState().num_steps if accelerate else 1
+    by, _ = caller()
+    count = sys.modules["accelerate.state"].GradientState().num_steps if by == "accelerate.optimizer" else 1
     if count > 1:
         raise ValueError(
             f"accelerate skips {count - 1} of {count} steps to accumulate gradients, and their closures: those batches "

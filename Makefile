@@ -24,7 +24,7 @@ demo: $(ENV)/installed          ## every table and figure on embedded data
 	@$(ACTIVATE) && lets compare | head -n 1
 
 quick-demo: $(ENV)/installed    ## the first table and figure of the demo, in a minute or so; make demo goes on from there
-	@echo "34 of the demo's runs; the time to go that is told is that of all of them"
+	@echo "A part of the demo's runs; the time to go is that of all of them"
 	@$(ACTIVATE) && snakemake $(FIRST) --cores all --quiet all && echo && lets report --table radius --show
 	@echo
 	@echo "Look at   $(FIRST)   the same as a picture, and where LETS went from its starts"

@@ -21,10 +21,10 @@ WHOLE = "all of it"
 
 @dataclass(frozen=True)
 class Sample:
-    """How much is recomputed, and what the choice depends on besides the audited files, so that nobody makes it.
+    """How much is recomputed; what is sampled is drawn with a seed made of the audited files, so nobody can choose it.
 
-    Two audits of the same files sample the same. Whoever made the files could still change a byte until the sample
-    suits him: a `salt`, any word that he cannot have known, takes that away.
+    Two audits of the same files sample the same. Whoever made the files could still change a byte until the sample is
+    convenient: a `salt`, any word unknown when the files were made, rules that out.
     """
 
     count: int = 0

@@ -281,10 +281,15 @@ def compare_ranks(here: str, there: str) -> dict[str, tuple[int, int]]:
 
 
 def _lines(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Yield address → line; the address is what is no number, and hyper-parameters that a table varies."""
+    """Yield address → line; the address is what is no number, and hyper-parameters that a table varies.
+
+    Of lines with equal addresses the second is numbered, and so on: they are compared in their order.
+    """
+    seen = Counter[str]()
     for row in csv.DictReader(StringIO(text)):
-        words = [value for name, value in row.items() if _is_place(name)]
-        yield " · ".join(words), row
+        address = " · ".join(value for name, value in row.items() if _is_place(name))
+        seen[address] += 1
+        yield address + (f" ({seen[address]})" if seen[address] > 1 else ""), row
 
 
 def _is_place(name: str) -> bool:

@@ -1,7 +1,7 @@
 """Ascent: in which direction do the weights climb?
 
-A direction is linear up to its norm and fixed for the step: it is made at theta_t and may be asked again at
-theta_{t+1}, where LETS applies it to another gradient (Algorithm 1, steps 11-12).
+A direction is a map that is fixed for the step: it is made at theta_t, and LETS applies it a second time, to the
+gradient at theta_{t+1} (Algorithm 1, steps 11-12). It need not be linear, but it must map zero to zero.
 """
 
 from abc import ABC, abstractmethod

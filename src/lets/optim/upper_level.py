@@ -42,7 +42,11 @@ class UpperLevel:
         return self._hessian == "exact"
 
     def response(self, step: Perturbation, exact: Curvature) -> Callable[[Vector], Vector]:
-        """The map from the train gradient at theta_{t+1} to g_b, the response of the descent gradient to rho."""
+        """The map from the train gradient at theta_{t+1} to g_b = D H u, the derivative of the descent gradient by rho.
+
+        u is the direction of that gradient, H the Hessian at theta_t + rho eps_hat, and D what the descent makes of a
+        change of the perturbed gradient (steps 10-12).
+        """
         curvature = exact if self.exact else self._approximate(step)
         through_descent = self._descent.response(step.clean, step.there)
         # The paper is of two minds: steps 11-12 take the gradient at theta_{t+1}, §3.2 eps_hat of theta_t.

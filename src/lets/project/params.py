@@ -32,18 +32,14 @@ Tables: TypeAlias = (
     Pivot | Comparison | Ranking | AgainstPaper | InitialRadii | Baselines | Hypergradient | Sharpness
 )
 Figures: TypeAlias = Sensitivity | Curves | Landscape | Bars | Cost | Pareto | Hypergradient | Sharpness
-_OTHERS = {key for kind in get_args(Tables) if kind is not Pivot for key in kind.model_fields}
-OF_PIVOTS, OF_OTHERS = Pivot.model_fields.keys() - _OTHERS, _OTHERS - Pivot.model_fields.keys()
-"""fields that pivots alone have, by which a table without a kind is one; and those that others alone have"""
+PIVOTS = Pivot.model_fields.keys()
+"""all fields of a pivot, the usual kind of table: `rows`, `columns` and `groups` among them"""
+OTHERS = {key for kind in get_args(Tables) if kind is not Pivot for key in kind.model_fields}
 
 
 def _named(table: Any) -> Any:
-    """Return a table that has fields of pivots, and none of another kind, as a pivot of run metrics."""
-    if (
-        isinstance(table, dict)
-        and OF_PIVOTS & table.keys()
-        and not table.keys() & OF_OTHERS - Pivot.model_fields.keys()
-    ):
+    """Return a table without a kind as a pivot if it has a field of pivots alone, and none that only others have."""
+    if isinstance(table, dict) and table.keys() & (PIVOTS - OTHERS) and not table.keys() & (OTHERS - PIVOTS):
         return {"kind": "pivot", **table}
     return table
 

@@ -54,6 +54,11 @@ def compared(here: Folder, reference: Path | str) -> Comparison:
     return compare(here.now, open_reference(str(reference), here.root))
 
 
+def test_lines_that_no_column_tells_apart_are_compared_in_their_order() -> None:
+    text = "table,seed,mean\nt,0,90.0\nt,1,91.0\n"
+    assert [cell.agreement for cell in compare_table("t", text, text)] == [Agreement.IDENTICAL] * 2
+
+
 def test_the_same_tree_is_the_same_to_the_last_digit(tmp_path: Path, reference: Path) -> None:
     found = compared(trained(tmp_path / "here", 1), reference)
     assert (found.reproduced, found.identical) == (True, True)

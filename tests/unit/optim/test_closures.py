@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
 
@@ -346,7 +347,9 @@ def test_autocast_inside_the_closure_is_that_inside_a_loss_function() -> None:
 Wrap = Callable[[nn.Module], nn.Module]
 
 
-def trained(name: str, wrap: Wrap, part: slice, broken: bool = False, **settings: object) -> list[Tensor]:
+def trained(
+    name: str, wrap: Wrap, part: slice, broken: bool = False, width: int = 5, **settings: object
+) -> list[Tensor]:
     """Train on a part of each batch, in float64 and without BatchNorm, whose statistics are those of the part.
 
     Gradients are clipped, and the model is evaluated between steps. `broken`: a new optimizer goes on with the state.
@@ -358,7 +361,7 @@ def trained(name: str, wrap: Wrap, part: slice, broken: bool = False, **settings
 
     with torch.random.fork_rng():
         torch.manual_seed(2)
-        model = wrap(nn.Sequential(nn.Linear(8, 5), nn.Tanh(), nn.Linear(5, 3)).double())
+        model = wrap(nn.Sequential(nn.Linear(8, width), nn.Tanh(), nn.Linear(width, 3)).double())
     optimizer = made()
 
     def closure_of(index: int) -> Closure:
@@ -399,6 +402,11 @@ def sharded(*shape: int, **settings: bool) -> Wrap:
     return wrap
 
 
+def tensor_parallel(model: nn.Module) -> nn.Module:
+    plan = {"0": ColwiseParallel(), "2": RowwiseParallel()}
+    return parallelize_module(model, init_device_mesh("cpu", (2,)), plan)
+
+
 def never_resharded(model: nn.Module) -> nn.Module:
     model = sharded(2, reshard_after_forward=False)(model)
     model.set_reshard_after_backward(False)
@@ -426,6 +434,7 @@ REFUSED = {
     "method.step(loss_fn, batch)": {"name": "esam"},
     "lets.optimizer(...), which takes closures": {"make": lets.create, "data_parallel": "per-rank"},
 }
+TENSOR = "tensor parallel"
 FEW = ("asam", "lets-looksam", "lets-ae-sam")
 SHARDED = {
     "ddp": (DistributedDataParallel, NAMES),
@@ -433,7 +442,13 @@ SHARDED = {
     "fsdp2 resumed": (sharded(2), FEW),
     "replicated": (sharded(2, 1), FEW),
     "whole after backward": (never_resharded, FEW),
+    TENSOR: (tensor_parallel, FEW),
 }
+
+
+def width_of(kind: str) -> int:
+    """Tensor parallelism must divide evenly."""
+    return 6 if kind == TENSOR else 5
 
 
 def one_of_two(rank: int, folder: Path) -> None:
@@ -441,7 +456,13 @@ def one_of_two(rank: int, folder: Path) -> None:
     torch.distributed.init_process_group("gloo", f"file://{folder}/store", rank=rank, world_size=2)
     half = slice(16 * rank, 16 * (rank + 1))
     ends = {
-        (kind, name): trained(name, wrap, half, broken="resumed" in kind)
+        (kind, name): trained(
+            name,
+            wrap,
+            slice(None) if kind == TENSOR else half,
+            broken="resumed" in kind,
+            width=width_of(kind),
+        )
         for kind, (wrap, names) in SHARDED.items()
         for name in names
     }
@@ -465,7 +486,7 @@ def test_two_processes_are_one_on_the_whole_batch(kind: str, ranks: list) -> Non
     (first, *_), (second, *_) = ranks
     for name in SHARDED[kind][1]:
         assert same(first[kind, name], second[kind, name])
-        alone = trained(name, lambda model: model, slice(None))
+        alone = trained(name, lambda model: model, slice(None), width=width_of(kind))
         for ours, single in zip(first[kind, name], alone, strict=True):
             torch.testing.assert_close(
                 ours, single, rtol=1e-12, atol=1e-12, msg=lambda m, n=name: f"{n}: {m}"

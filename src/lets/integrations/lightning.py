@@ -17,6 +17,7 @@ from lets.optim.closures import MethodOptimizer
 
 try:
     import lightning.pytorch as pl
+    from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 except ImportError:
     raise missing("lightning") from None
 
@@ -72,6 +73,11 @@ class LetsCallback(pl.Callback):
         if getattr(trainer.precision_plugin, "scaler", None) is not None:
             raise ValueError(
                 "precision='16-mixed' scales gradients, and skips steps that a method has begun – set 'bf16-mixed'"
+            )
+        if not isinstance(trainer.strategy, DDPStrategy | SingleDeviceStrategy):
+            raise ValueError(
+                f"{type(trainer.strategy).__name__} spreads or scales what a method moves – use strategy='ddp', or "
+                "fully_shard and lets.optimizer in a loop of your own (docs/clients.md)"
             )
         self._optimizer(trainer).register_step_post_hook(lambda *_: _unmuted(pl_module))
 

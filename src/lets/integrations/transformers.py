@@ -52,10 +52,10 @@ class LetsTrainer(Trainer):
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Make the optimizer that `Trainer` would make, or take the one it was given, and the method around it."""
-        if self.args.fp16 or self.is_deepspeed_enabled:
+        if self.args.fp16 or self.is_deepspeed_enabled or self.is_fsdp_enabled:
             raise ValueError(
-                "a method moves the weights within a step, which float16's scaler and DeepSpeed take themselves – "
-                "set bf16=True, fp16=False, and no deepspeed in TrainingArguments"
+                "a method moves the weights within a step, where float16's scaler, DeepSpeed and a Trainer's FSDP have "
+                "their own – set bf16=True, fp16=False, no deepspeed and no fsdp in TrainingArguments"
             )
         base: torch.optim.Optimizer = super().create_optimizer(model)
         if not isinstance(base, MethodOptimizer):

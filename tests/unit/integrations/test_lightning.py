@@ -166,7 +166,16 @@ def test_what_cannot_be_right_is_refused(module: Module, settings: dict[str, Any
     assert torch.equal(before, problem.flat(module))
 
 
-def test_float16_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_strategy_that_shards_is_refused() -> None:
+    fitted = trainer(LetsCallback())
+    fitted._accelerator_connector.strategy = pl.strategies.FSDPStrategy()
+    with pytest.raises(
+        ValueError, match="FSDPStrategy spreads or scales what a method moves – use strategy='ddp'"
+    ):
+        LetsCallback().on_fit_start(fitted, Module("sam"))
+
+
+def test_float16_is_refused() -> None:
     from lightning.pytorch.plugins.precision import MixedPrecision
 
     half = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu"))

@@ -181,11 +181,13 @@ def test_a_trainer_makes_the_base_itself(tmp_path: Path) -> None:
     assert method_of(trained).method._steps == 3
 
 
-def test_float16_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("setting", ["args.fp16", "is_deepspeed_enabled", "is_fsdp_enabled"])
+def test_what_moves_weights_itself_is_refused(setting: str, tmp_path: Path) -> None:
     trained = trainer("sam", tmp_path)
-    trained.args.fp16 = True
-    with pytest.raises(ValueError, match="set bf16=True"):
-        trained.train()
+    *owner, name = setting.split(".")
+    setattr(trained.args if owner else trained, name, True)
+    with pytest.raises(ValueError, match="set bf16=True, fp16=False, no deepspeed and no fsdp"):
+        trained.create_optimizer()
 
 
 def test_samples_that_cannot_be_drawn_are_refused(tmp_path: Path) -> None:

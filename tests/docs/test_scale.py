@@ -10,7 +10,7 @@ from lets.data.catalogue import describe
 from lets.data.noisy_labels import HUMAN_LABELS
 from lets.data.pictures import MOST_WORKERS
 from lets.project import expand, load_params
-from lets.train.loop import STRETCH
+from lets.train.loop import CHECKPOINT_INTERVAL
 
 PAGE = (ROOT / "docs/scale.md").read_text()
 COMMANDS = commands(PAGE)
@@ -30,7 +30,7 @@ def test_every_precision_is_explained():
 
 def test_numbers():
     imagenet = describe("imagenet")
-    assert f"after every {STRETCH} steps" in PAGE
+    assert f"after every {CHECKPOINT_INTERVAL} steps" in PAGE
     assert f"{imagenet.train_size + imagenet.test_size:,} pictures in {imagenet.classes:,} classes" in PAGE
     assert f"{MOST_WORKERS} at most" in PAGE
     assert all(f"`{name}`" in PAGE or f"[{name}]" in PAGE for name in HUMAN_LABELS)

@@ -66,13 +66,15 @@ def passes(spec: RunSpec, perturbed: Pattern, learning: Pattern, steps_per_epoch
     Saved is the first pass of a step after one that learned on its batch; nothing is cached from one epoch, or one
     checkpoint interval, to the next.
     """
-    from lets.train.loop import STRETCH
+    from lets.train.loop import CHECKPOINT_INTERVAL
 
     exact = spec.hyperparameters.get("hessian") == "exact"
     spent = len(perturbed) + sum(perturbed) + sum(learning) * (2 + exact)
     caches = spec.training.val_batches == "next" and spec.hyperparameters.get("bn_stats") == "first"
     following = enumerate(learning[:-1], start=1)
-    return spent, caches * sum(learns for step, learns in following if step % steps_per_epoch % STRETCH)
+    return spent, caches * sum(
+        learns for step, learns in following if step % steps_per_epoch % CHECKPOINT_INTERVAL
+    )
 
 
 def radii(

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from .part import Part
-from .vectors import Present, Storage, Vector, Weights, reciprocal
+from .vectors import Mask, Storage, Vector, Weights, reciprocal
 
 Direction = Callable[[Vector], Vector]
 
@@ -30,7 +30,7 @@ class Ascent(Part, ABC):
         more, to the gradient at theta_{t+1}: read the weights here and not within the map.
         """
 
-    def active(self, trainable: Present) -> Present:
+    def active(self, trainable: Mask) -> Mask:
         """The parameters whose gradient at theta_t is needed, of those that are trainable; one bool for each."""
         return trainable
 
@@ -63,7 +63,7 @@ class Masked(Ascent):
         self._mask = torch.ones(count, dtype=torch.bool, device="cpu")
         self._generator = torch.Generator("cpu").manual_seed(seed)
 
-    def active(self, trainable: Present) -> Present:
+    def active(self, trainable: Mask) -> Mask:
         """The parameters that this step perturbs; those that were added since the mask was drawn are among them."""
         self._count = len(trainable)
         mask = self._mask.tolist()[: self._count]

@@ -80,7 +80,7 @@ class MethodOptimizer(Optimizer):
         super().__init__(base.param_groups, base.defaults)
         self.method, self.base, self._group, self._sharded = method, base, group, sharded
         self._closures: dict[Tensor, Closure] = {}
-        self._kept: tuple[object, Tensor] | None = None
+        self._cached: tuple[object, Tensor] | None = None
         """what the last validation closure computes, and the tensor that stood for it"""
         self._supplied = _Supplied()
         self._first: Tensor | None = None
@@ -119,7 +119,7 @@ class MethodOptimizer(Optimizer):
         if val_closure is not None:
             val_batch = torch.zeros(1)
             self._closures[val_batch] = val_closure
-            self._kept = _content(val_closure), val_batch
+            self._cached = _content(val_closure), val_batch
         self.stats = self.method.step(self._loss, batch, val_batch)
         return self.stats.loss
 
@@ -138,8 +138,8 @@ class MethodOptimizer(Optimizer):
 
     def _token(self, closure: Closure) -> Tensor:
         """Return what stands for a closure as a batch: the same if it was the last validation closure."""
-        if self._first is None and self._kept and self._kept[0] == _content(closure):
-            return self._kept[1]
+        if self._first is None and self._cached and self._cached[0] == _content(closure):
+            return self._cached[1]
         return torch.zeros(1)
 
     def _loss(self, token: Tensor) -> Tensor:
@@ -228,7 +228,7 @@ class MethodOptimizer(Optimizer):
 
     def __getstate__(self) -> dict[str, Any]:
         """For `copy.deepcopy` and `pickle`: all of it, where torch keeps groups and state alone."""
-        return {**vars(self), "_closures": {}, "_kept": None, "_supplied": _Supplied(), "_first": None}
+        return {**vars(self), "_closures": {}, "_cached": None, "_supplied": _Supplied(), "_first": None}
 
 
 @dataclass(frozen=True)

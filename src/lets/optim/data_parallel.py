@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from .passes import Gradient
-from .vectors import Present, Vector, Weights
+from .vectors import Mask, Vector, Weights
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -92,9 +92,9 @@ class DataParallel:
             dist.broadcast(values, group=self._group, group_src=0)
             tensor.copy_(values)
 
-    def gradient(self, own: Gradient, wanted: Present) -> Gradient:
+    def gradient(self, own: Gradient, wanted: Mask) -> Gradient:
         """The mean loss and gradient of the whole batch, from this rank's `own` with respect to `wanted`."""
-        unused = [i for i, here in enumerate(wanted) if here and not own.vector.present[i]]
+        unused = [i for i, here in enumerate(wanted) if here and not own.vector.mask[i]]
         present = own.loss.new_ones(len(wanted))
         if unused:
             present[unused] = 0

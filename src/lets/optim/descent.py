@@ -15,24 +15,24 @@ class Descent(Part, ABC):
     """Decides which gradient the base optimizer gets. A subclass defines `perturbed`, and for lets-* `response`."""
 
     @abstractmethod
-    def perturbed(self, clean: Vector, there: Vector) -> Vector:
-        """The gradient to descend along, from g = `clean` at theta_t and ghat = `there` at theta_t + rho eps_hat."""
+    def perturbed(self, grad: Vector, grad_perturbed: Vector) -> Vector:
+        """The gradient to descend along, from g = `grad` and ghat = `grad_perturbed`, at theta_t + rho eps_hat."""
 
-    def response(self, clean: Vector, there: Vector) -> Callable[[Vector], Vector]:
+    def response(self, grad: Vector, grad_perturbed: Vector) -> Callable[[Vector], Vector]:
         """The derivative of `perturbed` with respect to ghat, as a map from a change of ghat to that of the result.
 
         Both as long as theta. LETS's chain rule goes through it; methods with another radius do not ask.
         """
         raise NotImplementedError
 
-    def unperturbed(self, clean: Vector) -> Vector:
-        """The gradient to descend along when there is only g = `clean` at theta_t."""
-        return clean
+    def unperturbed(self, grad: Vector) -> Vector:
+        """The gradient to descend along when there is only g = `grad` at theta_t."""
+        return grad
 
-    def subset(self, batch: Any, before: Tensor, score: Callable[[], Tensor]) -> Any:
+    def subset(self, batch: Any, losses: Tensor, score: Callable[[], Tensor]) -> Any:
         """The samples of ghat: `batch`, or one with some of its samples.
 
-        `before` [n] are the losses of the samples at theta_t; `score()`, a forward pass, gives them at
+        `losses` [n] are those of the samples at theta_t; `score()`, a forward pass, gives them at
         theta_t + rho eps_hat.
         """
         return batch
@@ -46,11 +46,11 @@ class Descent(Part, ABC):
 class Perturbed(Descent):
     """SAM: descend along the perturbed gradient; along the plain one if the step is not perturbed."""
 
-    def perturbed(self, clean: Vector, there: Vector) -> Vector:
+    def perturbed(self, grad: Vector, grad_perturbed: Vector) -> Vector:
         """ghat."""
-        return there
+        return grad_perturbed
 
-    def response(self, clean: Vector, there: Vector) -> Callable[[Vector], Vector]:
+    def response(self, grad: Vector, grad_perturbed: Vector) -> Callable[[Vector], Vector]:
         """The identity."""
         return lambda change: change
 
@@ -61,20 +61,20 @@ class SurrogateGap(Descent):
     def __init__(self, alpha: float) -> None:
         self._alpha = alpha
 
-    def perturbed(self, clean: Vector, there: Vector) -> Vector:
+    def perturbed(self, grad: Vector, grad_perturbed: Vector) -> Vector:
         """gp - alpha (g - (g.gp/||gp||^2) gp)."""
-        share = clean.dot(there) * reciprocal(there.norm()) ** 2
-        orthogonal = clean - there * share
-        return there - orthogonal * self._alpha
+        share = grad.dot(grad_perturbed) * reciprocal(grad_perturbed.norm()) ** 2
+        orthogonal = grad - grad_perturbed * share
+        return grad_perturbed - orthogonal * self._alpha
 
-    def response(self, clean: Vector, there: Vector) -> Callable[[Vector], Vector]:
+    def response(self, grad: Vector, grad_perturbed: Vector) -> Callable[[Vector], Vector]:
         """u + alpha (dc gp + c u) with c = g.gp/||gp||^2."""
-        inverse = reciprocal(there.norm()) ** 2
-        share = clean.dot(there) * inverse
+        inverse = reciprocal(grad_perturbed.norm()) ** 2
+        share = grad.dot(grad_perturbed) * inverse
 
         def change(u: Vector) -> Vector:
-            share_change = (clean.dot(u) - 2 * share * there.dot(u)) * inverse
-            return u + (there * share_change + u * share) * self._alpha
+            share_change = (grad.dot(u) - 2 * share * grad_perturbed.dot(u)) * inverse
+            return u + (grad_perturbed * share_change + u * share) * self._alpha
 
         return change
 
@@ -90,23 +90,23 @@ class Reuse(Perturbed):
         self._per_tensor = per_tensor
         self._stored: Vector | None = None
 
-    def perturbed(self, clean: Vector, there: Vector) -> Vector:
+    def perturbed(self, grad: Vector, grad_perturbed: Vector) -> Vector:
         """gs, after storing g_v = gs - (gs.g/||g||^2) g."""
-        self._stored = self._tensorwise(_orthogonal, clean, there)
-        return there
+        self._stored = self._tensorwise(_orthogonal, grad, grad_perturbed)
+        return grad_perturbed
 
-    def unperturbed(self, clean: Vector) -> Vector:
+    def unperturbed(self, grad: Vector) -> Vector:
         """g + alpha (||g||/||g_v||) g_v; a parameter without a gradient in this pass stays without.
 
         Parameters that were added since g_v was stored have no part in it.
         """
         if self._stored is None:
-            return clean
-        self._stored = self._stored.placed(clean.storage)
-        return self._tensorwise(self._added, clean, self._stored).only(clean.present)
+            return grad
+        self._stored = self._stored.rebind(grad.storage)
+        return self._tensorwise(self._added, grad, self._stored).only(grad.mask)
 
-    def _added(self, clean: Vector, stored: Vector) -> Vector:
-        return clean + stored * (self._alpha * clean.norm() * reciprocal(stored.norm()))
+    def _added(self, grad: Vector, stored: Vector) -> Vector:
+        return grad + stored * (self._alpha * grad.norm() * reciprocal(stored.norm()))
 
     def _tensorwise(self, rule: Callable[[Vector, Vector], Vector], a: Vector, b: Vector) -> Vector:
         if not self._per_tensor:
@@ -117,7 +117,7 @@ class Reuse(Perturbed):
         """The stored part g_v."""
         if self._stored is None:
             return {"stored": None}
-        return {"stored": list(self._stored.blocks), "present": list(self._stored.present)}
+        return {"stored": list(self._stored.blocks), "present": list(self._stored.mask)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue with a stored part; `Method` has put it on the device of the weights."""
@@ -126,8 +126,8 @@ class Reuse(Perturbed):
             self._stored = Vector(tuple(state["stored"]), tuple(state["present"]), self._weights.storage)
 
 
-def _orthogonal(clean: Vector, there: Vector) -> Vector:
-    return there - clean * (there.dot(clean) * reciprocal(clean.norm()) ** 2)
+def _orthogonal(grad: Vector, grad_perturbed: Vector) -> Vector:
+    return grad_perturbed - grad * (grad_perturbed.dot(grad) * reciprocal(grad.norm()) ** 2)
 
 
 class SharpSubset(Perturbed):
@@ -140,10 +140,10 @@ class SharpSubset(Perturbed):
     def __init__(self, gamma: float, strict: bool) -> None:
         self._gamma, self._strict = gamma, strict
 
-    def subset(self, batch: Any, before: Tensor, score: Callable[[], Tensor]) -> Any:
+    def subset(self, batch: Any, losses: Tensor, score: Callable[[], Tensor]) -> Any:
         """The int(gamma n) sharpest samples, at least one; all of them, unscored, for gamma >= 0.99."""
         if self._gamma >= 0.99:
             return batch
-        count = max(1, int(self._gamma * len(before)) - self._strict)
-        sharpest = (score() - before).topk(count).indices
+        count = max(1, int(self._gamma * len(losses)) - self._strict)
+        sharpest = (score() - losses).topk(count).indices
         return take(batch, sharpest.sort().values)

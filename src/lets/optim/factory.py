@@ -270,8 +270,8 @@ def _refuse_what_cannot_be_learned(info: MethodInfo, own: dict[str, Any]) -> Non
         )
     if "descent" in own and type(own["descent"]).response is Descent.response:
         raise ValueError(
-            f"{info.name} learns its radius through the descent, and {names['descent']} has no response(clean, "
-            f"there), the derivative of perturbed; define it, or create {base!r}, whose radius is given"
+            f"{info.name} learns its radius through the descent, and {names['descent']} has no response(grad, "
+            f"grad_perturbed), the derivative of perturbed; define it, or create {base!r}, whose radius is given"
         )
 
 

@@ -25,10 +25,10 @@ from .passes import Gradient, LossFunction, Passes, batch_size, outside, regions
 from .policy import Policy
 from .radius import Learned, Radius
 from .refusals import refuse_idle, refuse_waiting
-from .reuse import Content, Kept, circumstances
-from .undo import Before, Buffers, Guard, modules_of, untouched
+from .reuse import CachedGradient, Content, fingerprint
+from .undo import Buffers, Guard, Snapshot, modules_of, untouched
 from .upper_level import Perturbation, UpperLevel, generalization_gap, hypergradient
-from .vectors import Present, Storage, Vector, Weights
+from .vectors import Mask, Storage, Vector, Weights
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Method:
         self._guard = Guard(late=weights.device.type != "cpu")
         self._first_pass_only = hyperparameters["bn_stats"] == "first"
         self._modules: list[nn.Module] = []
-        self._kept: Kept | None = None
+        self._cached: CachedGradient | None = None
         self._steps = 0
 
     def step(self, loss_fn: LossFunction, batch: Any, val_batch: Any = None) -> Stats:
@@ -108,9 +108,9 @@ class Method:
         with (
             torch.no_grad(),  # but for the passes and the base optimizer
             outside(self._passes.regions),
-            self._undone_on_error(rho) as before,
+            self._undone_on_error(rho) as snapshot,
         ):
-            return self._take(loss_fn, batch, val_batch, rho, before)
+            return self._take(loss_fn, batch, val_batch, rho, snapshot)
 
     @property
     def storage(self) -> Storage:
@@ -157,11 +157,11 @@ class Method:
                 f"this state is of {state.get('method')!r}, not of {self.info.name!r}; create that method"
             )
         self._guard.forget()
-        before = self.state_dict()
+        snapshot = self.state_dict()
         try:
             self._load(state)
         except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-            self._load(before)
+            self._load(snapshot)
             why = f"{error} is missing" if isinstance(error, KeyError) else error
             raise ValueError(
                 f"this state does not fit {self.info.name}, its model and its base optimizer ({why}); load, "
@@ -174,7 +174,7 @@ class Method:
             raise ValueError(f"it is of parameters of the shapes {shapes}, not {self._shapes()}")
         steps, optimizer = state["steps"], state["base_optimizer"]
         parts = {name: state[name] for name in self._parts()}
-        self._kept = None
+        self._cached = None
         device = self._weights.device
         for name, part in self._parts().items():
             part.load_state_dict(tree_map_only(Tensor, lambda x: x.to(device, copy=True), parts[name]))
@@ -185,67 +185,69 @@ class Method:
         return [list(p.shape) for group in self._base_optimizer.param_groups for p in group["params"]]
 
     def __getstate__(self) -> dict[str, Any]:
-        """For `copy.deepcopy` and `pickle`: without the kept gradient, which a step makes again."""
+        """For `copy.deepcopy` and `pickle`: without the cached gradient, which a step makes again."""
         self._guard.settle()
-        return {**vars(self), "_kept": None, "_modules": []}
+        return {**vars(self), "_cached": None, "_modules": []}
 
-    def _take(self, loss_fn: LossFunction, batch: Any, val_batch: Any, rho: Tensor, before: Before) -> Stats:
-        """The sentence above, with the radius `rho`; `before` goes back to where the step began."""
-        clean, passes = self._gradient_at_theta(loss_fn, batch, rho, before)
+    def _take(
+        self, loss_fn: LossFunction, batch: Any, val_batch: Any, rho: Tensor, snapshot: Snapshot
+    ) -> Stats:
+        """The sentence above, with the radius `rho`; `snapshot` goes back to where the step began."""
+        grad, passes = self._gradient_at_theta(loss_fn, batch, rho, snapshot)
 
         # If the policy says so,
-        perturbed = self._policy.perturbs(self._steps, clean.vector)
+        perturbed = self._policy.perturbs(self._steps, grad.vector)
         refuse_no_answer(perturbed, self._policy)
         if not perturbed:
-            self._descend(self._descent.unperturbed(clean.vector), rho, before)
-            return Stats(clean.loss, rho, False, passes)
+            self._descend(self._descent.unperturbed(grad.vector), rho, snapshot)
+            return Stats(grad.loss, rho, False, passes)
 
         # climb along the ascent direction by the radius,
         theta = self._weights.copy()
         direction = self._ascent.at(self._weights)
         refuse_no_map(direction, self._ascent)
-        eps_hat = direction(clean.ascent)
+        eps_hat = direction(grad.ascent)
         refuse_no_vector(eps_hat, self._ascent)
         with self._weights.moved(theta, eps_hat * rho), self._same_buffers():
             # take the gradient there,
-            samples = self._descent.subset(batch, clean.losses, partial(self._scored, loss_fn, batch, rho))
-            there = self._gradient(loss_fn, samples, self._weights.trainable())
-        self._inspect(rho, perturbed_loss=there.loss)
+            samples = self._descent.subset(batch, grad.losses, partial(self._scored, loss_fn, batch, rho))
+            grad_perturbed = self._gradient(loss_fn, samples, self._weights.trainable())
+        self._inspect(rho, perturbed_loss=grad_perturbed.loss)
 
         # turn it into a descent gradient, give it to the base optimizer;
-        gradient = self._descent.perturbed(clean.vector, there.vector)
+        gradient = self._descent.perturbed(grad.vector, grad_perturbed.vector)
         if self._upper_level is None or not self._learned.due():
-            self._descend(gradient, rho, before)
-            return Stats(clean.loss, rho, True, passes + 1)
+            self._descend(gradient, rho, snapshot)
+            return Stats(grad.loss, rho, True, passes + 1)
 
         # then let the radius learn.
-        perturbation = Perturbation(direction, eps_hat, rho, clean.vector, there.vector)
+        perturbation = Perturbation(direction, eps_hat, rho, grad.vector, grad_perturbed.vector)
         curvature = partial(self._exact_curvature, loss_fn, samples, theta, perturbation)
         response = self._upper_level.response(perturbation, curvature)
-        self._descend(gradient, rho, before)
+        self._descend(gradient, rho, snapshot)
         gap, g_rho = self._learn(loss_fn, batch, val_batch, response, rho)
-        return Stats(clean.loss, rho, True, passes + 3 + self._upper_level.exact, gap, g_rho)
+        return Stats(grad.loss, rho, True, passes + 3 + self._upper_level.exact, gap, g_rho)
 
     def _gradient_at_theta(
-        self, loss_fn: LossFunction, batch: Any, rho: Tensor, before: Before
+        self, loss_fn: LossFunction, batch: Any, rho: Tensor, snapshot: Snapshot
     ) -> tuple[Gradient, int]:
         """The clean gradient and the passes it took: none if the last step already made it."""
-        kept, self._kept = self._kept, None
+        cached, self._cached = self._cached, None
         wanted = self._ascent.active(self._weights.trainable())
-        here = self._circumstances(loss_fn, batch, before.buffers.tensors) if kept else None
-        if kept and kept.holds(batch, here, before, self._guard.inspect_reuse):
-            kept.buffers.restore()
-            clean, passes = kept.gradient.only(wanted), 0
+        here = self._fingerprint(loss_fn, batch, snapshot.buffers.tensors) if cached else None
+        if cached and cached.is_valid(batch, here, snapshot, self._guard.inspect_reuse):
+            cached.buffers.restore()
+            grad, passes = cached.gradient.only(wanted), 0
         else:
-            clean, passes = self._gradient(loss_fn, batch, wanted), 1
-        self._inspect(rho, loss=clean.loss, gradient_norm=clean.vector.norm())
-        return clean, passes
+            grad, passes = self._gradient(loss_fn, batch, wanted), 1
+        self._inspect(rho, loss=grad.loss, gradient_norm=grad.vector.norm())
+        return grad, passes
 
-    def _descend(self, gradient: Vector, rho: Tensor, before: Before) -> None:
+    def _descend(self, gradient: Vector, rho: Tensor, snapshot: Snapshot) -> None:
         refuse_no_vector(gradient, self._descent)
         self._inspect(rho, descent_norm=gradient.norm())
-        before.include(self._base_optimizer)
-        self._weights.hand_over(gradient)
+        snapshot.include(self._base_optimizer)
+        self._weights.set_grad(gradient)
         with torch.enable_grad():
             self._base_optimizer.step()
 
@@ -260,7 +262,7 @@ class Method:
         """Steps 8-14 of Algorithm 1 at theta_{t+1}: the gap and the hyper-gradient."""
         assert self._upper_level is not None
         theta = self._weights.copy()
-        with self._weights.kept(theta), self._same_buffers():
+        with self._weights.preserved(theta), self._same_buffers():
             train = self._gradient(loss_fn, batch, self._weights.trainable())
         g_b = response(train.vector)
         validation = self._validation_gradient(loss_fn, val_batch, theta)
@@ -273,25 +275,25 @@ class Method:
         return gap, g_rho
 
     def _validation_gradient(self, loss_fn: LossFunction, val_batch: Any, theta: list[Tensor]) -> Gradient:
-        """The last pass of a step, kept for the next one unless it moves weights or all passes move buffers."""
+        """The last pass of a step, cached for the next one unless it moves weights or all passes move buffers."""
         if not self._first_pass_only:
-            with self._weights.kept(theta):
+            with self._weights.preserved(theta):
                 return self._gradient(loss_fn, val_batch, self._weights.trainable())
         buffers = Buffers(self._modules)
-        with self._weights.kept(theta), buffers.kept():
+        with self._weights.preserved(theta), buffers.preserved():
             content = Content.of(theta, buffers.values, val_batch)
             versions = self._weights.versions()
             validation = self._gradient(loss_fn, val_batch, self._weights.trainable())
             after, moved = Buffers(self._modules), self._weights.versions() != versions
         if not moved:
-            circumstances = self._circumstances(loss_fn, val_batch, buffers.tensors)
-            self._kept = Kept(validation, after, val_batch, circumstances, content)
+            fingerprint = self._fingerprint(loss_fn, val_batch, buffers.tensors)
+            self._cached = CachedGradient(validation, after, val_batch, fingerprint, content)
         return validation
 
-    def _gradient(self, loss_fn: LossFunction, batch: Any, wanted: Present) -> Gradient:
+    def _gradient(self, loss_fn: LossFunction, batch: Any, wanted: Mask) -> Gradient:
         found = self._passes.gradient(loss_fn, batch, self._weights.storage, wanted)
         if wanted == self._weights.trainable():
-            refuse_idle(found.vector.present)
+            refuse_idle(found.vector.mask)
         return found
 
     def _scored(self, loss_fn: LossFunction, batch: Any, rho: Tensor) -> Tensor:
@@ -306,14 +308,14 @@ class Method:
     def _inspect(self, rho: Tensor, **quantities: Tensor) -> None:
         self._guard.inspect(self._steps, rho, **quantities)
 
-    def _circumstances(self, loss_fn: LossFunction, batch: Any, buffers: list[Tensor]) -> object:
-        return circumstances(self._modules, buffers, self._weights, self._passes.regions, loss_fn, batch)
+    def _fingerprint(self, loss_fn: LossFunction, batch: Any, buffers: list[Tensor]) -> object:
+        return fingerprint(self._modules, buffers, self._weights, self._passes.regions, loss_fn, batch)
 
     def _exact_curvature(
         self, loss_fn: LossFunction, samples: Any, theta: list[Tensor], at: Perturbation, v: Vector
     ) -> Vector:
         """Hess L(theta_t + rho eps_hat) v, called at theta_{t+1}: go back to `theta`, differentiate twice, return."""
-        with self._weights.kept(self._weights.copy()), self._same_buffers():
+        with self._weights.preserved(self._weights.copy()), self._same_buffers():
             self._weights.restore(theta)
             with self._weights.moved(theta, at.eps_hat * at.rho):
                 loss, product = self._passes.curvature(loss_fn, samples, v, self._weights.trainable())
@@ -323,15 +325,15 @@ class Method:
         return product
 
     @contextmanager
-    def _undone_on_error(self, rho: Tensor) -> Iterator[Before]:
-        before, steps = Before(self._weights, self._modules, self._states_before()), self._steps
+    def _undone_on_error(self, rho: Tensor) -> Iterator[Snapshot]:
+        snapshot, steps = Snapshot(self._weights, self._modules, self._states_before()), self._steps
 
         def undo() -> None:
-            before.undo()
-            self._steps, self._kept = steps, None
+            snapshot.undo()
+            self._steps, self._cached = steps, None
 
         try:
-            yield before
+            yield snapshot
             self._ascent.end_step()
             self._steps += 1
         except BaseException:
@@ -341,7 +343,7 @@ class Method:
         finally:
             self._weights.clear_gradients()
             torch.clear_autocast_cache()  # of weights that were cast in a pass
-        before.end()
+        snapshot.end()
         self._guard.end_step(steps, rho, undo)
 
     def _same_buffers(self) -> AbstractContextManager[None]:

@@ -18,7 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_leaves, tree_map
 
 from .refusals import refuse_reentrant, refuse_sparse
-from .vectors import Present, Storage, Vector
+from .vectors import Mask, Storage, Vector
 
 if TYPE_CHECKING:
     from .data_parallel import DataParallel
@@ -43,7 +43,7 @@ class Gradient:
     vector: Vector
     ascent: Vector
 
-    def only(self, wanted: Present) -> "Gradient":
+    def only(self, wanted: Mask) -> "Gradient":
         """The same pass, its gradient restricted to the `wanted` parameters."""
         return Gradient(self.losses, self.loss, self.vector.only(wanted), self.ascent.only(wanted))
 
@@ -66,9 +66,9 @@ class Passes:
         self._one_by_one = one_by_one
         self.regions: list[Region] = []
         """of autocast, which `loss_fn` runs in"""
-        self._known: set[Present] = set()
+        self._known: set[Mask] = set()
 
-    def gradient(self, loss_fn: LossFunction, batch: Any, storage: Storage, wanted: Present) -> Gradient:
+    def gradient(self, loss_fn: LossFunction, batch: Any, storage: Storage, wanted: Mask) -> Gradient:
         """Per-sample losses and the gradient of their mean with respect to the `wanted` parameters.
 
         Of a loss that is one scalar all samples have that loss.
@@ -80,7 +80,7 @@ class Passes:
             losses.append(part.detach())
             means.append(mean.detach())
             found = self._vector(_differentiate([mean], storage, wanted), storage)
-            if found.present != wanted:
+            if found.mask != wanted:
                 self._refuse_hidden(mean, found, wanted)
             vectors.append(found)
         whole = losses[0] if len(losses) == 1 else torch.cat(losses)
@@ -94,7 +94,7 @@ class Passes:
         return torch.cat([part for part, _ in self._parts(loss_fn, batch, torch.no_grad)])
 
     def curvature(
-        self, loss_fn: LossFunction, batch: Any, along: Vector, wanted: Present
+        self, loss_fn: LossFunction, batch: Any, along: Vector, wanted: Mask
     ) -> tuple[Tensor, Vector]:
         """The mean loss, and its Hessian times `along`, by differentiating twice."""
         means: list[Tensor] = []
@@ -137,13 +137,13 @@ class Passes:
                 f"({count},). For cross entropy: reduction='none'"
             )
 
-    def _refuse_hidden(self, mean: Tensor, found: Vector, wanted: Present) -> None:
+    def _refuse_hidden(self, mean: Tensor, found: Vector, wanted: Mask) -> None:
         """ValueError if a parameter has no gradient because a checkpoint hides it."""
-        if found.present in self._known or len(self._known) == FEW:
+        if found.mask in self._known or len(self._known) == FEW:
             return
-        states = zip(found.storage.parameters, found.present, wanted, strict=True)
+        states = zip(found.storage.parameters, found.mask, wanted, strict=True)
         refuse_reentrant(mean, [p for p, here, want in states if want and not here], self._model)
-        self._known.add(found.present)
+        self._known.add(found.mask)
 
     def _vector(self, found: Sequence[Tensor | None], storage: Storage) -> Vector:
         try:
@@ -167,7 +167,7 @@ def _checked(losses: Any, count: int) -> Tensor:
 
 
 def _derivative_along(
-    gradient: Sequence[Tensor | None], along: Vector, wanted: Present
+    gradient: Sequence[Tensor | None], along: Vector, wanted: Mask
 ) -> Sequence[Tensor | None]:
     """The derivative of <gradient, along>; a gradient that depends on no weight has none."""
     pairs = [(g, a) for g, a in zip(gradient, along.parts(), strict=True) if g is not None and a is not None]
@@ -180,7 +180,7 @@ def _derivative_along(
 def _differentiate(
     outputs: list[Tensor],
     storage: Storage,
-    wanted: Present,
+    wanted: Mask,
     along: list[Tensor] | None = None,
     create_graph: bool = False,
 ) -> Sequence[Tensor | None]:

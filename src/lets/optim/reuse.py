@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .passes import Gradient, LossFunction, Region, leaves, versions
-from .undo import Before, Buffers
+from .undo import Buffers, Snapshot
 from .vectors import Weights, copied
 
 
@@ -43,24 +43,24 @@ class Content:
 
 
 @dataclass(frozen=True)
-class Kept:
+class CachedGradient:
     """A gradient, the buffers after its pass, and how to tell that both still hold."""
 
     gradient: Gradient
     buffers: Buffers
     batch: Any
-    circumstances: object
+    fingerprint: object
     content: Content
 
-    def holds(
-        self, batch: Any, circumstances: object, now: Before, hear_later: Callable[[Tensor], None]
+    def is_valid(
+        self, batch: Any, fingerprint: object, now: Snapshot, hear_later: Callable[[Tensor], None]
     ) -> bool:
         """Whether a pass over `batch` would give this gradient.
 
         Numbers on a device are compared there: `hear_later` gets the answer, a bool scalar, and what is returned holds
         if it does. Versions do not see what is written through `.data`.
         """
-        if batch is not self.batch or self.circumstances is None or self.circumstances != circumstances:
+        if batch is not self.batch or self.fingerprint is None or self.fingerprint != fingerprint:
             return False
         on_host, elsewhere = True, list[Tensor]()
         for then, there in self.content.pairs(now.weights, now.buffers.values, batch):
@@ -93,7 +93,7 @@ class _Same:
     __hash__ = None  # type: ignore[assignment]
 
 
-def circumstances(
+def fingerprint(
     modules: Sequence[nn.Module],
     buffers: Sequence[Tensor],
     weights: Weights,
@@ -103,7 +103,7 @@ def circumstances(
 ) -> object:
     """Changes whenever a pass of `loss_fn` over `batch` would give other numbers; None if that cannot be told.
 
-    What it does not see is written through `.data`: `Kept.holds` compares numbers.
+    What it does not see is written through `.data`: `CachedGradient.holds` compares numbers.
     """
     content = versions(batch)
     if content is None:

@@ -69,7 +69,7 @@ class Buffers:
             torch._foreach_copy_([b.data for b in self.tensors], self.values)
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
+    def preserved(self) -> Iterator[None]:
         """The buffers are these again afterwards."""
         try:
             yield
@@ -114,7 +114,7 @@ def _can_change(buffer: Tensor) -> bool:
     return buffer.is_contiguous() or torch._debug_has_internal_overlap(buffer) != 1
 
 
-class Before:
+class Snapshot:
     """Copies that take weights, buffers, base optimizer and the parts of a method back to where a step began.
 
     `parts` come with their states.

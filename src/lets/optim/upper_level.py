@@ -21,13 +21,13 @@ Curvature = Callable[[Vector], Vector]
 
 @dataclass(frozen=True)
 class Perturbation:
-    """A perturbed step: the map `direction` of theta_t, `eps_hat` = direction(`clean`), both gradients."""
+    """A perturbed step: the map `direction` of theta_t, `eps_hat` = direction(`grad`), both gradients."""
 
     direction: Direction
     eps_hat: Vector
     rho: Tensor
-    clean: Vector
-    there: Vector
+    grad: Vector
+    grad_perturbed: Vector
 
 
 class UpperLevel:
@@ -48,7 +48,7 @@ class UpperLevel:
         change of the perturbed gradient (steps 10-12).
         """
         curvature = exact if self.exact else self._approximate(step)
-        through_descent = self._descent.response(step.clean, step.there)
+        through_descent = self._descent.response(step.grad, step.grad_perturbed)
         # The paper is of two minds: steps 11-12 take the gradient at theta_{t+1}, §3.2 eps_hat of theta_t.
         along = step.direction if self._direction == "algorithm" else lambda _: step.eps_hat
         return lambda train: through_descent(curvature(along(train)))
@@ -64,8 +64,8 @@ class UpperLevel:
 
     def _approximate(self, step: Perturbation) -> Curvature:
         if self._hessian == "diagonal":
-            return diagonal(step.there)
-        return finite_difference(step.clean, step.there, step.rho)
+            return diagonal(step.grad_perturbed)
+        return finite_difference(step.grad, step.grad_perturbed, step.rho)
 
 
 def generalization_gap(train: Gradient, validation: Gradient) -> Tensor:
@@ -78,13 +78,13 @@ def hypergradient(upper: Vector, response: Vector) -> Tensor:
     return -upper.dot(response)
 
 
-def diagonal(there: Vector) -> Curvature:
+def diagonal(grad_perturbed: Vector) -> Curvature:
     """H = diag(ghat^2), ghat the gradient at the perturbed weights (Eq. 5, step 10)."""
-    squared = there * there
+    squared = grad_perturbed * grad_perturbed
     return lambda direction: squared * direction
 
 
-def finite_difference(clean: Vector, there: Vector, rho: Tensor) -> Curvature:
+def finite_difference(grad: Vector, grad_perturbed: Vector, rho: Tensor) -> Curvature:
     """(ghat - g)/rho: the mean Hessian on the way up, times eps_hat; answers for eps_hat only."""
-    product = (there - clean) * reciprocal(rho)
+    product = (grad_perturbed - grad) * reciprocal(rho)
     return lambda _: product

@@ -26,10 +26,10 @@ from torch.optim import Optimizer
 from .refusals import refuse_parameters, refuse_replaced, refuse_shared_memory
 from .sharded import Shards, holders, is_spread, like, summed
 
-STRETCH = 2**14
+CHUNK = 2**14
 """numbers summed in one go on a CPU; a GPU sums in a tree, so a block of any length"""
 
-Present = tuple[bool, ...]
+Mask = tuple[bool, ...]
 """for each parameter, whether a vector has an entry for it; without one it is zero there"""
 
 
@@ -44,7 +44,7 @@ class Storage:
         self.owners = self.parameters if owners is None else list(owners)
         self.spread = any(map(is_spread, self.owners))
         self._forms = list(map(_form, parameters))
-        self.all: Present = (True,) * len(self.parameters)
+        self.all: Mask = (True,) * len(self.parameters)
         kind_of = [(p.device, p.dtype, n) for p, n in zip(self.parameters, holders(self.owners), strict=True)]
         kinds = list(dict.fromkeys(kind_of))
         block_of = [kinds.index(kind) for kind in kind_of]
@@ -54,7 +54,7 @@ class Storage:
         self._places = [_Place.of(p, block) for p, block in zip(self.parameters, block_of, strict=True)]
         self._plain = len(kinds) == 1 and all(place.order is None for place in self._places)
         length = max((sum(self._places[i].size for i in members) for members in self._members), default=0)
-        self.short = length <= STRETCH and all(dtype.itemsize >= 4 for _, dtype, _ in kinds)
+        self.short = length <= CHUNK and all(dtype.itemsize >= 4 for _, dtype, _ in kinds)
         for members in self._members:
             starts = accumulate((self._places[i].size for i in members), initial=0)
             for i, start in zip(members, starts, strict=False):
@@ -77,8 +77,8 @@ class Storage:
 
     def vector(self, tensors: Sequence[Tensor | None]) -> "Vector":
         """A vector with a copy of `tensors`, one like each parameter or None."""
-        present = tuple([x is not None for x in tensors])
-        return Vector(self.gather(tensors), self.all if present == self.all else present, self)
+        mask = tuple([x is not None for x in tensors])
+        return Vector(self.gather(tensors), self.all if mask == self.all else mask, self)
 
     def joined(self, segments: list[Tensor]) -> tuple[Tensor, ...]:
         """New blocks made of flat parts in the order of the parameters."""
@@ -136,13 +136,13 @@ class _Place:
 
 @dataclass(slots=True, eq=False)
 class Vector:
-    """One number per weight, in flat `blocks` as `storage` has them; zero where a parameter is not `present`.
+    """One number per weight, in flat `blocks` as `storage` has them; zero where `mask` is False.
 
     A parameter that is frozen or has no gradient is not present. Vectors are not changed in place.
     """
 
     blocks: tuple[Tensor, ...]
-    present: Present
+    mask: Mask
     storage: Storage
     _norm: Tensor | None = None
 
@@ -163,7 +163,7 @@ class Vector:
         if isinstance(other, Vector):
             blocks = tuple(a * b for a, b in zip(self.blocks, other.blocks, strict=True))
             return Vector(blocks, self._both(other), self.storage)
-        return Vector(tuple(_scaled(a, other) for a in self.blocks), self.present, self.storage)
+        return Vector(tuple(_scaled(a, other) for a in self.blocks), self.mask, self.storage)
 
     __rmul__ = __mul__
 
@@ -174,18 +174,18 @@ class Vector:
         return self * (1 / other)
 
     def __neg__(self) -> "Vector":
-        return Vector(tuple([-block for block in self.blocks]), self.present, self.storage)
+        return Vector(tuple([-block for block in self.blocks]), self.mask, self.storage)
 
     def dot(self, other: "Vector") -> Tensor:
         """Inner product, a float64 scalar."""
         if self.storage.spread:
             pairs = zip(self.blocks, other.blocks, strict=True)
-            products = [_total(list(map(torch.dot, _stretches((a,)), _stretches((b,))))) for a, b in pairs]
+            products = [_total(list(map(torch.dot, _chunks_of((a,)), _chunks_of((b,))))) for a, b in pairs]
             return summed(products, self.storage.holders)
         if self.storage.short:
             sums = list(map(torch.dot, self.blocks, other.blocks))
         else:
-            sums = list(map(torch.dot, _stretches(self.blocks), _stretches(other.blocks)))
+            sums = list(map(torch.dot, _chunks_of(self.blocks), _chunks_of(other.blocks)))
         return sums[0].double() if len(sums) == 1 else _total(sums)
 
     def norm(self) -> Tensor:
@@ -194,16 +194,16 @@ class Vector:
             self._norm = self.dot(self).sqrt()
         return self._norm
 
-    def only(self, wanted: Present) -> "Vector":
+    def only(self, wanted: Mask) -> "Vector":
         """The same with zero for all parameters but the `wanted` ones."""
-        present = tuple(map(and_, self.present, wanted))
-        if present == self.present:
+        mask = tuple(map(and_, self.mask, wanted))
+        if mask == self.mask:
             return self
-        segments = zip(self.storage.segments(self.blocks), present, strict=True)
+        segments = zip(self.storage.segments(self.blocks), mask, strict=True)
         kept = [x if here else torch.zeros_like(x) for x, here in segments]
-        return Vector(self.storage.joined(kept), present, self.storage)
+        return Vector(self.storage.joined(kept), mask, self.storage)
 
-    def placed(self, storage: Storage) -> "Vector":
+    def rebind(self, storage: Storage) -> "Vector":
         """The same entries for the parameters of `storage`; those that are new, or have another shape, have none."""
         if storage is self.storage:
             return self
@@ -215,7 +215,7 @@ class Vector:
 
     def parts(self) -> list[Tensor | None]:
         """A view per parameter, in its shape; None if it is not present."""
-        views = zip(self.storage.views(self.blocks), self.present, strict=True)
+        views = zip(self.storage.views(self.blocks), self.mask, strict=True)
         return [x if here else None for x, here in views]
 
     def like(self, parts: Sequence[Tensor | None]) -> "Vector":
@@ -231,23 +231,21 @@ class Vector:
 
     def one_by_one(self) -> "list[Vector]":
         """A vector per parameter, for norms and products of each alone; `joined` puts them together again."""
-        segments = zip(self.storage.segments(self.blocks), self.present, strict=True)
+        segments = zip(self.storage.segments(self.blocks), self.mask, strict=True)
         return [Vector((x,), (here,), self.storage) for x, here in segments]
 
-    def _either(self, other: "Vector") -> Present:
-        return self.present if self.present == other.present else tuple(map(or_, self.present, other.present))
+    def _either(self, other: "Vector") -> Mask:
+        return self.mask if self.mask == other.mask else tuple(map(or_, self.mask, other.mask))
 
-    def _both(self, other: "Vector") -> Present:
-        return (
-            self.present if self.present == other.present else tuple(map(and_, self.present, other.present))
-        )
+    def _both(self, other: "Vector") -> Mask:
+        return self.mask if self.mask == other.mask else tuple(map(and_, self.mask, other.mask))
 
 
 def joined(vectors: Sequence[Vector]) -> Vector:
     """What `one_by_one` took apart."""
     storage = vectors[0].storage
-    present = tuple(v.present[0] for v in vectors)
-    return Vector(storage.joined([v.blocks[0] for v in vectors]), present, storage)
+    mask = tuple(v.mask[0] for v in vectors)
+    return Vector(storage.joined([v.blocks[0] for v in vectors]), mask, storage)
 
 
 def reciprocal(x: Tensor) -> Tensor:
@@ -263,10 +261,10 @@ def _scaled(block: Tensor, factor: Tensor | float) -> Tensor:
     return block * factor
 
 
-def _stretches(blocks: tuple[Tensor, ...]) -> list[Tensor]:
+def _chunks_of(blocks: tuple[Tensor, ...]) -> list[Tensor]:
     """What is summed in one go; low precision in float32."""
     wide = [x.float() if x.element_size() < 4 else x for x in blocks]
-    return [part for x in wide for part in torch.split(x, STRETCH if x.device.type == "cpu" else len(x))]
+    return [part for x in wide for part in torch.split(x, CHUNK if x.device.type == "cpu" else len(x))]
 
 
 def _total(sums: list[Tensor]) -> Tensor:
@@ -318,7 +316,7 @@ class Weights:
         """The device of the first parameter."""
         return self.parameters[0].device
 
-    def trainable(self) -> Present:
+    def trainable(self) -> Mask:
         """Which parameters were not frozen when `look` was called."""
         return self._trainable
 
@@ -353,21 +351,21 @@ class Weights:
         self._spare = by.blocks, views
 
     @contextmanager
-    def kept(self, theta: list[Tensor]) -> Iterator[None]:
+    def preserved(self, theta: list[Tensor]) -> Iterator[None]:
         """The weights are `theta` again afterwards, whatever happens to them."""
         try:
             yield
         finally:
             self.restore(theta)
 
-    def hand_over(self, gradient: Vector) -> None:
+    def set_grad(self, gradient: Vector) -> None:
         """Make a copy of `gradient` what the base optimizer finds; what lay in `.grad` before is ignored."""
         blocks, views = self._spare or self._room_for(gradient)
         if len(self._everything) > len(self.parameters):
             self.clear_gradients()
         for block, values in zip(blocks, gradient.blocks, strict=True):
             block.copy_(values)
-        for owner, view, here in zip(self.storage.owners, views, gradient.present, strict=True):
+        for owner, view, here in zip(self.storage.owners, views, gradient.mask, strict=True):
             owner.grad = like(owner, view) if here else None
 
     def _room_for(self, gradient: Vector) -> tuple[tuple[Tensor, ...], list[Tensor]]:

@@ -1,6 +1,6 @@
 """Train one run and leave its folder behind, from which its network can be restored.
 
-The state file is what an interrupted run goes on from, written whole after every stretch.
+The state file is what an interrupted run goes on from, written whole after every interval.
 """
 
 import io
@@ -86,7 +86,7 @@ class _Job:
         self._resume()
         try:
             while not self.training.finished:
-                row = self._run_stretch()
+                row = self._run_interval()
                 if row and self.ranks.rank == 0:
                     on_epoch(row)
                 self._save()
@@ -133,17 +133,17 @@ class _Job:
         except Exception as error:  # what torch raises of a damaged state is listed nowhere
             self._start_over(error)
 
-    def _run_stretch(self) -> HistoryRow | None:
+    def _run_interval(self) -> HistoryRow | None:
         """Train on; what is wrong with a state may show only until it is trained from to the end of an epoch."""
         try:
-            row = self.training.run_stretch()
+            row = self.training.run_interval()
         except (LetsError, DivergenceError, torch.OutOfMemoryError):
             raise
         except Exception as error:
             if not self.untried:
                 raise
             self._start_over(error)
-            row = self.training.run_stretch()
+            row = self.training.run_interval()
         self.untried = self.untried and not row
         return row
 

@@ -1,4 +1,4 @@
-"""The training loop: one stretch of steps at a time, resumable between stretches to the same bytes.
+"""The training loop: one interval of steps at a time, resumable between intervals to the same bytes.
 
 Base optimizer and learning-rate schedule are built at the end of this file.
 """
@@ -23,10 +23,10 @@ from lets.train.device import ALONE, Ranks, compiled, placed
 from lets.train.run_data import RunData
 from lets.train.tasks import Batch, evaluate, in_precision, task_of
 
-STRETCH = 500
-"""Steps between two states that a killed run resumes from; an epoch of CIFAR (391 steps) is one stretch.
+CHECKPOINT_INTERVAL = 500
+"""Steps between two states that a killed run resumes from; an epoch of CIFAR (391 steps) is one interval.
 
-Chance starts anew with every stretch, and no gradient is carried over: a resumed run spends the same passes.
+Random numbers are drawn anew in every interval, and no gradient is carried over: a resumed run spends the same passes.
 """
 
 
@@ -122,18 +122,18 @@ class Training:
 
     def run_epoch(self) -> HistoryRow:
         """Train to the end of the next epoch that is measured; raises DivergenceError."""
-        while (row := self.run_stretch()) is None:
+        while (row := self.run_interval()) is None:
             pass
         return row
 
-    def run_stretch(self) -> HistoryRow | None:
-        """Train up to `STRETCH` steps; at the end of an epoch that is measured return its line of the history.
+    def run_interval(self) -> HistoryRow | None:
+        """Train up to `CHECKPOINT_INTERVAL` steps; at the end of a measured epoch return its line of the history.
 
         Raises DivergenceError.
         """
         epoch, start = self.epoch, self.epoch.steps
-        stop = min(start + STRETCH, self.steps_per_epoch)
-        # Dropout draws from torch's global generator: seeded anew, a stretch needs no state from the one before.
+        stop = min(start + CHECKPOINT_INTERVAL, self.steps_per_epoch)
+        # Dropout draws from torch's global generator: seeded anew, a interval needs no state from the one before.
         torch.manual_seed(self._dropout_seed())
         self.model.train()
         for batch, val_batch in self.data.pairs(epoch.number, self.training.val_batches, start, stop):
@@ -207,7 +207,7 @@ class Training:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on after the last stretch as if nothing had happened; equal on all ranks."""
+        """Everything needed to go on after the last interval as if nothing had happened; equal on all ranks."""
         return {
             "model": self.model.state_dict(),
             "schedule": self.schedule.state_dict(),

@@ -105,10 +105,10 @@ class RunData:
         if val_batches == "held-out":
             turns = endless(self.validation, epoch * steps + start)
             return zip(self.train.epoch(epoch, start, stop), turns, strict=False)
-        stretch = self.train.epoch(epoch, start, stop + 1)
+        interval = self.train.epoch(epoch, start, stop + 1)
         if stop < steps:
-            return pairwise(stretch)
-        return pairwise(chain(stretch, self.train.epoch(epoch + 1, 0, 1)))
+            return pairwise(interval)
+        return pairwise(chain(interval, self.train.epoch(epoch + 1, 0, 1)))
 
 
 def endless(loader: Loader, step: int) -> Iterator[Batch]:

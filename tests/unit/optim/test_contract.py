@@ -249,7 +249,7 @@ def test_a_failed_step_never_happened(name, kind, optimizer, draw):
         before = state(model, method)
         for at in range(1, 6):
             for spoil in (0, float("nan"), float("inf")):
-                method._kept, calls, fails = None, 0, (at, spoil)
+                method._cached, calls, fails = None, 0, (at, spoil)
                 try:
                     method.step(loss_fn, draw(t), draw(50 + t))
                 except (ZeroDivisionError, lets.DivergenceError):

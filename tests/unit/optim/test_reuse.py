@@ -6,7 +6,7 @@ import torch
 import lets
 from lets.errors import StaleGradientError
 from lets.optim import method as method_module
-from lets.optim.reuse import Kept
+from lets.optim.reuse import CachedGradient
 from lets.optim.undo import Guard
 
 LEARNED = [name for name in lets.methods() if name.startswith("lets-")]
@@ -221,18 +221,18 @@ def test_clamped_weights_give_the_numbers_of_a_method_that_never_reuses(network,
     assert ends[0][1] == ends[1][1]
 
 
-class OfADevice(Kept):
+class OfADevice(CachedGradient):
     """Answers as if everything lay on a GPU."""
 
-    def holds(self, batch, circumstances, now, hear_later):
-        if batch is not self.batch or self.circumstances != circumstances:
+    def is_valid(self, batch, fingerprint, now, hear_later):
+        if batch is not self.batch or self.fingerprint != fingerprint:
             return False
-        hear_later(torch.tensor(super().holds(batch, circumstances, now, hear_later)))
+        hear_later(torch.tensor(super().is_valid(batch, fingerprint, now, hear_later)))
         return True
 
 
 def test_a_gpu_tells_one_step_late_and_both_steps_are_undone(network, draw, monkeypatch):
-    monkeypatch.setattr(method_module, "Kept", OfADevice)
+    monkeypatch.setattr(method_module, "CachedGradient", OfADevice)
     model, method = setup(network)
     method._guard = Guard(late=True)
     batches = [draw(t) for t in range(6)]

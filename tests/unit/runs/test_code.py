@@ -55,7 +55,7 @@ def edit(root: Path, pattern: str, new: str, among: str = "**/*.py") -> None:
 
 NUMBERS = {
     "the mean of a batch": (r"1 / n, requires_grad=False", "1.1 / n, requires_grad=False"),
-    "a constant": (r"^STRETCH = 2\*\*14", "STRETCH = 2**15"),
+    "a constant": (r"^CHUNK = 2\*\*14", "CHUNK = 2**15"),
     "an operator": (r"blocks = tuple\(a - b for", "blocks = tuple(a + b for"),
     "a comparison": (r"key=lambda row: row.test_accuracy", "key=lambda row: -row.test_accuracy"),
     "what metrics.json says": (r"test_loss=last.test_loss,", "test_loss=last.train_loss,"),
@@ -74,7 +74,10 @@ NUMBERS = {
     ),
     "a default": (r"label_smoothing: float = 0.0", "label_smoothing: float = 0.1"),
     "a decorator": (r"    @torch.no_grad\(\)\n    def losses", "    def losses"),
-    "a statement at import": (r"^STRETCH = 500", "torch.set_num_threads(3)\nSTRETCH = 500"),
+    "a statement at import": (
+        r"^CHECKPOINT_INTERVAL = 500",
+        "torch.set_num_threads(3)\nCHECKPOINT_INTERVAL = 500",
+    ),
     "the resume state": (r'"trace": self.trace.state_dict\(\),', ""),
     "determinism": (r'set_deterministic_debug_mode\("error"\)', 'set_deterministic_debug_mode("warn")'),
 }

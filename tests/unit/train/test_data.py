@@ -49,13 +49,13 @@ def test_independent_batches_cover_the_training_set_in_another_order(layout, mak
 def test_a_stretch_of_next_goes_on_into_the_step_after_it(layout, make_run):
     data = RunData.read(make_run("sam"), layout, CPU)
     pairs = list(data.pairs(0, "next"))
-    stretch = list(data.pairs(0, "next", 3, 6))
-    assert len(stretch) == 3
-    assert all(stretch[i][1] is stretch[i + 1][0] for i in range(2))
-    for ours, theirs in zip(stretch, pairs[3:6], strict=True):
+    interval = list(data.pairs(0, "next", 3, 6))
+    assert len(interval) == 3
+    assert all(interval[i][1] is interval[i + 1][0] for i in range(2))
+    for ours, theirs in zip(interval, pairs[3:6], strict=True):
         assert same(ours[0], theirs[0])
         assert same(ours[1], theirs[1])
-    assert same(stretch[-1][1], pairs[6][0])
+    assert same(interval[-1][1], pairs[6][0])
     (*_, last) = data.pairs(0, "next", 9, 12)
     assert same(last[1], next(data.train.epoch(1)))
     assert [len(list(data.pairs(0, "next", *part))) for part in ((0, 12), (11, 12), (5, None))] == [12, 1, 7]

@@ -46,10 +46,10 @@ def on_meta(spec, layout):
 @pytest.mark.parametrize("method", ["erm", "lets-sam", "looksam"])
 def test_a_stretch_of_steps_reads_no_number(layout, make_run, monkeypatch, method, augmentation):
     monkeypatch.setattr(undo, "Readings", NoVerdict)
-    monkeypatch.setattr(training, "STRETCH", 4)
+    monkeypatch.setattr(training, "CHECKPOINT_INTERVAL", 4)
     here = on_meta(make_run(method, training={"augmentation": augmentation}), layout)
-    assert here.run_stretch() is None
-    assert here.run_stretch() is None
+    assert here.run_interval() is None
+    assert here.run_interval() is None
     assert here.epoch.steps == 8
     assert {column.device for column in here.trace.columns.values()} == {META}
 
@@ -63,7 +63,7 @@ def test_a_read_would_not_go_unnoticed(layout, make_run, monkeypatch):
     monkeypatch.setattr(undo, "Readings", NoVerdict)
     monkeypatch.setattr(training.Trace, "record", lambda self, step, stats: Tensor.item(stats.loss))
     with pytest.raises((RuntimeError, NotImplementedError), match=r"[Mm]eta"):
-        on_meta(make_run("erm"), layout).run_stretch()
+        on_meta(make_run("erm"), layout).run_interval()
 
 
 @pytest.mark.gpu

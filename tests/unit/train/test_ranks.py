@@ -21,7 +21,7 @@ from lets.runs import RunRecord, Status
 from lets.train import job as running
 from lets.train import loop, train_run
 
-STRETCH = 2  # half of an epoch
+CHECKPOINT_INTERVAL = 2  # half of an epoch
 
 
 def small(name: str) -> catalogue.DatasetInfo:
@@ -44,7 +44,7 @@ def die_after(states: int) -> None:
 
 def one_of_two(spec_file: str, root: str, states: int) -> None:
     catalogue.DATASETS["imagenette"] = small("imagenette")
-    loop.STRETCH = STRETCH
+    loop.CHECKPOINT_INTERVAL = CHECKPOINT_INTERVAL
     die_after(states)
     spec = RunSpec.model_validate_json(Path(spec_file).read_text())
     train_run(spec, Layout("test", Path(root)), "cpu", 1, lambda row: print(row.epoch, flush=True))

@@ -95,7 +95,7 @@ class AllEstimators(UpperLevel):
         """No buffer and no random number of the training is touched."""
         place = next(self._model.parameters()).device
         devices = [place] if place.type == "cuda" else []
-        with torch.random.fork_rng(devices), Buffers(self._model.modules()).kept():
+        with torch.random.fork_rng(devices), Buffers(self._model.modules()).preserved():
             yield
 
 

@@ -1,4 +1,4 @@
-"""An epoch in several stretches: a run killed within an epoch ends with the bytes of an unbroken one."""
+"""An epoch in several intervals: a run killed within an epoch ends with the bytes of an unbroken one."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ class Killed(Exception):
 
 @pytest.fixture(autouse=True)
 def short_stretches(monkeypatch):
-    monkeypatch.setattr(loop, "STRETCH", 5)  # an epoch of 12 steps is 5 + 5 + 2
+    monkeypatch.setattr(loop, "CHECKPOINT_INTERVAL", 5)  # an epoch of 12 steps is 5 + 5 + 2
 
 
 def train(spec, layout):
@@ -39,7 +39,7 @@ def test_killed_after_every_stretch(layout, elsewhere, digests, make_run, monkey
     train(spec, layout)
     with monkeypatch.context() as patch:
         killed_after_every_state(patch)
-        for _ in range(6):  # two epochs of three stretches
+        for _ in range(6):  # two epochs of three intervals
             with pytest.raises(Killed):
                 train(spec, elsewhere)
     train(spec, elsewhere)
@@ -52,7 +52,7 @@ def test_killed_between_two_measurements(layout, elsewhere, digests, make_run, m
     train(spec, layout)
     with monkeypatch.context() as patch:
         killed_after_every_state(patch)
-        for _ in range(12):  # four epochs of three stretches
+        for _ in range(12):  # four epochs of three intervals
             with pytest.raises(Killed):
                 train(spec, elsewhere)
     train(spec, elsewhere)
@@ -100,7 +100,7 @@ def test_dropout_draws_the_same_after_a_kill(layout, elsewhere, digests, make_ru
 def test_the_length_of_a_stretch_changes_no_weight(layout, elsewhere, digests, make_run, monkeypatch):
     spec = make_run("lets-sam")
     train(spec, layout)
-    monkeypatch.setattr(loop, "STRETCH", 500)
+    monkeypatch.setattr(loop, "CHECKPOINT_INTERVAL", 500)
     train(spec, elsewhere)
     there, here = digests(layout, spec.id), digests(elsewhere, spec.id)
     assert there["weights.safetensors"] == here["weights.safetensors"]
@@ -108,7 +108,7 @@ def test_the_length_of_a_stretch_changes_no_weight(layout, elsewhere, digests, m
 
 
 def test_no_gradient_is_carried_over_the_end_of_a_stretch(layout, make_run):
-    # three passes with a kept gradient, four for the first step of each of six stretches
+    # three passes with a kept gradient, four for the first step of each of six intervals
     assert train(make_run("lets-sam"), layout).passes == 3 * 24 + 6
 
 

@@ -31,23 +31,29 @@ function button(place, attributes, act) {
 
 // ---- sorting: upwards, downwards, as it was; blocks of rows stay together, what is no number goes last
 
-function key(row, column) {
-  const text = row.cells[column].textContent.trim();
-  return { row, text, number: parseFloat(text) };
+const UNITS = { k: 1e3, M: 1e6, G: 1e9 };
+
+// The number that a text begins with: of `<0.001` a little less than 0.001, of `1,680` and `1.2 k` thousands.
+function number(text) {
+  const found = /^([<>]?)[\s=]*([+\-\u2212]?)(\d[\d,]*\.?\d*(?:e[+-]?\d+)?|\.\d+)(?:\s?([kMG])\b)?/.exec(text);
+  if (!found) return NaN;
+  const [, beyond, sign, digits, unit] = found;
+  const size = parseFloat(digits.replaceAll(",", "")) * (UNITS[unit] ?? 1) * ({ "<": 1 - 1e-9, ">": 1 + 1e-9 }[beyond] ?? 1);
+  return sign && sign !== "+" ? -size : size;
 }
 
-function compare(one, other) {
-  const words = isNaN(one.number) - isNaN(other.number);
-  return words || (isNaN(one.number) ? one.text.localeCompare(other.text) : one.number - other.number);
+function key(row, column) {
+  const text = row.cells[column].textContent.trim(), value = number(text);
+  return { row, text, value, rank: ["", "—"].includes(text) ? 2 : Number(isNaN(value)) };
+}
+
+function compare(one, other, sign) {
+  return one.rank - other.rank || sign * (one.rank ? one.text.localeCompare(other.text) : one.value - other.value);
 }
 
 function sortBody(body, original, column, direction) {
-  let rows = original.filter((row) => row.className !== "block").map((row) => key(row, column));
-  if (direction) rows.sort(compare);
-  if (direction === "descending") {
-    rows = rows.reverse();
-    rows.sort((one, other) => (column ? isNaN(one.number) - isNaN(other.number) : 0));
-  }
+  const rows = original.filter((row) => row.className !== "block").map((row) => key(row, column));
+  if (direction) rows.sort((one, other) => compare(one, other, direction === "ascending" ? 1 : -1));
   body.append(...rows.map((one) => one.row)); // the title of the block stays where it is, before them
 }
 
@@ -61,6 +67,44 @@ function sortable(table) {
     table.classList.toggle("sorted", direction !== "");
     originals.forEach(([body, rows]) => sortBody(body, rows, column, direction));
   }));
+}
+
+// ---- one tab stop for many buttons or links: arrow keys, Home and End lead from one to the next
+
+// What stands above or below a button of a table, in its column; of links, the one before or after.
+function beside(here, all, step) {
+  const cell = here.closest("td, th");
+  if (!cell) return all[all.indexOf(here) + step];
+  const rows = [...cell.closest("table").rows];
+  for (let at = rows.indexOf(cell.parentElement) + step; rows[at]; at += step) {
+    const found = rows[at].cells[cell.cellIndex]?.querySelector("button");
+    if (found) return found;
+  }
+}
+
+function roving(box) {
+  const stops = () => [...box.querySelectorAll("a, button")];
+  stops().forEach((one, place) => { one.tabIndex = place ? -1 : 0; });
+  box.addEventListener("focusin", ({ target }) => {
+    if (target.tabIndex < 0) stops().forEach((one) => { one.tabIndex = one === target ? 0 : -1; });
+  });
+  box.addEventListener("keydown", (event) => {
+    const all = stops(), at = all.indexOf(event.target);
+    if (at < 0) return;
+    const next = {
+      ArrowRight: () => all[at + 1], ArrowLeft: () => all[at - 1], Home: () => all[0], End: () => all.at(-1),
+      ArrowDown: () => beside(event.target, all, 1), ArrowUp: () => beside(event.target, all, -1),
+    }[event.key]?.();
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+  });
+}
+
+function grid(box) {
+  box.removeAttribute("tabindex"); // what is in it can be reached, so it scrolls
+  box.querySelector("table").setAttribute("role", "grid");
+  roving(box);
 }
 
 // ---- the panel: the runs behind a number
@@ -133,9 +177,26 @@ function check(runs) {
   return [`lets audit --params ${quoted(params)} --deep`, ...runs.map((run) => `--run ${quoted(run.id)}`)].join(" ");
 }
 
+// A button that puts a text on the clipboard, in ways that a page opened as a file has, too.
+function copier(name, text) {
+  const made = element("button", { type: "button", "aria-live": "polite" }, name);
+  made.addEventListener("click", () => {
+    const area = element("textarea", { "aria-label": name }, text);
+    panel.append(area);
+    area.select();
+    made.textContent = document.execCommand("copy") ? "Copied" : "Not copied: the browser forbids it";
+    area.remove();
+    made.focus();
+  });
+  return made;
+}
+
+function command(text) {
+  return element("p", {}, element("code", {}, text), " ", copier("Copy command", text));
+}
+
 // One command for a number that rests on several runs.
-function checkAll(behind) {
-  const finished = behind.filter((run) => run.state === "finished");
+function checkAll(finished) {
   if (finished.length < 2) return [];
   return [element("details", {}, element("summary", {}, `Train all ${finished.length} again, and compare`),
     element("code", {}, check(finished)))];
@@ -153,8 +214,8 @@ function details(run, open) {
     element("div", { class: "facts" }, list("Method", run.method), list("Training", trainings[run.training]),
       run.numbers ? list("At its end", run.numbers) : ""),
     made ? list("Provenance", { ...run.facts, ...made }) : "",
-    element("h3", {}, "Make it again"), element("code", {}, make),
-    ...(made ? [element("h3", {}, "Train it again, and compare"), element("code", {}, check([run]))] : []));
+    element("h3", {}, "Make it again"), command(make),
+    ...(made ? [element("h3", {}, "Train it again, and compare"), command(check([run]))] : []));
   shown.open = open;
   return shown;
 }
@@ -179,35 +240,47 @@ function sorted(numbers) {
 }
 
 function sayAudited() {
-  const counts = new Map();
-  audit.cells.forEach((one) => counts.set(one.verdict, (counts.get(one.verdict) ?? 0) + 1));
-  const told = [...counts].map(([verdict, count]) => `${count} ${verdict}`).join(", ");
-  const line = document.querySelector("p#audited");
-  const word = element("b", { class: audit.passed ? "good" : "bad" }, audit.passed ? "passed" : "failed");
-  line.replaceChildren("Audit of these numbers: ", word, `. Printed places: ${told}.`);
-  if (!audit.passed) line.append(" Next: ", element("code", {}, audit.next));
   for (const [name, verdict] of Object.entries(audit.items)) {
     document.querySelector(`section#${CSS.escape(name)} .files`)?.prepend("Audit: ", element("b", {}, verdict), " · ");
   }
 }
 
+const here = location.href.split("#")[0];
+
 function openable(cell) {
   const numbers = cell.dataset.runs.split(" ").map(Number);
   const verdict = verdicts.get(`${cell.closest("section").id} ${sorted(numbers)}`);
   button(cell, verdict ? { class: "open", "data-verdict": verdict } : { class: "open" }, () => {
-    const word = verdict ? `Audit: ${verdict}: ${WORDS[verdict]}.` : audit ? "" : "Not audited since this page was made.";
+    const word = verdict ? `Audit: ${verdict}: ${WORDS[verdict]}.` : audit ? "" : document.querySelector("#audited").textContent;
+    const finished = numbers.map((number) => runs[number]).filter((run) => run.state === "finished");
+    const copiers = [copier("Copy link", `${here}#${cell.id}`)];
+    if (finished.length) copiers.push(copier("Copy command", check(finished)));
+    history.replaceState(null, "", `#${cell.id}`);
     panel.replaceChildren(
-      element("form", { method: "dialog" }, element("button", {}, "Close")),
+      element("form", { method: "dialog" }, element("button", {}, "Close"), " ", ...copiers),
       element("h2", { id: "panel-title" }, title(cell)),
       element("p", { class: "lead" }, cell.tagName === "TD" ? `${cell.innerText.trim()}. ${word}` : word),
-      ...checkAll(numbers.map((number) => runs[number])),
+      ...checkAll(finished),
       ...numbers.map((number) => details(runs[number], numbers.length <= 2)));
-    panel.showModal();
+    if (!panel.open) panel.showModal();
     panel.scrollTop = 0;
   });
 }
 
+// Open what the address names, if it is a number; anything else the browser scrolls to by itself.
+function follow() {
+  const named = document.getElementById(decodeURIComponent(location.hash.slice(1)))?.querySelector(":scope > button.open");
+  named?.focus();
+  named?.click();
+}
+
 document.querySelectorAll("main table").forEach(sortable);
 document.querySelectorAll("[data-runs]").forEach(openable);
+document.querySelectorAll(".wide").forEach(grid);
+roving(document.querySelector("nav ul"));
+document.querySelector("nav details").open = matchMedia("(min-width: 75rem)").matches;
 panel.addEventListener("click", (event) => event.target === panel && panel.close());
+panel.addEventListener("close", () => history.replaceState(null, "", here));
+window.addEventListener("hashchange", follow);
 if (audit) sayAudited();
+follow();

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import re
+import unicodedata
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +23,7 @@ from lets.config.labels import value_title
 from lets.errors import RecordError
 from lets.figures.figure import drawn_elsewhere, matplotlib_here
 from lets.files import bytes_as_written, read_json, write_text
+from lets.page.findings import findings
 from lets.project import Project
 from lets.runs import RunRecord
 from lets.runs.cost import Cost, cost_of
@@ -58,6 +62,7 @@ def render_page(
     )
     return environment.get_template("page.html.j2").render(
         profile=params.profile,
+        findings=findings(project, judged),
         finished=sum(outcome.state == "finished" for outcome in outcomes),
         total=len(outcomes),
         states=[f"{count(runs)} {state}" for state, runs in absent(outcomes).items()],
@@ -75,8 +80,11 @@ def render_page(
         cost=_cost_line(cost := cost_of(outcomes)),
         packages=", ".join(cost.packages),
         behind=lambda ids: _behind(ids, places),
+        place=_Addresses().place,
+        named=named,
+        tones=TONES,
         evidence=embedded({"params": f"params/{params.profile}.yaml", **evidence(outcomes)}),
-        unaudited=UNAUDITED,
+        audited=_AUDITED.format(told=_BESIDE.format(home), data="null") if comparison else UNAUDITED,
         matplotlib=matplotlib_here(),
     )
 
@@ -99,6 +107,31 @@ def accepted_pages(project: Project) -> tuple[str, ...]:
         audit = read_json(project.layout.audit)
         return *pages, *(with_verdicts(page, audit) for page in pages)
     return tuple(pages)
+
+
+TONES = {"better": "good", "supported": "good", "worse": "bad", "contradicted": "bad"}
+TONES |= dict.fromkeys(("undecided", "not supported"), "unsure")
+"""verdict → how it is coloured"""
+
+
+def named(name: str, title: str) -> str:
+    """Return a heading, with its number where it is called as the paper calls it: `Table 1 – Test accuracy …`."""
+    found = re.fullmatch(r"(table|figure)(\d+)", name)
+    return f"{found[1].capitalize()} {found[2]} – {title}" if found else title
+
+
+class _Addresses:
+    """Gives every number of the page an address of its own: `table1--lets-sam--resnet-small`."""
+
+    def __init__(self) -> None:
+        self._given: Counter[str] = Counter()
+
+    def place(self, *words: str) -> str:
+        """Return the address of where these words meet; a second one of the same is numbered."""
+        plain = (unicodedata.normalize("NFKD", word).lower() for word in words if word)
+        found = "--".join(re.sub(r"[^a-z0-9.]+", "-", word).strip("-") for word in plain)
+        self._given[found] += 1
+        return found if self._given[found] == 1 else f"{found}--{self._given[found]}"
 
 
 def _behind(ids: Sequence[str], places: dict[str, int]) -> Markup:
@@ -197,10 +230,14 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-_LINE = '<script type="application/json" id="audit-data">{}</script>'
-
-
-UNAUDITED = Markup(_LINE.format("null"))
+_AUDITED = Markup(
+    '<div class="files" id="audited">{told}</div><script type="application/json" id="audit-data">{data}</script>'
+)
+_BESIDE = Markup('What an audit found is on <a href="{}index.html">the page of the reports</a>.')
+_NOT_YET = Markup(
+    "Not audited since it was made: <code>lets audit</code> checks every number, and puts its verdicts here."
+)
+UNAUDITED = _AUDITED.format(told=_NOT_YET, data=Markup("null"))
 """as `lets report` leaves it: nobody has audited this page since it was made"""
 
 
@@ -218,7 +255,19 @@ def with_verdicts(page: str, audit: dict[str, Any]) -> str:
         for one in audit["failures"]
         if one["run"]
     ]
-    return page.replace(UNAUDITED, _LINE.format(embedded(told)), 1)
+    return page.replace(UNAUDITED, _AUDITED.format(told=_verdicts(audit), data=embedded(told)), 1)
+
+
+def _verdicts(audit: dict[str, Any]) -> Markup:
+    """Say what the audit found, and if it failed what to do next."""
+    counts = Counter(one["verdict"] for one in audit["cells"])
+    places = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    word, tone = ("passed", "good") if audit["passed"] else ("failed", "bad")
+    told = Markup(
+        'Audit: <b class="{}">{}</b>; printed places: {} (<a href="audit/audit.md">audit.md</a>).'
+    ).format(tone, word, places)
+    remedy = Markup("<details><summary>What to run next</summary><code>{}</code></details>")
+    return told if audit["passed"] else told + remedy.format(audit["next"])
 
 
 EPOCHS = 60

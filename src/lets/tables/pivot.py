@@ -23,6 +23,8 @@ from lets.tables.table import Block, Cell, Csv, Record, Table
 
 STAYED = 0.01
 """A learned radius that moves by less, relative to its start, is a fixed one."""
+SIGNED = ("matthews", "pearson", "spearman", "score")
+"""percentages that may be negative: correlations, and what may be one"""
 PAPER_TABLES = 6
 """that the paper has"""
 FIXED = "†"
@@ -265,12 +267,20 @@ def _hover(cell: Group, quantity: Quantity) -> str:
     low, high = cell.summary.interval()
     parts = [f"n = {cell.summary.n} of {cell.expected}"]
     if low == low:
+        low, high = _possible(low, high, cell.metric)
         parts.append(f"95 % interval {low:.{quantity.decimals}f} to {high:.{quantity.decimals}f}")
     if cell.published:
         published = cell.published
         parts.append(f"paper {published.mean:.2f} ± {published.sd:.2f}, n = {published.n}")
     parts += [f"{run.id}" + (f" ({run.state})" if run.state != "finished" else "") for run in cell.runs]
     return "\n".join(parts)
+
+
+def _possible(low: float, high: float, metric: str) -> tuple[float, float]:
+    """Cut an interval to what a percentage can be: its t quantile knows no 100 %."""
+    if QUANTITIES[metric].unit != "%":
+        return low, high
+    return max(low, -100.0 if metric in SIGNED else 0.0), min(high, 100.0)
 
 
 def _best(cells: Sequence[Group], quantity: Quantity) -> set[object]:

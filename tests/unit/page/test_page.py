@@ -14,7 +14,15 @@ from tests.golden.factory import Project, epoch_row
 
 from lets.errors import RecordError
 from lets.files import write_json
-from lets.page.page import accepted_pages, evidence, render_page, with_verdicts, write_page
+from lets.page.page import (
+    _Addresses,
+    accepted_pages,
+    evidence,
+    named,
+    render_page,
+    with_verdicts,
+    write_page,
+)
 from lets.runs.outcomes import read_outcome
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -66,8 +74,31 @@ def test_it_is_well_formed_and_needs_nothing_else(drawn: Project) -> None:
     assert len(inside) > 10
     assert set(inside) <= set(page.ids)
     outside = {link for link in page.links if not link.startswith(("#", "data:"))}
+    outside.remove("https://arxiv.org/abs/2408.08222")
     assert {"tables/table.csv", "tables/table.tex", "figures/curves.svg", "audit/audit.md"} <= outside
     assert not [link for link in outside if ":" in link or link.startswith("/")]
+
+
+def test_every_number_has_an_address(drawn: Project) -> None:
+    html = render_page(drawn.now)
+    addresses = [
+        re.search(r' id="([^"]*)"', tag) for tag in re.findall(r"<t?[ds][^>]* data-runs=[^>]*>", html)
+    ]
+    assert len(addresses) > 20
+    assert None not in addresses
+    assert "table--lets-sam--resnet-small" in checked(drawn).ids
+    place = _Addresses().place
+    assert (
+        place("table6", "", "½ (generalization gap)²", "40 % noise")
+        == "table6--1-2-generalization-gap-2--40-noise"
+    )
+    assert [place("t", "A b"), place("t", "a, b!")] == ["t--a-b", "t--a-b--2"]
+
+
+def test_headings_are_called_as_the_paper_calls_them(drawn: Project) -> None:
+    assert named("table1", "T") == "Table 1 – T"
+    assert named("figure12", "T") == "Figure 12 – T"
+    assert [named(name, "T") for name in ("figure1-noise", "pairs")] == ["T", "T"]
 
 
 def test_figures_are_images_whose_bytes_are_the_files(drawn: Project) -> None:
@@ -98,7 +129,7 @@ def test_headline_counts_the_runs(drawn: Project) -> None:
 
 def test_every_number_names_its_runs(drawn: Project) -> None:
     html = render_page(drawn.now)
-    hovers = re.findall(r'<td title="([^"]*)"', html)
+    hovers = re.findall(r'<td id="table--[^"]*" title="([^"]*)"', html)
     assert len(hovers) == 8
     run = drawn.run(architecture="vit-small", method="lets-asam", seed=1)
     assert sum(run.id in hover for hover in hovers) == 1
@@ -196,6 +227,9 @@ def test_verdicts_are_one_line_that_a_page_has_or_has_not(drawn: Project) -> Non
         if one != other
     ]
     assert len(differing) == 1
+    assert "Not audited" in page
+    assert "Not audited" not in audited
+    assert 'Audit: <b class="good">passed</b>; printed places: 1 verified' in audited
 
 
 def test_a_page_may_only_show_the_verdicts_of_the_receipt_beside_it(drawn: Project) -> None:
@@ -221,7 +255,7 @@ def test_costs_come_from_provenance(drawn: Project) -> None:
     assert len(runs) == 2
     text = " ".join(checked(drawn).text.split())
     assert (
-        f"{ended} runs, {ended * 1.5:.0f} s of training in all, at most 100 MiB each, on cpu (Example CPU)."
+        f"{ended} runs, {ended * 1.5:.0f} s of training in all, at most 100 MiB each, on cpu (Example CPU)"
         in text
     )
 

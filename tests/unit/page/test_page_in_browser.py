@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.golden.figures import figures_in, stubbed
 from lets.compare.trees import compare, open_reference
 from lets.compare.words import write_comparison
 from lets.files import write_text
-from lets.page.page import write_page
+from lets.page.page import TONES, write_page
 from lets.page.summaries import runs_text
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -117,7 +117,7 @@ def test_a_click_sorts_and_the_third_restores(page: Any) -> None:
     up = ["SAM", "LETS-SAM", "ASAM", "LETS-ASAM"]
     assert before == up
     assert orders == [
-        (up, "ascending"), (["LETS-ASAM", "ASAM", "LETS-SAM", "SAM"], "descending"), (before, None)
+        (up, "ascending"), (["LETS-ASAM", "ASAM", "SAM", "LETS-SAM"], "descending"), (before, None)
     ]  # fmt: skip
 
 
@@ -135,6 +135,197 @@ def test_names_sort_by_keyboard_and_words_come_after_numbers(page: Any) -> None:
     numbers = [float(text) for text in texts(page, "#estimators tbody:nth-of-type(1) td:nth-child(2)")]
     assert numbers == sorted(numbers, reverse=True)
     assert len(set(numbers)) > 1
+
+
+SORTED = {
+    "ascending": ["-2", "<0.001", "0.001", "+3.00", "70.4 ± 1.2", "1.2 k", "1,680", "none", "—"],
+    "descending": ["1,680", "1.2 k", "70.4 ± 1.2", "+3.00", "0.001", "<0.001", "-2", "none", "—"],
+}
+
+
+@pytest.mark.parametrize("direction", SORTED)
+def test_numbers_sort_as_people_write_them(page: Any, direction: str) -> None:
+    page.execute_script(
+        """document.querySelector("main").insertAdjacentHTML("beforeend",
+          `<table id="made"><thead><tr><th>x</th></tr></thead><tbody>${arguments[0]
+          .map((text) => `<tr><td>${text}</td></tr>`).join("")}</tbody></table>`);
+        sortable(document.querySelector("#made"));""",
+        ["—", "+3.00", "none", "1,680", "&lt;0.001", "70.4 ± 1.2", "-2", "1.2 k", "0.001"],
+    )
+    for _ in range(1 if direction == "ascending" else 2):
+        one(page, "#made button").click()
+    assert texts(page, "#made td") == SORTED[direction]
+
+
+def test_the_index_stays_in_view_and_names_what_it_leads_to(page: Any) -> None:
+    page.set_window_size(1440, 900)
+    page.execute_script("scrollTo(0, document.body.scrollHeight)")
+    index = one(page, "nav").rect
+    assert page.execute_script("return document.querySelector('nav').getBoundingClientRect().top") == 0
+    assert index["x"] + index["width"] <= one(page, "main").rect["x"], "it covers nothing"
+    assert "A < B & C" in texts(page, "nav a")
+    page.set_window_size(800, 900)
+    page.refresh()
+    assert not one(page, "nav details").get_attribute("open"), "on a small screen the findings come first"
+
+
+def test_few_tab_stops_lead_to_the_first_table_and_one_through_it(page: Any) -> None:
+    stops, inside = page.execute_script(
+        """const all = [...document.querySelectorAll("a, button, summary, [tabindex]")]
+          .filter((one) => one.tabIndex >= 0);
+        const tables = [...document.querySelectorAll("main table")];
+        return [all.findIndex((one) => tables[0].contains(one)),
+          tables.map((table) => all.filter((one) => table.parentElement.contains(one)).length)];"""
+    )
+    assert 2 < stops < 12
+    assert set(inside) == {1}
+    page.switch_to.active_element.send_keys("\ue004")
+    assert page.switch_to.active_element.text == "Skip to the first table"
+    page.switch_to.active_element.send_keys("\ue007")
+    assert page.current_url.endswith("#claims")
+
+
+def test_arrow_keys_lead_through_a_table(page: Any) -> None:
+    left, up, right, down, end, home = "\ue012\ue013\ue014\ue015\ue010\ue011"
+    page.execute_script("arguments[0].focus()", one(page, "#table thead button"))
+    places = []
+    for key in (right, down, down, right, up, left, end, home):
+        page.switch_to.active_element.send_keys(key)
+        places.append(
+            page.execute_script(
+                "return document.activeElement.parentElement.id || document.activeElement.innerText"
+            )
+        )
+    names = (
+        "sam--resnet-small",
+        "lets-sam--resnet-small",
+        "lets-sam--vit-small",
+        "sam--vit-small",
+        "sam--resnet-small",
+    )
+    visited = [f"table--{name}" for name in (*names, "lets-asam--vit-small")]
+    assert places == ["ResNet (small)", *visited, "Method"]
+
+
+def test_heads_and_titles_stay_while_a_table_scrolls(page: Any) -> None:
+    moved = page.execute_script(
+        """const box = document.querySelector("#table .wide"), table = box.querySelector("table");
+        box.style.maxWidth = "10rem"; box.style.maxHeight = "5rem";
+        const inner = (one) => {
+          const [a, b] = [one.getBoundingClientRect(), box.getBoundingClientRect()];
+          return [a.x - b.x, a.y - b.y];
+        };
+        const places = () => [...table.querySelectorAll("thead th:last-child, tbody tr:last-child th")].map(inner);
+        const before = places();
+        box.scrollTo(60, 60);
+        return [before, places(), [box.scrollLeft, box.scrollTop]];"""
+    )
+    (head, title), (head_after, title_after), scrolled = moved
+    assert scrolled == [60, 60]
+    assert head_after[1] == head[1] == 0, "the heads stay above"
+    assert head_after[0] == head[0] - 60
+    assert title_after[0] == title[0] == 0, "the titles stay at the left"
+    assert title_after[1] == title[1] - 60
+
+
+def test_verdicts_have_a_colour_beside_their_word(page: Any) -> None:
+    colours = page.execute_script(
+        """const td = document.querySelector("#table td");
+        return ["", ...arguments[0]].map((name) => { td.className = name; return getComputedStyle(td).color; });""",
+        [*dict.fromkeys(TONES.values())],
+    )
+    assert len(set(colours)) == 4
+
+
+def test_an_address_opens_its_number_and_the_panel_copies_it(page: Any, project: Project) -> None:
+    address = f"{project.layout.page.as_uri()}#table--lets-sam--resnet-small"
+    page.get(address)
+    page.refresh()
+    assert "LETS-SAM · ResNet (small)" in one(page, "#panel h2").text
+    named = " ".join(f"--run {run}" for run in cell(project, "lets-sam"))
+    command = f"lets audit --params params/golden.yaml --deep {named}"
+    for name, text in (("Copy link", address), ("Copy command", command)):
+        button = next(one for one in page.find_elements("css selector", "#panel button") if one.text == name)
+        button.click()
+        assert button.text == "Copied"
+        assert pasted(page) == text
+    one(page, "#panel form button").click()
+    until(page, lambda: "#" not in page.current_url)
+    page.execute_script("location.hash = 'curves--runs'")
+    until(page, lambda: "C <&> D" in one(page, "#panel h2").text)
+
+
+def until(page: Any, true: Callable[[], bool]) -> None:
+    """Wait for what a browser does after it said that it is done."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(page, 10, 0.02).until(lambda _: true())
+
+
+def pasted(page: Any) -> str:
+    """What is on the clipboard, as a text field gets it."""
+    permission = {"permissions": ["clipboardReadWrite"]}
+    page.execute_cdp_cmd("Browser.grantPermissions", permission)
+    return page.execute_async_script(
+        "navigator.clipboard.readText().then(arguments[0], (e) => arguments[0](`${e}`))"
+    )
+
+
+def test_every_address_leads_to_its_own_number(page: Any) -> None:
+    opened = page.execute_script(
+        """return [...document.querySelectorAll("[data-runs]")].map((one) => {
+          history.replaceState(null, "", `#${one.id}`);
+          follow();
+          const found = [panel.open, location.hash === `#${one.id}`];
+          panel.close();
+          return [one.id, ...found, document.activeElement === one.querySelector("button")];
+        });"""
+    )
+    assert len({id for id, *_ in opened}) == len(opened) > 20
+    assert all(open and named and back for _, open, named, back in opened)
+
+
+@pytest.mark.parametrize("medium", ["phone", "print"])
+def test_no_column_is_lost(page: Any, medium: str) -> None:
+    """Of a table with a dozen columns more: the phone scrolls to the last, paper (A4 across, 273 mm) has them all."""
+    size = {
+        "width": 390 if medium == "phone" else 1032,
+        "height": 700,
+        "deviceScaleFactor": 1,
+        "mobile": medium == "phone",
+    }
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print" if medium == "print" else "screen"})
+    right, edge, page_width = page.execute_script(
+        """const box = document.querySelector("#table .wide");
+        box.querySelectorAll("tr").forEach((row) => row.append(...[..."a".repeat(12)].map(() => {
+          const cell = row.lastElementChild.cloneNode(); cell.textContent = "88.88 ± 10.88"; return cell; })));
+        if (arguments[0]) box.scrollLeft = 9999;
+        const last = box.querySelector("tbody tr").lastElementChild.getBoundingClientRect();
+        const edge = arguments[0] ? box.getBoundingClientRect().right : innerWidth;
+        return [last.right, edge, document.documentElement.scrollWidth];""",
+        medium == "phone",
+    )
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert right <= edge + 1
+    assert page_width <= size["width"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(page: Any, scheme: str) -> None:
+    """Deque's axe-core: contrast, names, roles, keyboard; of the page, and of an open panel."""
+    axe = pytest.importorskip("axe_core_python")
+    script = Path(axe.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
+    page.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    )
+    page.execute_script(script)
+    for shown in ("page", "panel"):
+        if shown == "panel":
+            one(page, f"{CELLS} button").click()
+        found = page.execute_async_script("axe.run().then((found) => arguments[0](found.violations))")
+        assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
 
 
 def test_a_cell_opens_its_runs_and_escape_closes(page: Any, project: Project) -> None:
@@ -306,4 +497,5 @@ def test_without_scripts_the_tables_are_there(browser: Any, project: Project, tm
     browser.get(project.layout.page.as_uri())
     assert texts(browser, ROWS) == ["SAM", "LETS-SAM", "ASAM", "LETS-ASAM"]
     assert texts(browser, CELLS)[0] == "89.70 ± 1.41"
+    assert "Audit: failed" in one(browser, "#audited").text, "nor does an audited page say that it is not"
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

@@ -160,7 +160,7 @@ def test_hover_names_interval_and_runs(tmp_path: Path) -> None:
     p = project(tmp_path)
     fill(p, sam=(95.0, 97.0))
     hover = table_of(p).blocks[0].rows[1][1][0].hover
-    assert "95 % interval 83.29 to 108.71" in hover  # 96 ± 12.706 · √2/√2
+    assert "95 % interval 83.29 to 100.00" in hover  # 96 ± 12.706 · √2/√2, and no accuracy is above 100
     assert all(run.id in hover for run in p.runs(method="sam"))
 
 

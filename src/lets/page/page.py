@@ -90,9 +90,15 @@ def render_page(
 
 
 def write_page(project: Project, audit: dict[str, Any] | None = None) -> Path:
-    """Write the page and return its path; `audit` is the content of audit.json, if it is of these records."""
+    """Write the page and return its path; `audit` is the content of audit.json, if it is of these records.
+
+    Without it, a page that lies there stays if it is this one with the verdicts of the receipt beside it.
+    """
     page, path = render_page(project), project.layout.page
-    write_text(path, with_verdicts(page, audit) if audit else page)
+    if audit:
+        page = with_verdicts(page, audit)
+    if not path.is_file() or path.read_bytes() not in {one.encode() for one in _audited(page, project)}:
+        write_text(path, page)
     return path
 
 
@@ -103,10 +109,14 @@ def accepted_pages(project: Project) -> tuple[str, ...]:
     """
     elsewhere = drawn_elsewhere(project.layout, project.params.figures)
     pages = [render_page(project), *([render_page(project, believed=True)] if elsewhere else [])]
+    return *pages, *(audited for page in pages for audited in _audited(page, project))
+
+
+def _audited(page: str, project: Project) -> list[str]:
+    """Return the page with the verdicts of the receipt that lies there, if it is one."""
     with suppress(RecordError, KeyError, TypeError):
-        audit = read_json(project.layout.audit)
-        return *pages, *(with_verdicts(page, audit) for page in pages)
-    return tuple(pages)
+        return [with_verdicts(page, read_json(project.layout.audit))]
+    return []
 
 
 TONES = {"better": "good", "supported": "good", "worse": "bad", "contradicted": "bad"}

@@ -10,8 +10,9 @@ from tests.golden.figures import stubbed
 
 from lets.claims.file import read_claims
 from lets.claims.judgement import judge
-from lets.page.findings import Finding, findings
+from lets.page.findings import Finding, _Result, _sentence, findings
 from lets.page.page import render_page
+from lets.stats.paired import Paired
 
 RADII = [0.05, 0.5]
 PLACE = {"datasets": ["digits"], "architectures": ["resnet-small"]}
@@ -95,6 +96,25 @@ def test_undecided_is_a_finding(filled: Project) -> None:
         in pair.text
     )
     assert "n = 3 seeds" in pair.text
+
+
+def test_the_largest_is_that_farthest_from_zero_and_what_is_decided_goes_first() -> None:
+    shown = {
+        "small": (1.0, "better"),
+        "large": (-2.0, "worse"),
+        "open": (9.0, "undecided"),
+        "one": (0.0, "one seed"),
+    }
+    results = [
+        _Result(name, Paired({0: mean, 1: mean + 0.5}), "test_loss", verdict)
+        for name, (mean, verdict) in shown.items()
+    ]
+    said = _sentence("LETS was better", results)
+    assert said.startswith(
+        "LETS was better in 1 of 4 comparisons, worse in 1, undecided in 1, not testable in 1; "
+    )
+    assert "the largest decided difference, worse: -1.750 nats" in said
+    assert said.endswith("n = 2 seeds), large.")
 
 
 def test_of_what_was_not_tested_nothing_is_said(tmp_path: Path) -> None:

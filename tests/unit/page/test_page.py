@@ -242,6 +242,16 @@ def test_a_page_may_only_show_the_verdicts_of_the_receipt_beside_it(drawn: Proje
     assert written.replace("verified", "mismatch") not in accepted
 
 
+def test_a_page_that_was_audited_does_not_become_unaudited_by_being_made_again(drawn: Project) -> None:
+    write_json(drawn.layout.audit, AUDIT)
+    audited = write_page(drawn.now, AUDIT).read_text()
+    assert write_page(drawn.now).read_text() == audited
+    drawn.finish(drawn.run(architecture="resnet-small", method="sam", rho=0.05, seed=0), 50.0)
+    changed = write_page(drawn.now).read_text()
+    assert "Not audited since it was made" in changed
+    assert data(changed, "audit-data") is None
+
+
 def test_titles_are_escaped(drawn: Project) -> None:
     html = render_page(drawn.now)
     assert "A &lt; B &amp; C" in html

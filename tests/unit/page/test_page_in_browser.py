@@ -296,19 +296,21 @@ def test_no_column_is_lost(page: Any, medium: str) -> None:
     }
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print" if medium == "print" else "screen"})
-    right, edge, page_width = page.execute_script(
+    right, edge, page_width, overflow = page.execute_script(
         """const box = document.querySelector("#table .wide");
         box.querySelectorAll("tr").forEach((row) => row.append(...[..."a".repeat(12)].map(() => {
           const cell = row.lastElementChild.cloneNode(); cell.textContent = "88.88 ± 10.88"; return cell; })));
         if (arguments[0]) box.scrollLeft = 9999;
         const last = box.querySelector("tbody tr").lastElementChild.getBoundingClientRect();
         const edge = arguments[0] ? box.getBoundingClientRect().right : innerWidth;
-        return [last.right, edge, document.documentElement.scrollWidth];""",
+        const shown = arguments[0] ? getComputedStyle(box).overflowX : "auto";
+        return [last.right, edge, document.documentElement.scrollWidth, shown];""",
         medium == "phone",
     )
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert right <= edge + 1
+    assert overflow == "auto", "a finger can move it"
     assert page_width <= size["width"]
 
 

@@ -241,7 +241,6 @@ def test_runs_on_all_images_and_on_some_stand_beside_each_other(
         "methods: [sam, asam, erm]}\n  part: {datasets: [DATASET], noise: [NOISE], architectures: [resnet-small], "
         "methods: [sam, asam, erm], training: {train_samples: 500}}\n",
     )
-    both = both.replace("experiments: [main]", "experiments: [main, part]")
     runs = case("digits", "symmetric-40", both).matrix.runs.values()
     for run in runs:
         data = {"arrays": "a", "training_labels": str(run.training.train_samples)}

@@ -247,11 +247,12 @@ def test_edited_table_cell(project: Any, suffix: str) -> None:
     assert {one.cell.name for one in audit.judged if str(one.verdict) == "mismatch"} == {CELL}
 
 
-def test_edited_cell_of_the_paper_in_latex(project: Any) -> None:
+def test_edited_cell_in_latex(project: Any) -> None:
     path = project.layout.table("table1", "tex")
-    text = path.read_text()
-    assert "95.41" in text  # ERM on ResNet-18, in params/published.csv
-    path.write_text(text.replace("95.41", "95.51"))
+    lines = path.read_text().split("\n")
+    row = next(i for i, line in enumerate(lines) if line.startswith("ERM &"))
+    lines[row] = re.sub("[0-9]", lambda digit: "3" if digit[0] == "7" else "7", lines[row], count=1)
+    path.write_text("\n".join(lines))
     (failure,) = failures(project.audit(), "cells")
     assert failure.cells == ("table1: ERM × ResNet (small)",)
 
@@ -309,7 +310,7 @@ def test_edited_cell_of_a_table_in_blocks(project: Any, suffix: str) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda text: text + "\n", "line 15 prints '', the runs give nothing"),
+        (lambda text: text + "\n", "line 14 prints '', the runs give nothing"),
         (lambda text: text.replace("\n", "\r"), "line 1 prints "),
         (lambda text: text.replace("Test accuracy", "Best accuracy"), "line 1 prints "),
         (lambda text: "", "line 1 prints ''"),

@@ -32,30 +32,29 @@ def killed_after_every_state(monkeypatch):
     monkeypatch.setattr(running, "save_state", save_and_die)
 
 
-@pytest.mark.parametrize("val_batches", ["next", "independent"])
-@pytest.mark.parametrize("method", ["lets-sam", "ae-looksam", "rst", "lets-esam", "gsam"])
-def test_killed_after_every_stretch(layout, elsewhere, digests, make_run, monkeypatch, method, val_batches):
-    spec = make_run(method, val_batches=val_batches)
+def train_whole_and_killed(spec, layout, elsewhere, monkeypatch, times):
+    """Train in one go in `layout`; in `elsewhere` killed after so many saved states, and then to the end."""
     train(spec, layout)
     with monkeypatch.context() as patch:
         killed_after_every_state(patch)
-        for _ in range(6):  # two epochs of three intervals
+        for _ in range(times):
             with pytest.raises(Killed):
                 train(spec, elsewhere)
     train(spec, elsewhere)
+
+
+@pytest.mark.parametrize("val_batches", ["next", "independent"])
+@pytest.mark.parametrize("method", ["lets-sam", "ae-looksam", "rst", "lets-esam", "gsam"])
+def test_killed_after_every_interval(layout, elsewhere, digests, make_run, monkeypatch, method, val_batches):
+    spec = make_run(method, val_batches=val_batches)
+    train_whole_and_killed(spec, layout, elsewhere, monkeypatch, times=6)  # two epochs of three intervals
     assert digests(elsewhere, spec.id) == digests(layout, spec.id)
     assert RunRecord.at(elsewhere, spec.id).provenance.resumed == 6
 
 
 def test_killed_between_two_measurements(layout, elsewhere, digests, make_run, monkeypatch):
     spec = make_run("lets-sam", epochs=4, training={"measure_every": 2})
-    train(spec, layout)
-    with monkeypatch.context() as patch:
-        killed_after_every_state(patch)
-        for _ in range(12):  # four epochs of three intervals
-            with pytest.raises(Killed):
-                train(spec, elsewhere)
-    train(spec, elsewhere)
+    train_whole_and_killed(spec, layout, elsewhere, monkeypatch, times=12)  # four epochs of three intervals
     assert digests(elsewhere, spec.id) == digests(layout, spec.id)
 
 

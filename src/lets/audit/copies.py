@@ -203,8 +203,8 @@ def _nearly_copied(context: Context, one: str, other: str) -> Iterator[Finding]:
 
 def _repeats(context: Context, one: str, other: str) -> bool:
     """Return whether two runs differ in their seed alone: the check of the seeds names them."""
-    first, second = context.matrix.runs[one], context.matrix.runs[other]
-    return first.unseeded == second.unseeded
+    runs = context.matrix.runs
+    return runs[one].repeats(runs[other])
 
 
 def _did_the_same(one: RunRecord, other: RunRecord) -> bool:

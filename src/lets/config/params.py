@@ -150,16 +150,18 @@ def _runs(params: Params, experiment: Experiment) -> Iterator[RunSpec]:
         if architecture in params.architectures:
             training = params.architectures[architecture].applied_to(training)
         training = experiment.training.applied_to(training)
-        for values, seed in product(_variations(experiment), seeds):
-            yield RunSpec(
-                dataset=dataset,
-                noise=noise,
-                architecture=architecture,
-                method=method,
-                hyperparameters=_hyperparameters(params, experiment, method, values),
-                training=training,
-                seed=seed,
-            )
+        for values in _variations(experiment):
+            hyperparameters = _hyperparameters(params, experiment, method, values)
+            for seed in seeds:
+                yield RunSpec(
+                    dataset=dataset,
+                    noise=noise,
+                    architecture=architecture,
+                    method=method,
+                    hyperparameters=hyperparameters,
+                    training=training,
+                    seed=seed,
+                )
 
 
 def _variations(experiment: Experiment) -> Iterator[dict[str, Scalar]]:

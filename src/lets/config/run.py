@@ -39,6 +39,10 @@ class RunSpec(Strict):
         """The run with the seed 0: equal for runs that differ in their seed alone."""
         return self.model_copy(update={"seed": 0})
 
+    def repeats(self, other: "RunSpec") -> bool:
+        """Return whether the runs differ in their seed at most."""
+        return all(getattr(self, name) == getattr(other, name) for name in _UNSEEDED)
+
     @property
     def setting(self) -> tuple[str, str, str]:
         """Data set, noise, architecture: what methods are compared in."""
@@ -63,6 +67,7 @@ class RunSpec(Strict):
         return seeds | ({"subset": seed_for("subset", self.dataset)} if self.training.train_samples else {})
 
 
+_UNSEEDED = tuple(name for name in RunSpec.model_fields if name != "seed")
 _PATTERN = re.compile(r"symmetric-(?P<percent>[1-9]\d?|100)(?P<exclude>-exclude-true)?")
 
 

@@ -174,13 +174,12 @@ def mixture(runs: Sequence[RunSpec], fields: Sequence[str], where: Where | None 
 
     Its place is a key of what shows them under the conditions `where`.
     """
-    groups: dict[tuple[str, ...], list[RunSpec]] = {}
+    firsts: dict[tuple[str, ...], RunSpec] = {}
     for run in runs:
-        groups.setdefault(tuple(str(run.variant.get(name)) for name in fields), []).append(run)
-    for key, group in groups.items():
-        first = group[0].unseeded
-        if other := next((run for run in group if run.unseeded.canonical() != first.canonical()), None):
-            return _mixed(f"the mean of {', '.join(key)}", first, other, where or {})
+        key = tuple(str(run.variant.get(name)) for name in fields)
+        first = firsts.setdefault(key, run)
+        if not run.repeats(first):
+            return _mixed(f"the mean of {', '.join(key)}", first, run, where or {})
     return None
 
 

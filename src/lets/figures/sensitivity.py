@@ -15,6 +15,9 @@ from lets.figures.series import Point, Series, caption, mean_over_seeds, with_ru
 from lets.figures.styles import look_of
 from lets.runs.metrics import QUANTITIES
 from lets.runs.outcomes import Outcome, Records, in_order, repeats
+from lets.tables.baselines import against_fixed, answers_of
+from lets.tables.learned import not_learned
+from lets.tables.notes import Answer
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -63,6 +66,11 @@ class Sensitivity(Figure):
         order = list(dict.fromkeys(run.spec.method for run in outcomes))
         points.sort(key=lambda point: order.index(point.method))
         return Series("", self.x, with_runs(points), tuple(outcomes))
+
+    def answers(self, records: Records) -> list[Answer]:
+        """Return how learned radii did against the best fixed one, where both are drawn over the radius."""
+        comparable = self.x == "rho" and not any(not_learned((), self, records.matrix))
+        return answers_of(against_fixed(self, self.metric, records)) if comparable else []
 
     def caption(self, numbers: Series) -> str:
         """Return what a point and its bar are, and an arrow."""

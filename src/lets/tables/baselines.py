@@ -15,7 +15,16 @@ from lets.runs.metrics import QUANTITIES
 from lets.runs.outcomes import Outcome, Records
 from lets.stats.paired import ALPHA, Paired, holm_within
 from lets.tables.learned import LearnedOutcomes, learned_outcomes, learned_runs, not_learned
-from lets.tables.notes import absent_notes, interval_text, mean_text, p_text, seeds_text, verdict
+from lets.tables.notes import (
+    Answer,
+    Question,
+    absent_notes,
+    interval_text,
+    mean_text,
+    p_text,
+    seeds_text,
+    verdict,
+)
 from lets.tables.table import Block, Cell, Csv, Record, Row, Table, computed, corrected_address
 
 ALIKE = 0.02
@@ -65,23 +74,13 @@ class Baselines(Selection):
         """Return that passes are shown besides."""
         return frozenset({read_for(self.metric), "passes"})
 
-    def against(self, records: Records) -> "AllAgainst":
-        """Compare its runs; raises SpecError if an experiment mixes variants."""
-        found = learned_outcomes(self, records)
-        groups = by_setting(self.chosen(records.matrix))
-        base = {
-            (setting, base): [records.outcome(run) for run in groups[setting] if run.method == base]
-            for setting, base in dict.fromkeys((one.setting, one.base) for one in found)
-        }
-        rows = [row for one in found for row in _against_each(one, base[one.setting, one.base], self.metric)]
-        rows.sort(key=lambda row: list(BASELINES).index(row.baseline))
-        rows.sort(key=lambda row: _place(found, row.learned))
-        corrected = holm_within([row.title for row in rows], [row.paired.t_p for row in rows])
-        return AllAgainst(self, tuple(rows), tuple(corrected))
+    def answers(self, records: Records) -> list[Answer]:
+        """Return how learned radii did against the best fixed one."""
+        return answers_of(against_fixed(self, self.metric, records))
 
     def table(self, name: str, records: Records) -> Table:
         """Return a block per method, setting and baseline, a row per experiment."""
-        found = self.against(records)
+        found = against_fixed(self, self.metric, records)
         rows: dict[str, list[Row]] = {}
         for row, corrected in zip(found.rows, found.corrected, strict=True):
             cells = row.learned.title, tuple(_cells(row, corrected, found))
@@ -122,11 +121,38 @@ class Against:
 
 @dataclass(frozen=True)
 class AllAgainst:
-    """All rows of a table, and beside each its p as Holm corrects it for those of its block."""
+    """All comparisons of a metric, and beside each its p as Holm corrects it for those of its block."""
 
-    table: Baselines
+    metric: str
     rows: tuple[Against, ...]
     corrected: tuple[float | None, ...]
+
+
+def against_fixed(item: Selection, metric: str, records: Records) -> AllAgainst:
+    """Compare the learned radii that an item shows with its fixed ones, where it has both.
+
+    Raises SpecError if an experiment mixes variants.
+    """
+    found = learned_outcomes(item, records)
+    groups = by_setting(item.chosen(records.matrix))
+    base = {
+        (setting, base): [records.outcome(run) for run in groups[setting] if run.method == base]
+        for setting, base in dict.fromkeys((one.setting, one.base) for one in found)
+    }
+    rows = [row for one in found for row in _against_each(one, base[one.setting, one.base], metric)]
+    rows.sort(key=lambda row: list(BASELINES).index(row.baseline))
+    rows.sort(key=lambda row: _place(found, row.learned))
+    corrected = holm_within([row.title for row in rows], [row.paired.t_p for row in rows])
+    return AllAgainst(metric, tuple(rows), tuple(corrected))
+
+
+def answers_of(found: AllAgainst) -> list[Answer]:
+    """Return the comparisons with the best radius of a grid."""
+    return [
+        Answer.of(Question.FIXED, f"{row.learned.title}: {row.title}", row.paired, corrected, found.metric)
+        for row, corrected in zip(found.rows, found.corrected, strict=True)
+        if row.baseline == "best"
+    ]
 
 
 def _place(found: list[LearnedOutcomes], learned: LearnedOutcomes) -> int:
@@ -225,13 +251,13 @@ def _csv(name: str, found: AllAgainst) -> Csv:
     records = []
     for row, corrected in zip(found.rows, found.corrected, strict=True):
         one, paired = row.learned, row.paired
-        place = [name, one.experiment, one.method, *one.setting, row.baseline, found.table.metric]
+        place = [name, one.experiment, one.method, *one.setting, row.baseline, found.metric]
         numbers = [paired.n, row.passes, row.baseline_passes, paired.mean, paired.sd]
         tested = map(
             computed, (*(paired.interval() or (None, None)), paired.t_p, paired.permutation_p, corrected)
         )
         words = (" ".join(map(str, paired.differences)), " ".join(run.id for run in row.runs))
-        said = verdict(paired, corrected, QUANTITIES[found.table.metric])
+        said = verdict(paired, corrected, QUANTITIES[found.metric])
         others = dict.fromkeys(CORRECTED_FIELDS, corrected_address(one.address))
         records.append(Record([*place, *numbers, *tested, said, *words], one.address, others))
     return Csv(header, records)
@@ -239,7 +265,7 @@ def _csv(name: str, found: AllAgainst) -> Csv:
 
 def _cells(row: Against, corrected: float | None, found: AllAgainst) -> Iterator[Cell]:
     """Yield what rests on the runs of the row, then what the correction over the rows of its block makes of it."""
-    paired, quantity, runs = row.paired, QUANTITIES[found.table.metric], _ids((row,))
+    paired, quantity, runs = row.paired, QUANTITIES[found.metric], _ids((row,))
     every = _ids(one for one in found.rows if one.title == row.title)
     hover = "\n".join([f"n = {paired.n}", *seeds_text(paired, quantity)])
     words = (
@@ -262,7 +288,7 @@ def _ids(rows: Iterable[Against]) -> tuple[str, ...]:
 
 
 def _notes(found: AllAgainst) -> Iterator[str]:
-    quantity = QUANTITIES[found.table.metric]
+    quantity = QUANTITIES[found.metric]
     yield (
         f"{quantity.label}. Difference: LETS minus its baseline, by seed, each the mean over all starts; t interval "
         "over seeds. Passes: forward-backward passes of one training of LETS, and of all that the baseline takes."

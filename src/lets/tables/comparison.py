@@ -15,7 +15,16 @@ from lets.config.selection import RunMetric, Selection, absent_value, trained_al
 from lets.runs.metrics import QUANTITIES
 from lets.runs.outcomes import TO_DO, Outcome, Records, repeats
 from lets.stats.paired import ALPHA, Paired, holm_within, least_permutation_p
-from lets.tables.notes import absent_notes, interval_text, mean_text, p_text, seeds_text, verdict
+from lets.tables.notes import (
+    Answer,
+    Question,
+    absent_notes,
+    interval_text,
+    mean_text,
+    p_text,
+    seeds_text,
+    verdict,
+)
 from lets.tables.table import Block, Cell, Csv, Record, Row, Table, computed, corrected_address
 
 PERMUTATION = "Perm. p"
@@ -79,6 +88,21 @@ class Comparison(Selection):
             pairs.append(Pair(match.method, match.against, match.setting, self.metric, first, second))
         corrected = holm_within([pair.title for pair in pairs], [pair.paired.t_p for pair in pairs])
         return Compared(self, tuple(pairs), tuple(corrected))
+
+    def answers(self, records: Records) -> list[Answer]:
+        """Return how every lets-X did against its X."""
+        compared = self.compare(records)
+        return [
+            Answer.of(
+                Question.BASE,
+                f"{pair.title}, {setting_title(*pair.setting)}",
+                pair.paired,
+                corrected,
+                self.metric,
+            )
+            for pair, corrected in zip(compared.pairs, compared.corrected, strict=True)
+            if pair.method == f"lets-{pair.against}"
+        ]
 
     def table(self, name: str, records: Records) -> Table:
         """Return the comparisons in words."""

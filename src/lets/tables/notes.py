@@ -1,13 +1,16 @@
-"""The sentences below a table or figure, and paired differences in words."""
+"""The sentences below a table or figure, paired differences in words, and what they answer about LETS."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from itertools import groupby
+from typing import Protocol, runtime_checkable
 
 from lets.config import RunSpec
 from lets.config.labels import value_title
 from lets.config.params import Params
-from lets.runs.metrics import Quantity
-from lets.runs.outcomes import STATES, Outcome, State
+from lets.runs.metrics import QUANTITIES, Quantity
+from lets.runs.outcomes import STATES, Outcome, Records, State
 from lets.stats.paired import ALPHA, Paired
 
 NAMED = 12
@@ -124,3 +127,37 @@ def verdict(paired: Paired, corrected: float | None, quantity: Quantity) -> str:
     if quantity.better is None:
         return "higher" if paired.mean > 0 else "lower"
     return "better" if (paired.mean > 0) == (quantity.better == "higher") else "worse"
+
+
+class Question(StrEnum):
+    """What a reader wants to know of LETS."""
+
+    BASE = "LETS was better than its base method"
+    FIXED = "In the mean over its starts, a learned radius was better than the best fixed one"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One comparison that answers a question: what is compared, seed by seed, of which metric, and its verdict."""
+
+    question: Question
+    title: str
+    paired: Paired
+    quantity: Quantity
+    verdict: str
+
+    @classmethod
+    def of(
+        cls, question: Question, title: str, paired: Paired, corrected: float | None, metric: str
+    ) -> "Answer":
+        """Judge a paired difference of a metric by its corrected p."""
+        quantity = QUANTITIES[metric]
+        return cls(question, title, paired, quantity, verdict(paired, corrected, quantity))
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A kind of table or figure whose numbers answer such questions."""
+
+    def answers(self, records: Records) -> list[Answer]:
+        """Return every comparison of its runs that answers one."""

@@ -10,9 +10,11 @@ from tests.golden.figures import stubbed
 
 from lets.claims.file import read_claims
 from lets.claims.judgement import judge
-from lets.page.findings import Finding, _Result, _sentence, findings
+from lets.page.findings import Finding, _sentence, findings
 from lets.page.page import render_page
+from lets.runs.metrics import QUANTITIES
 from lets.stats.paired import Paired
+from lets.tables.notes import Answer, Question
 
 RADII = [0.05, 0.5]
 PLACE = {"datasets": ["digits"], "architectures": ["resnet-small"]}
@@ -106,7 +108,7 @@ def test_the_largest_is_that_farthest_from_zero_and_what_is_decided_goes_first()
         "one": (0.0, "one seed"),
     }
     results = [
-        _Result(name, Paired({0: mean, 1: mean + 0.5}), "test_loss", verdict)
+        Answer(Question.BASE, name, Paired({0: mean, 1: mean + 0.5}), QUANTITIES["test_loss"], verdict)
         for name, (mean, verdict) in shown.items()
     ]
     said = _sentence("LETS was better", results)

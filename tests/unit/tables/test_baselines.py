@@ -8,7 +8,7 @@ from tests.golden.factory import TRAINING, Project
 
 from lets.config.effort import passes
 from lets.errors import SpecError
-from lets.tables.baselines import Against
+from lets.tables.baselines import Against, against_fixed
 
 STARTS = [0.05, 0.5]
 PLACE = {"datasets": ["digits"], "architectures": ["resnet-small"], "vary": {"rho": STARTS}}
@@ -41,7 +41,7 @@ def fill(p: Project, method: str, epochs: int, *by_seed: tuple[float, float]) ->
 
 
 def rows(p: Project) -> dict[str, Against]:
-    found = p.params.tables["against"].against(p.now)
+    found = against_fixed(p.params.tables["against"], "test_accuracy", p.now)
     return {row.baseline: row for row in found.rows}
 
 

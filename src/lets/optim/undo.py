@@ -165,10 +165,12 @@ class _OptimizerState:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self._optimizer = optimizer
-        states = optimizer.state
-        self._state = {key: s.copy() if _is_flat(s) else tree_map(_same, s) for key, s in states.items()}
-        leaves = (s.values() if _is_flat(s) else tree_leaves(s) for s in states.values())
-        self._tensors = [x for values in leaves for x in values if isinstance(x, Tensor)]
+        self._state, self._tensors = dict[Any, Any](), list[Tensor]()
+        for key, state in optimizer.state.items():
+            flat = _is_flat(state)
+            self._state[key] = state.copy() if flat else tree_map(_leaf, state)
+            leaves = state.values() if flat else tree_leaves(state)
+            self._tensors += [x for x in leaves if isinstance(x, Tensor)]
         self._groups = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
         # The learning rate may be a tensor that a scheduler fills; any other is the optimizer's own.
         self._tensors += [
@@ -200,7 +202,7 @@ def _is_flat(state: Any) -> bool:
 _PLAIN = frozenset({Tensor, int, float, bool, type(None)})
 
 
-def _same(leaf: Any) -> Any:
+def _leaf(leaf: Any) -> Any:
     return leaf
 
 

@@ -14,8 +14,8 @@ from tests.unit.test_imports import FILES, ROOT, imports, package_of
 TESTS = sorted(Path(__file__).parent.rglob("*.py"))
 KINDS = ("tables", "figures", "analyses")
 """packages whose classes are kinds: who asks which one it has before him has to be changed for a new one"""
-REGISTRIES = ("cli.app", "project.params", "analyses.compute")
-"""modules that list the members of a kind: a verb, a table or an analysis has one importer because it is one of many"""
+REGISTRIES = ("cli.app", "project.params", "analyses.compute", "audit.layers")
+"""modules that list members: a verb, a table, an analysis, a layer of the audit has one importer, being one of many"""
 Graph = Mapping[str, set[str]]
 
 

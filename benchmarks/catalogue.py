@@ -61,7 +61,18 @@ _ROWS = (
         arguments=("resnet8", 128, EACH_KIND),
     ),
     Benchmark(
-        "peers", "How do our steps compare with those of other people's code?", "peers.compare:measure", 50
+        "peers",
+        "How do our steps compare with those of other people's code, both called as a user would?",
+        "peers.compare:measure",
+        50,
+        arguments=("tiny", 20),
+    ),
+    Benchmark(
+        "peers-resnet8",
+        "The same on ResNet-8, the smallest network for CIFAR.",
+        "peers.compare:measure",
+        24,
+        arguments=("resnet8", 5),
     ),
     Benchmark("lets", "What does LETS cost over SAM?", "learned_radius:measure", 16),
     Benchmark(

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+import lets
 from lets.errors import SpecError
 
 from ..problem import SGD, Batch, Problem
@@ -20,13 +21,25 @@ Step = Callable[[Batch], object]
 
 
 def ours(name: str, **given: Any) -> Callable[[Problem], Step]:
-    """A method of lets."""
+    """A method of lets in the optimizer's place: `step` with the usual closure."""
 
     def made(problem: Problem) -> Step:
-        method = problem.method(name, **given)
-        return lambda batch: method.step(problem.loss, batch)
+        optimizer = lets.optimizer(name, problem.model, problem.optimizer, **given)
+        return lambda batch: optimizer.step(closure_of(problem, optimizer, batch))
 
     return made
+
+
+def closure_of(problem: Problem, optimizer: torch.optim.Optimizer, batch: Batch) -> Callable[[], Tensor]:
+    """What ours and those of pytorch_optimizer are stepped with."""
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(problem.model(batch[0]), batch[1])
+        loss.backward()
+        return loss
+
+    return closure
 
 
 def plain_loop(problem: Problem) -> Step:
@@ -71,19 +84,23 @@ def their_gsam(problem: Problem) -> Step:
     return step
 
 
+def their_sam(problem: Problem) -> Step:
+    """SAM of pytorch_optimizer: the caller makes the first pass."""
+    from pytorch_optimizer import SAM
+
+    return _stepped(problem, SAM(problem.model.parameters(), torch.optim.SGD, rho=RHO, **SGD))
+
+
 def their_looksam(problem: Problem) -> Step:
     """LookSAM of pytorch_optimizer: its closure makes a second pass on every step, needed or not."""
     from pytorch_optimizer import LookSAM
 
-    optimizer = LookSAM(problem.model.parameters(), torch.optim.SGD, rho=RHO, k=5, **SGD)
+    return _stepped(problem, LookSAM(problem.model.parameters(), torch.optim.SGD, rho=RHO, k=5, **SGD))
 
+
+def _stepped(problem: Problem, optimizer: Any) -> Step:
     def step(batch: Batch) -> None:
-        def closure() -> Tensor:
-            optimizer.zero_grad()
-            loss = F.cross_entropy(problem.model(batch[0]), batch[1])
-            loss.backward()
-            return loss
-
+        closure = closure_of(problem, optimizer, batch)
         closure()
         optimizer.step(closure)
 

@@ -16,8 +16,8 @@ from lets.errors import SpecError
 ROOT = Path(__file__).parents[3]
 COMMANDS = {"records", "demo", "resume", "compiled"}
 """benchmarks that start Snakemake, DVC, trainings or a compiler: a round of them is enough to see that they work"""
-LEFT_OUT = {"gpu-check", "tests", "packed", "matrix", "step-resnet8"}
-"""tested elsewhere: gpu-check, packed, the matrix in tests/workflow; or as step-tiny is"""
+LEFT_OUT = {"gpu-check", "tests", "packed", "matrix", "step-resnet8", "peers-resnet8"}
+"""tested elsewhere: gpu-check, packed, the matrix in tests/workflow; or as the same on the tiny network is"""
 HERE = [
     pytest.param(name, marks=pytest.mark.slow if name in COMMANDS else ())
     for name in BENCHMARKS

@@ -4,13 +4,12 @@ The closure is the usual one: it computes gradients by `backward` and returns th
 takes a gradient, two to four times a step, with the weights moved there.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.autograd.function import once_differentiable
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.utils._pytree import tree_leaves
@@ -20,7 +19,7 @@ from .factory import create
 from .method import Method, Stats
 from .refusals import refuse_skipped
 from .reuse import variables
-from .sharded import is_spread, local_gradient, sharded_modules, whole
+from .sharded import is_spread, sharded_modules, whole
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -143,19 +142,15 @@ class MethodOptimizer(Optimizer):
         return torch.zeros(1)
 
     def _loss(self, token: Tensor) -> Tensor:
-        """Return the loss of a closure, with the gradient that its backward left."""
+        """Return the loss of a closure, whose backward left the gradient in `.grad`."""
         loss, self._first = self._first, None
         if loss is None:
-            self.zero_grad()
-            with torch.enable_grad():
-                loss = self._closures[token]()
+            for p in self._parameters():
+                p.grad = None
+            loss = self._closures[token]()
             _reshard(self._sharded)  # or the next forward would not see that the weights move
-        storage = self.method.storage
-        gradients = list(map(local_gradient, storage.owners))
-        _refuse_no_loss(loss, gradients)
-        self.zero_grad()
-        same: Tensor = _Loss.apply(self._mean(loss.detach()), gradients, *storage.parameters)
-        return same
+        _refuse_no_loss(loss, self._parameters())
+        return self._mean(loss.detach())
 
     def _mean(self, loss: Tensor) -> Tensor:
         """Return the mean over the processes whose gradients are averaged, or each would learn its own radius."""
@@ -166,11 +161,14 @@ class MethodOptimizer(Optimizer):
         return total / self._group.size()
 
     def _refuse_gradients_from_before(self) -> None:
-        if any(p.grad is not None for group in self.param_groups for p in group["params"]):
+        if any(p.grad is not None for p in self._parameters()):
             raise ValueError(
                 "there are gradients from before this step, which it would lose – call every backward of the step, "
                 "accumulated ones too, inside the closure; or zero_grad() before step, if they are not wanted"
             )
+
+    def _parameters(self) -> Iterator[Tensor]:
+        return (p for group in self.param_groups for p in group["params"])
 
     @property
     def rho(self) -> float:
@@ -240,20 +238,6 @@ class _Supplied:
     first: Tensor | None = None
 
 
-class _Loss(torch.autograd.Function):
-    """A loss whose gradient is known."""
-
-    @staticmethod
-    def forward(ctx: Any, loss: Tensor, gradients: Sequence[Tensor | None], *parameters: Tensor) -> Tensor:
-        ctx.gradients = gradients
-        return loss.clone()
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        return None, None, *[None if g is None else g * upstream.to(g.dtype) for g in ctx.gradients]
-
-
 def _content(closure: Closure) -> object:
     """Return what is equal for closures that compute the same: their code, and their variables, number by number."""
     values = variables(closure)
@@ -302,13 +286,13 @@ def _world(group: "ProcessGroup | None") -> "ProcessGroup | None":
     return (group or distributed.group.WORLD) if _running() else None
 
 
-def _refuse_no_loss(loss: object, gradients: Sequence[Tensor | None]) -> None:
+def _refuse_no_loss(loss: object, parameters: Iterable[Tensor]) -> None:
     if not isinstance(loss, Tensor) or loss.dim() or not loss.is_floating_point():
         told = (
             f"{loss.dtype} of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
         )
         raise TypeError(f"the closure returned {told} – end it with  return loss, a single number")
-    if all(g is None for g in gradients):
+    if all(p.grad is None for p in parameters):
         raise ValueError(
             "the closure left no gradient in any parameter of the optimizer – call  loss.backward()  in it, after "
             "zero_grad"

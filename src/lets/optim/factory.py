@@ -99,6 +99,7 @@ def create(
         micro_batches=micro_batches,
         ranks=ranks,
         own=tuple(own),
+        by_backward=_by_backward,
     )
 
 

@@ -28,7 +28,7 @@ from .refusals import refuse_idle, refuse_waiting
 from .reuse import CachedGradient, Content, fingerprint
 from .undo import Buffers, Guard, Snapshot, modules_of, untouched
 from .upper_level import Perturbation, UpperLevel, generalization_gap, hypergradient
-from .vectors import Mask, Storage, Vector, Weights
+from .vectors import Mask, Vector, Weights
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,13 @@ class Method:
         micro_batches: int,
         ranks: DataParallel | None,
         own: Collection[str] = (),
+        by_backward: bool = False,
     ) -> None:
         self.info, self.hyperparameters = info, hyperparameters
         self._model, self._base_optimizer, self._weights = model, base_optimizer, weights
         self._policy, self._ascent, self._descent, self._radius = policy, ascent, descent, radius
         self._upper_level, self._ranks, self._own = upper_level, ranks, own
-        self._passes = Passes(micro_batches, ranks, model, one_by_one=descent.chooses_samples)
+        self._passes = Passes(micro_batches, ranks, model, descent.chooses_samples, by_backward)
         self._guard = Guard(late=weights.device.type != "cpu")
         self._first_pass_only = hyperparameters["bn_stats"] == "first"
         self._modules: list[nn.Module] = []
@@ -111,11 +112,6 @@ class Method:
             self._undone_on_error(rho) as snapshot,
         ):
             return self._take(loss_fn, batch, val_batch, rho, snapshot)
-
-    @property
-    def storage(self) -> Storage:
-        """The parameters as a step found them."""
-        return self._weights.storage
 
     @property
     def rho(self) -> float:

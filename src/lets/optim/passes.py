@@ -18,6 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_leaves, tree_map
 
 from .refusals import refuse_reentrant, refuse_sparse
+from .sharded import local_gradient
 from .vectors import Mask, Storage, Vector
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Passes:
     """Runs `loss_fn` over a batch, in `micro_batches` parts if memory is short; the numbers are the batch's.
 
     The one exception is BatchNorm, whose batch statistics are then those of the parts. `model` tells the names of
-    parameters. `one_by_one`: a scalar, the mean, is refused.
+    parameters. `one_by_one`: a scalar, the mean, is refused. `by_backward`: `loss_fn` leaves the gradient in `.grad`.
     """
 
     def __init__(
@@ -61,9 +62,10 @@ class Passes:
         ranks: "DataParallel | None",
         model: nn.Module,
         one_by_one: bool = False,
+        by_backward: bool = False,
     ) -> None:
         self._micro_batches, self._ranks, self._model = micro_batches, ranks, model
-        self._one_by_one = one_by_one
+        self._one_by_one, self._by_backward = one_by_one, by_backward
         self.regions: list[Region] = []
         """of autocast, which `loss_fn` runs in"""
         self._known: set[Mask] = set()
@@ -79,7 +81,7 @@ class Passes:
         for part, mean in self._parts(loss_fn, batch, torch.enable_grad):
             losses.append(part.detach())
             means.append(mean.detach())
-            found = self._vector(_differentiate([mean], storage, wanted), storage)
+            found = self._vector(self._derivative(mean, storage, wanted), storage)
             if found.mask != wanted:
                 self._refuse_hidden(mean, found, wanted)
             vectors.append(found)
@@ -118,6 +120,11 @@ class Passes:
                     losses = _checked(loss_fn(part), count)
                 mean = self._mean(losses, count, n)
             yield losses if losses.dim() else losses.expand(count), mean
+
+    def _derivative(self, mean: Tensor, storage: Storage, wanted: Mask) -> Sequence[Tensor | None]:
+        if not self._by_backward:
+            return _differentiate([mean], storage, wanted)
+        return [local_gradient(p) if here else None for p, here in zip(storage.owners, wanted, strict=True)]
 
     def _mean(self, losses: Tensor, count: int, n: int) -> Tensor:
         if losses.dim():

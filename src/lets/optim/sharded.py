@@ -17,21 +17,18 @@ def is_spread(x: object) -> bool:
     return hasattr(x, "placements") and hasattr(x, "to_local")
 
 
-@torch.no_grad()
 def local(x: Any) -> Tensor:
     """Return what this process holds of a tensor, in the same memory; all of it if it is not spread."""
     held: Tensor = x.to_local() if is_spread(x) else x
     return held
 
 
-@torch.no_grad()
 def whole(x: Any) -> Tensor:
     """Return all of a tensor, on every process."""
     gathered: Tensor = x.full_tensor() if is_spread(x) else x
     return gathered
 
 
-@torch.no_grad()
 def local_gradient(parameter: Any) -> Tensor | None:
     """Return `.grad` of what this process holds of a parameter."""
     gradient: Any = parameter.grad

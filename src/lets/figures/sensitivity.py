@@ -81,7 +81,7 @@ class Sensitivity(Figure):
         """Draw one panel, logarithmic if it can be; a method without the hyper-parameter is a level line."""
         from lets.figures.canvas import entitle, label_left, legend_above, panels
 
-        bases = _bases(numbers) if self.learned else [""]
+        bases = (_bases(numbers) if self.learned else []) or [""]
         one = len(bases) == 1
         figure, grid = panels(len(bases), width=1.7 if one else 1.0, height=1.0 if one else 1.2, sharey=True)
         for base, axes in zip(bases, grid, strict=True):

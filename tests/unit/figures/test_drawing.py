@@ -2,6 +2,7 @@
 
 import math
 import re
+import shutil
 import xml.etree.ElementTree as ET
 from collections import Counter
 from functools import cache
@@ -68,6 +69,14 @@ def test_in_a_column_of_a_page_no_letter_is_below_six_points(figures: Project, n
     texts = [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
     smallest = min(text.get_fontsize() for text in texts)
     assert min(1.0, 85 / 25.4 / figure.get_figwidth()) * smallest > 6
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_figure_is_drawn_before_there_is_a_run(changed: Project, name: str) -> None:
+    """As in a fresh clone, where the audit draws all of them."""
+    shutil.rmtree(changed.layout.root / "results")
+    figure = drawn(changed, name)
+    assert not any(axes.lines for axes in figure.axes)
 
 
 def test_curves_carry_the_numbers_of_the_csv(figures: Project) -> None:

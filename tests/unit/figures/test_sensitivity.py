@@ -1,5 +1,6 @@
 """Radii that are learned, over those that are fixed: arrows from start to end, a panel per base method."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,20 @@ def test_every_base_method_has_a_panel_with_its_arrows_and_plain_training(projec
         assert arrow.xyann == (0.2, 71.0)
         levels = [line for line in axes.lines if line.get_label() == "ERM"]
         assert [list(line.get_ydata()) for line in levels] == [[71.0, 71.0]]
+
+
+def test_before_a_run_with_a_radius_there_is_one_panel(project: Project) -> None:
+    figure = project.params.figures["f"]
+    for run in project.runs():
+        if run.method != "erm":
+            shutil.rmtree(project.layout.run(run.id))
+    with theme("f"):
+        (axes,) = figure.draw(project.now.numbers("f")).axes
+    assert [list(line.get_ydata()) for line in axes.lines] == [[71.0, 71.0]]
+    shutil.rmtree(project.layout.runs)
+    with theme("f"):
+        (axes,) = figure.draw(project.now.numbers("f")).axes
+    assert not list(axes.lines)
 
 
 def test_only_radii_are_learned(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ It hands a learned radius its validation batches, logs the radius, keeps the los
 logs, and refuses settings of the `Trainer` that a method cannot be right with.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -23,23 +24,31 @@ except ImportError:
 
 __all__ = ["Following", "LetsCallback"]
 
+AHEAD = 8
+"""batches that nobody reads are forgotten; Lightning is ahead by one"""
+
 
 class Following(DataLoader[Any]):
-    """A DataLoader that has the next batch in `following` while it yields one; with the last, the epoch's first."""
+    """A DataLoader that has the batch after each in `followers`; after the last of an epoch comes its first.
 
-    following: Any = None
+    A reader takes them from the left, one for each batch. There may be several, because Lightning asks a loader without
+    a length for a batch before it trains on the one before.
+    """
+
+    followers: deque[Any]
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         """Yield the batches."""
+        self.followers = deque(maxlen=AHEAD)
         batches = super().__iter__()
         first = batch = next(batches, None)
         if batch is None:
             return
         for following in batches:
-            self.following = following
+            self.followers.append(following)
             yield batch
             batch = following
-        self.following = first
+        self.followers.append(first)
         yield batch
 
 
@@ -130,7 +139,7 @@ class LetsCallback(pl.Callback):
                 "a learned radius needs validation batches – give LetsCallback(validation=loader), or make the "
                 "training loader a lets.integrations.lightning.Following(dataset, ...), whose next batch it takes"
             )
-        return trainer.train_dataloader.following
+        return trainer.train_dataloader.followers.popleft()
 
     def _optimizer(self, trainer: pl.Trainer) -> MethodOptimizer:
         if len(trainer.optimizers) != 1:

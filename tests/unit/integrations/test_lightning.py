@@ -10,7 +10,7 @@ from tests.unit.integrations import problem
 from tests.unit.integrations.problem import BATCHES, MAX_NORM, NAMES, SAMPLES, SIZE, STEPS, assert_is_the_line
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from lets.optim import MethodOptimizer
 
@@ -63,6 +63,18 @@ def test_a_training_is_the_straight_line(name: str, max_norm: float | None) -> N
     assert fitted.global_step == STEPS
     if name.startswith("lets"):
         assert float(fitted.logged_metrics["rho"]) == pytest.approx(method_of(fitted).rho)
+
+
+def test_batches_of_a_loader_without_a_length_are_validated_by_the_next_one() -> None:
+    """Lightning asks such a loader for a batch before the one before it is trained on."""
+
+    class Stream(IterableDataset[Any]):
+        def __iter__(self) -> Any:
+            return iter(SAMPLES)
+
+    module, fitted = Module("lets-sam"), trainer(LetsCallback())
+    fitted.fit(module, Following(Stream(), batch_size=SIZE))
+    assert_is_the_line("lets-sam", module, method_of(fitted))
 
 
 def test_a_given_radius_needs_no_callback() -> None:

@@ -1,6 +1,6 @@
-"""Two gloo processes on halves of the batches are one process on the whole, in Lightning and accelerate.
+"""Two gloo processes on halves of the batches are one process on the whole, in every framework.
 
-Run as a script this file is one of the two; both train everything. A Trainer leaves it to accelerate, too.
+Run as a script this file is one of the two; both train everything.
 """
 
 import os
@@ -17,7 +17,7 @@ from tests.unit.integrations.problem import MAX_NORM, SAMPLES, SIZE
 
 ROOT = Path(__file__).parents[3]
 NAMES = ("sam", "lets-sam")
-FRAMEWORKS = ("lightning", "accelerate")
+FRAMEWORKS = ("lightning", "accelerate", "transformers")
 # Lightning hands the samples to the processes in an order of its own: that of a DistributedSampler.
 ORDER = torch.randperm(len(SAMPLES), generator=torch.Generator().manual_seed(0)).split(SIZE)
 BATCHES = [SAMPLES[chosen] for chosen in ORDER]
@@ -45,6 +45,15 @@ def by_accelerate(name: str) -> tuple[torch.nn.Module, float]:
                 loop.step(part, val_part)
                 loop.scheduler.step()
     return loop.model, loop.optimizer.optimizer.rho
+
+
+def by_transformers(name: str) -> tuple[torch.nn.Module, float]:
+    from tests.unit.integrations.test_transformers import method_of, trainer
+
+    whole = {"per_device_train_batch_size": SIZE // 4, "gradient_accumulation_steps": 2}
+    trained = trainer(name, Path("unused"), max_grad_norm=MAX_NORM, **whole)
+    trained.train()
+    return trained.model, method_of(trained).rho
 
 
 def one_of_two(rank: int, folder: Path) -> None:

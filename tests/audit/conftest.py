@@ -217,6 +217,12 @@ class Project:
         return perform(self.file, Path("params/demo.yaml"), Sample(weights, **how))
 
 
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all checks run in this process, where a test sees what they do."""
+    monkeypatch.setattr("lets.audit.beside._cores", lambda: 1)
+
+
 @pytest.fixture(scope="session")
 def make_project(
     tmp_path_factory: pytest.TempPathFactory,

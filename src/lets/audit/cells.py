@@ -11,7 +11,7 @@ import math
 import os
 import re
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import chain, zip_longest
@@ -43,8 +43,19 @@ Suspects = dict[str, tuple[str, ...]]
 """runs that another check blames → what to delete so that they are made again"""
 
 
-def check_cells(context: Context, suspects: Suspects) -> Check:
-    """Compare what is printed with what the runs give; what rests on a suspect is made again with it."""
+def picture(context: Context, name: str) -> dict[str, bytes]:
+    """Draw a figure again: svg and png."""
+    return drawing.drawn(name, context.params.figures[name], context.project.numbers(name))
+
+
+def check_cells(
+    context: Context, suspects: Suspects, pictures: Mapping[str, Callable[[], dict[str, bytes]]] | None = None
+) -> Check:
+    """Compare what is printed with what the runs give; what rests on a suspect is made again with it.
+
+    `pictures` are figures that are being drawn again.
+    """
+    pictures = pictures or {name: partial(picture, context, name) for name in context.params.figures}
     layout, project = context.layout, context.project
     elsewhere = drawn_elsewhere(layout, context.params.figures)
     found: list[Finding] = []
@@ -53,7 +64,7 @@ def check_cells(context: Context, suspects: Suspects) -> Check:
         found += _derived(item, _table(item))
     for name in context.params.figures:
         item = Item.of(context, name, suspects)
-        found += _derived(item, _figure(item, name in elsewhere))
+        found += _derived(item, _figure(item, None if name in elsewhere else pictures[name]))
     claims = cache(partial(claims_texts, project))
     documents: dict[Path, Callable[[], Sequence[str]]] = {
         layout.page: lambda: accepted_pages(project),
@@ -153,18 +164,19 @@ def _table(item: Item) -> Iterator[Finding]:
         yield from _lines(item, item.context.layout.table(item.name, suffix), [*lines(table)])
 
 
-def _figure(item: Item, elsewhere: bool) -> Iterator[Finding]:
+def _figure(item: Item, draw: Callable[[], dict[str, bytes]] | None) -> Iterator[Finding]:
+    """Yield what is wrong with a figure; without `draw` its pictures cannot be compared here."""
     layout, numbers = item.context.layout, item.context.project.numbers(item.name)
     wrong = [*_lines(item, layout.figure(item.name, "csv"), [*numbers.csv().lines()])]
     yield from wrong
     # A picture of other numbers is wrong where they are; one of the right numbers could be wrong anywhere.
     cells = next((finding.cells for finding in wrong), item.names)
-    drawn = drawing.drawn(item.name, item.context.params.figures[item.name], numbers)
+    drawn = draw() if draw else {}
     for suffix in ("svg", "png"):
         path = layout.figure(item.name, suffix)
         if not path.is_file():
             yield _absent(item, path)
-        elif not elsewhere and not same_picture(suffix, _picture(path), drawn[suffix]):
+        elif drawn and not same_picture(suffix, _picture(path), drawn[suffix]):
             yield item.wrong(
                 path, f"is not what matplotlib {matplotlib_here()} draws from the run records", cells
             )

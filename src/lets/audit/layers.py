@@ -1,12 +1,13 @@
 """The layers of the audit, in the order in which a damage shows first: what each proves, by which checks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import ClassVar
 
 from lets.audit.analyses import check_hypergradients, check_landscapes, check_sharpness
-from lets.audit.cells import check_cells
+from lets.audit.beside import Begin, beside
+from lets.audit.cells import check_cells, picture
 from lets.audit.comparability import check_comparability, check_initial_losses
 from lets.audit.context import Context
 from lets.audit.copies import check_copies
@@ -100,16 +101,20 @@ class Layer:
 
 def examine(context: Context) -> tuple[Layer, ...]:
     """Perform every check; printed cells are held against what the other layers blame."""
-    first = [
-        Layer(BytesAuditError, (check_digests(context), check_endings(context), check_data(context))),
-        Layer(MatrixAuditError, (check_matrix(context),)),
-        Layer(RecordsAuditError, tuple(_records(context))),
-    ]
-    evidence = Layer(EvidenceAuditError, tuple(_evidence(context)))
-    found = chain.from_iterable(layer.failures for layer in (*first, evidence))
-    suspects = {finding.run: finding.remove for finding in found if finding.run}
-    cells = Layer(CellsAuditError, (check_cells(context, suspects),))
-    return (*first, cells, evidence, Layer(EnvironmentAuditError, tuple(_environment(context))))
+    with beside(context) as begin:
+        evidence = [*_evidence(begin)]
+        pictures = {name: begin(picture, name) for name in context.params.figures}
+        first = (
+            Layer(BytesAuditError, (check_digests(context), check_endings(context), check_data(context))),
+            Layer(MatrixAuditError, (check_matrix(context),)),
+            Layer(RecordsAuditError, tuple(_records(context))),
+        )
+        again = [check_retraining(context)] if context.sample.deep else []
+        computed = Layer(EvidenceAuditError, (*(result() for result in evidence), *again))
+        found = chain.from_iterable(layer.failures for layer in (*first, computed))
+        suspects = {finding.run: finding.remove for finding in found if finding.run}
+        cells = Layer(CellsAuditError, (check_cells(context, suspects, pictures),))
+    return (*first, cells, computed, Layer(EnvironmentAuditError, tuple(_environment(context))))
 
 
 def _records(context: Context) -> Iterator[Check]:
@@ -119,14 +124,12 @@ def _records(context: Context) -> Iterator[Check]:
     yield check_comparability(context)
 
 
-def _evidence(context: Context) -> Iterator[Check]:
-    yield check_weights(context)
-    yield check_initial_losses(context)
-    yield check_landscapes(context)
-    yield check_sharpness(context)
-    yield check_hypergradients(context)
-    if context.sample.deep:
-        yield check_retraining(context)
+def _evidence(begin: Begin) -> Iterator[Callable[[], Check]]:
+    yield begin(check_weights)
+    yield begin(check_initial_losses)
+    yield begin(check_landscapes)
+    yield begin(check_sharpness)
+    yield begin(check_hypergradients)
 
 
 def _environment(context: Context) -> Iterator[Check]:

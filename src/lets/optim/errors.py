@@ -21,6 +21,9 @@ class DivergenceError(ArithmeticError):
             "the weights were restored. Try a smaller learning rate or radius."
         )
 
+    def __reduce__(self) -> tuple[type, tuple[int, float, dict[str, float]]]:
+        return type(self), (self.step, self.rho, self.norms)  # as processes hand exceptions over
+
 
 class StaleGradientError(RuntimeError):
     """On a GPU, a step began with the gradient kept from the step before, though numbers had changed since."""
@@ -32,6 +35,9 @@ class StaleGradientError(RuntimeError):
             "batch were changed in between through .data, which a GPU tells too late; both steps were undone. Change "
             "them under torch.no_grad() without .data, or pass a copy of the batch"
         )
+
+    def __reduce__(self) -> tuple[type, tuple[int]]:
+        return type(self), (self.step,)
 
 
 class RadiusWarning(UserWarning):

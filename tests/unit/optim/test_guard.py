@@ -1,9 +1,12 @@
 """The late verdict, as on a GPU: read one step later, and the diverged step is undone all the same."""
 
+import pickle
+
 import pytest
 import torch
 
 import lets
+from lets.optim.errors import DivergenceError, StaleGradientError
 from lets.optim.undo import Guard
 
 
@@ -67,3 +70,11 @@ def test_a_healthy_run_gives_the_same_bytes_late_and_at_once(network, draw):
             method.step(model, draw(t), draw(50 + t))
         ends.append(weights_and_buffers(model))
     assert torch.equal(*ends)
+
+
+@pytest.mark.parametrize("error", [DivergenceError(3, 0.05, {"loss": float("inf")}), StaleGradientError(3)])
+def test_errors_travel_between_processes(error: Exception) -> None:
+    arrived = pickle.loads(pickle.dumps(error))
+    assert type(arrived) is type(error)
+    assert str(arrived) == str(error)
+    assert vars(arrived) == vars(error)

@@ -9,6 +9,9 @@ QUICK := tests/golden $(addprefix tests/unit/,compare config figures models proj
 
 .PHONY: demo quick-demo test quick lint house format shell integrations report bench gpu-check gpu-visit peers image lock clean
 
+# Hundreds of processes import torch: where Python may not keep what it compiles, each compiles it anew, for seconds.
+export PYTHONDONTWRITEBYTECODE :=
+
 # An environment whose Python is gone is none, however new it is.
 ifneq ($(shell test -e $(ENV)/installed && { $(ENV)/bin/python -c "" 2> /dev/null || echo gone; }),)
 .PHONY: $(ENV)/installed

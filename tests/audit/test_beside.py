@@ -56,13 +56,17 @@ def test_a_killed_process_is_one_sentence(context: Context) -> None:
 
 
 def test_an_interrupted_audit_leaves_no_process(context: Context) -> None:
-    with pytest.raises(KeyboardInterrupt), beside(context) as begin:
-        begin(signal_wait)
-        raise KeyboardInterrupt
+    def interrupt(context: Context) -> None:
+        with beside(context) as begin:
+            begin(wait)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt(context)
     assert not multiprocessing.active_children()
 
 
-def signal_wait(context: Context) -> None:
+def wait(context: Context) -> None:
     signal.pause()
 
 

@@ -23,7 +23,7 @@ from lets.config.labels import value_title
 from lets.errors import RecordError
 from lets.figures.figure import drawn_elsewhere, matplotlib_here
 from lets.files import bytes_as_written, read_json, write_text
-from lets.page.findings import findings
+from lets.page.conclusions import conclusions
 from lets.project import Project
 from lets.runs import RunRecord
 from lets.runs.cost import Cost, cost_of
@@ -62,7 +62,7 @@ def render_page(
     )
     return environment.get_template("page.html.j2").render(
         profile=params.profile,
-        findings=findings(project, judged),
+        conclusions=conclusions(project, judged),
         finished=sum(outcome.state == "finished" for outcome in outcomes),
         total=len(outcomes),
         states=[f"{count(runs)} {state}" for state, runs in absent(outcomes).items()],

@@ -13,30 +13,30 @@ TESTED = (*DECIDED, "undecided")
 
 
 @dataclass(frozen=True)
-class Finding:
+class Conclusion:
     """A sentence, and the part of the page that has every number behind it."""
 
     text: str
     place: str
 
 
-def findings(project: Project, judged: Sequence[Judged]) -> list[Finding]:
+def conclusions(project: Project, judged: Sequence[Judged]) -> list[Conclusion]:
     """Return how LETS compares with its base methods, with the best fixed radius, and what became of the claims.
 
     The first table or figure that answers a question is quoted; where no comparison could be tested, nothing is said.
     """
     items = [*project.params.tables.items(), *project.params.figures.items()]
     answers = {name: item.answers(project) for name, item in items if isinstance(item, Answering)}
-    found = (_finding(question, answers) for question in Question)
-    return [*filter(None, found), Finding(_of_claims(judged), "claims")]
+    found = (_conclusion(question, answers) for question in Question)
+    return [*filter(None, found), Conclusion(_of_claims(judged), "claims")]
 
 
-def _finding(question: Question, answers: Mapping[str, Sequence[Answer]]) -> Finding | None:
+def _conclusion(question: Question, answers: Mapping[str, Sequence[Answer]]) -> Conclusion | None:
     """Return what the first that answers a question says, if it tested anything."""
     for place, every in answers.items():
         if found := [one for one in every if one.question == question]:
             tested = any(one.verdict in TESTED for one in found)
-            return Finding(_sentence(question, found), place) if tested else None
+            return Conclusion(_sentence(question, found), place) if tested else None
     return None
 
 

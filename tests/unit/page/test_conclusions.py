@@ -10,7 +10,7 @@ from tests.golden.figures import stubbed
 
 from lets.claims.file import read_claims
 from lets.claims.judgement import judge
-from lets.page.findings import Finding, _sentence, findings
+from lets.page.conclusions import Conclusion, _sentence, conclusions
 from lets.page.page import render_page
 from lets.runs.metrics import QUANTITIES
 from lets.stats.paired import Paired
@@ -42,8 +42,8 @@ def fill(p: Project, method: str, rho: float, *by_seed: float) -> None:
         p.finish(run, value)
 
 
-def found(p: Project) -> list[Finding]:
-    return findings(p.now, judge(read_claims(p.layout.paper_claims), p.now))
+def found(p: Project) -> list[Conclusion]:
+    return conclusions(p.now, judge(read_claims(p.layout.paper_claims), p.now))
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def filled(tmp_path: Path) -> Project:
 def test_what_is_decided_is_said_with_n_and_interval(filled: Project) -> None:
     half = scipy.stats.t.ppf(0.975, 2) * 0.1 / 3**0.5
     pair, fixed, claims = found(filled)
-    assert pair == Finding(
+    assert pair == Conclusion(
         "LETS was better than its base method in none of 1 comparison, worse in 1; the largest decided difference, "
         f"worse: -1.90 points (95 % interval {-1.9 - half:.2f} to {-1.9 + half:.2f}, n = 3 seeds), "
         f"LETS-SAM against SAM, {AT}.",

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from .catalogue import describe
 from .factory import create
 from .method import Method, Stats
-from .refusals import refuse_skipped
+from .refusals import refuse_distributed_checkpoint, refuse_skipped
 from .reuse import variables
 from .sharded import is_spread, sharded_modules, whole
 
@@ -103,6 +103,7 @@ class MethodOptimizer(Optimizer):
             supplied.first,
         )
         if closure is None:
+            refuse_distributed_checkpoint()
             raise ValueError(
                 f"{self.method.info.name} takes the gradient more than once a step, and step() has no closure – "
                 "define one that calls zero_grad and backward and returns the loss, and call step(closure); a "
@@ -181,6 +182,7 @@ class MethodOptimizer(Optimizer):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the base optimizer's state, and under `method` everything else that a training needs to go on."""
+        refuse_distributed_checkpoint()
         method = self.method.state_dict()
         return {**method.pop("base_optimizer"), "method": method}
 

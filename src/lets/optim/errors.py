@@ -61,5 +61,15 @@ def caller() -> tuple[str, int]:
     return _name(frame), depth
 
 
+def is_asked_by(module: str) -> bool:
+    """Whether this package was called by a module of torch, or one below it."""
+    frame = sys._getframe(1)
+    while frame.f_back and _name(frame).startswith((f"{__package__}.", "torch.")):
+        if _name(frame).startswith(module):
+            return True
+        frame = frame.f_back
+    return False
+
+
 def _name(frame: FrameType) -> str:
     return str(frame.f_globals.get("__name__", ""))

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from .ascent import Ascent
 from .catalogue import MethodInfo, Value
@@ -26,6 +26,7 @@ from .policy import Policy
 from .radius import Learned, Radius
 from .refusals import refuse_idle, refuse_waiting
 from .reuse import CachedGradient, Content, fingerprint
+from .sharded import this_process
 from .undo import Buffers, Guard, Snapshot, modules_of, untouched
 from .upper_level import Perturbation, UpperLevel, generalization_gap, hypergradient
 from .vectors import Mask, Vector, Weights
@@ -134,12 +135,15 @@ class Method:
         Copies, safe for `torch.save` and `torch.load(weights_only=True)`. The model is the caller's to save.
         """
         self._guard.settle()
+        base = deepcopy(self._base_optimizer.state_dict())
         return {
             "method": self.info.name,
             "steps": self._steps,
             "shapes": self._shapes(),
+            "process": self._process(),
+            "base_entries": _entries(base),
             **_copied(self._states()),
-            "base_optimizer": deepcopy(self._base_optimizer.state_dict()),
+            "base_optimizer": base,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -165,9 +169,7 @@ class Method:
             ) from error
 
     def _load(self, state: Mapping[str, Any]) -> None:
-        shapes = state.get("shapes", self._shapes())  # older states have none
-        if shapes != self._shapes():
-            raise ValueError(f"it is of parameters of the shapes {shapes}, not {self._shapes()}")
+        self._refuse_another(state)
         steps, optimizer = state["steps"], state["base_optimizer"]
         parts = {name: state[name] for name in self._parts()}
         self._cached = None
@@ -176,6 +178,24 @@ class Method:
             part.load_state_dict(tree_map_only(Tensor, lambda x: x.to(device, copy=True), parts[name]))
         self._base_optimizer.load_state_dict(deepcopy(optimizer))  # torch would go on in the caller's tensors
         self._steps = steps
+
+    def _refuse_another(self, state: Mapping[str, Any]) -> None:
+        """ValueError if a state is of other weights or another process, or lost a part; older ones do not tell."""
+        shapes, process = self._shapes(), self._process()
+        if state.get("shapes", shapes) != shapes:
+            raise ValueError(f"it is of parameters of the shapes {state['shapes']}, not {shapes}")
+        if state.get("process", process) != process:
+            raise ValueError(f"it is of process {state['process']}, not {process}: save a file in each")
+        saved, there = state.get("base_entries"), _entries(state["base_optimizer"])
+        if saved is not None and saved != there:
+            raise ValueError(
+                f"of {saved} entries of the base optimizer's state it has {there}; torch.distributed.checkpoint reads "
+                "those alone that are there before: give it  get_state_dict(model, optimizer.base)"
+            )
+
+    def _process(self) -> str | None:
+        """Of spread parameters a state is that of one process."""
+        return this_process() if self._weights.storage.spread else None
 
     def _shapes(self) -> list[list[int]]:
         return [list(p.shape) for group in self._base_optimizer.param_groups for p in group["params"]]
@@ -394,6 +414,11 @@ class Method:
                 f"{name} learns its radius and needs a val_batch: method.step(loss_fn, batch, val_batch)"
             )
         batch_size(val_batch, "val_batch")
+
+
+def _entries(optimizer_state: Mapping[str, Any]) -> int:
+    """How many tensors and numbers an optimizer remembers."""
+    return len(tree_leaves(optimizer_state.get("state")))
 
 
 def _copied(state: dict[str, Any]) -> dict[str, Any]:

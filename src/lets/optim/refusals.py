@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.optim import LBFGS, Optimizer
 
-from .errors import caller
+from .errors import caller, is_asked_by
 from .sharded import is_sharded, is_spread
 
 _WRAPPERS = ("torch.nn.parallel.distributed", "torch.distributed.")
@@ -174,6 +174,16 @@ def refuse_skipped() -> None:
             f"accelerate skips {count - 1} of {count} steps to accumulate gradients, and their closures: those batches "
             "would be dropped; call  lets.integrations.accelerate.Step(accelerator, model, optimizer, loss_fn)(batch)  "
             "in place of step(closure)"
+        )
+
+
+def refuse_distributed_checkpoint() -> None:
+    """ValueError if torch.distributed.checkpoint asks, which knows of an optimizer what torch's own have."""
+    if is_asked_by("torch.distributed.checkpoint"):
+        raise ValueError(
+            "torch.distributed.checkpoint would lose the method and its radius – give it the base optimizer, "
+            "get_state_dict(model, optimizer.base), and save  optimizer.state_dict()['method']  in a file of each "
+            "process: docs/clients.md, Distributed checkpoints"
         )
 
 

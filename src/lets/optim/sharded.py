@@ -60,6 +60,11 @@ def is_sharded(module: nn.Module) -> bool:
     return any(c.__name__ == "FSDPModule" for c in type(module).__mro__)
 
 
+def this_process() -> str:
+    """Return the number of this process, and of how many."""
+    return f"{dist.get_rank()} of {dist.get_world_size()}"
+
+
 class Shards:
     """The plain tensors that stand for spread parameters, the same ones as long as the shards lie where they lay."""
 

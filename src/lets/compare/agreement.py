@@ -5,12 +5,15 @@ deviations of seeds. So a difference is held against the scatter of the referenc
 not below the median over all variants of its setting (data set, noise, architecture), for two seeds may lie close by
 chance. What is beyond the bound for one run may be chance: of many, a few are. What is beyond the bound for all of them
 is not (Bonferroni), nor is a method whose runs differ to one side (paired t test, Holm over methods).
+
+Where other runs of the setting, made on a machine like the run's, are equal to the last digit, both sides round alike:
+there chance explains no difference, however small.
 """
 
 import csv
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from io import StringIO
@@ -39,7 +42,7 @@ class Agreement(StrEnum):
     BEYOND = "beyond scatter"
     """at the 5 % level: of a hundred such runs five are, by chance"""
     DIFFERENT = "different"
-    """at the 5 % level of all runs together, or one of the two diverged"""
+    """at the 5 % level of all runs together, or one of the two diverged, or other runs like it are identical"""
     OTHER = "other"
     """not the same, and there is no scatter of seeds to hold it against"""
     ALONE = "not compared"
@@ -58,6 +61,8 @@ class RunPair:
     scatter: float | None
     runs: int
     """how many runs are compared"""
+    exact: bool = False
+    """whether the same training would be identical, as others are that were made on such a machine"""
 
     @property
     def difference(self) -> float | None:
@@ -75,7 +80,7 @@ class RunPair:
             return Agreement.DIFFERENT
         if all(self.here.get(name) == self.there.get(name) for name in NUMBERS):
             return Agreement.IDENTICAL
-        return self._close(self.difference)
+        return Agreement.DIFFERENT if self.exact else self._close(self.difference)
 
     def _close(self, difference: float | None) -> Agreement:
         if difference is None:  # both diverged, elsewhere
@@ -142,8 +147,11 @@ class Runs:
         return [one for one in self.methods if one.differs]
 
 
-def compare_runs(here: str, there: str) -> Runs:
-    """Compare two runs.csv; raises SpecError if they have no finished run in common."""
+def compare_runs(here: str, there: str, made_with: Mapping[str, object] | None = None) -> Runs:
+    """Compare two runs.csv; raises SpecError if they have no finished run in common.
+
+    `made_with`: id → all that decides how a run here was rounded, of those for which it is known.
+    """
     ours, theirs = _rows(here), _rows(there)
     scatter = _scatter(theirs.values())
     both = [id for id, row in ours.items() if _ended(row) and _ended(theirs.get(id, {}))]
@@ -151,8 +159,15 @@ def compare_runs(here: str, there: str) -> Runs:
         raise SpecError(
             "nothing to compare – no run has ended both here and in the reference – make some first:  make demo"
         )
-    pairs = (_pair(id, row, theirs.get(id, {}), scatter, len(both)) for id, row in ours.items())
-    return Runs(tuple(pairs))
+    pairs = [_pair(id, row, theirs.get(id, {}), scatter, len(both)) for id, row in ours.items()]
+    return Runs(tuple(_exact(pairs, made_with or {})))
+
+
+def _exact(pairs: Sequence[RunPair], made_with: Mapping[str, object]) -> Iterator[RunPair]:
+    """Yield the pairs, marked where pairs of the same setting that were made alike are identical."""
+    places = {pair.id: (pair.setting, made_with[pair.id]) for pair in pairs if pair.id in made_with}
+    identical = {places.get(pair.id) for pair in pairs if pair.agreement is Agreement.IDENTICAL} - {None}
+    yield from (replace(pair, exact=places.get(pair.id) in identical) for pair in pairs)
 
 
 def _pair(id: str, here: Row, there: Row, scatter: Mapping[tuple[str, ...], float], runs: int) -> RunPair:

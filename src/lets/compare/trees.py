@@ -143,7 +143,7 @@ class Comparison:
 def compare(project: Project, reference: Reference) -> Comparison:
     """Compare a project as it is on disk with a reference; raises SpecError if nothing can be compared."""
     layout, there = project.layout, Layout(project.params.profile)
-    runs = compare_runs(runs_text(project), reference.text(there.long_table))
+    runs = compare_runs(runs_text(project), reference.text(there.long_table), _made_with(project))
     tables = {name: _maybe(reference, there.table(name, "csv")) for name in project.params.tables}
     cells = [
         cell
@@ -157,6 +157,21 @@ def compare(project: Project, reference: Reference) -> Comparison:
     return Comparison(
         reference.name, runs, tuple(cells), verdicts, _ranks(project, tables), machines, packages
     )
+
+
+def _made_with(project: Project) -> dict[str, object]:
+    """Return id → machine and packages of every run here, as far as they decide its bits."""
+    facts = {id: run.provenance for id, run in project.runs.items() if run.state in ("finished", "diverged")}
+    return {
+        id: (
+            fact.machine.device,
+            fact.machine.processor,
+            fact.machine.threads,
+            *sorted(fact.packages.items()),
+        )
+        for id, fact in facts.items()
+        if fact
+    }
 
 
 def _ranks(project: Project, tables: Mapping[str, str | None]) -> dict[str, dict[str, tuple[int, int]]]:

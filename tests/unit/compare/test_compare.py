@@ -117,8 +117,28 @@ def test_the_bound_of_a_run_by_hand(tmp_path: Path, reference: Path) -> None:
         (3.2, Agreement.DIFFERENT),
     ):
         here.finish(run, values[0] + units * sqrt(2) * pair.scatter)
-        (found,) = (one for one in compared(here, reference).runs.pairs if one.id == run.id)
+        (found,) = (one for one in compare_runs(runs_text(here.now), text).pairs if one.id == run.id)
         assert found.agreement is wanted, units
+
+
+def test_beside_identical_runs_of_a_like_machine_no_difference_is_chance(
+    tmp_path: Path, reference: Path
+) -> None:
+    here = trained(tmp_path / "here", 1)
+    run = here.run(method="gsam", architecture="resnet-small", seed=0)
+    theirs = (reference / "reports/golden/runs.csv").read_text()
+    here.finish(run, (here.now.outcome(run).value("test_accuracy") or 0.0) + 0.02)
+    ours = runs_text(here.now)
+
+    def agreement(made_with: dict[str, object]) -> Agreement:
+        return next(one.agreement for one in compare_runs(ours, theirs, made_with).pairs if one.id == run.id)
+
+    alike = dict.fromkeys(here.matrix.runs, "Zen 3")
+    assert agreement(alike) is Agreement.DIFFERENT
+    assert agreement(alike | {run.id: "Zen 5"}) is Agreement.SCATTER, "on another machine it may be chance"
+    others = {id: "Zen 3" for id in alike if "wrn-small" in id or id == run.id}
+    assert agreement(others) is Agreement.SCATTER, "another network may not show how a machine rounds"
+    assert agreement({}) is Agreement.SCATTER
 
 
 def test_what_is_missing_is_not_compared(tmp_path: Path, reference: Path) -> None:

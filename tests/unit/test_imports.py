@@ -24,23 +24,26 @@ ALLOWED = {
     "errors": {"optim.errors"},
     "commands": set(),
     "files": {"commands", "errors"},
+    "own": {"errors"},
     "optim": set(),  # liftable: torch and the standard library, nothing else
     "integrations": {"optim"},
     "config": {
         "commands",
         "errors",
+        "own",
         *CATALOGUES,
         "optim.hyperparameters",
     },
     "runs": {
+        "own",
         "files",
         "commands",
         "errors",
         "config",
         *CATALOGUES,
     },
-    "data": {"errors", "files"},
-    "models": {"errors"},
+    "data": {"errors", "files", "own"},
+    "models": {"errors", "own"},
     "train": {"files", "errors", "config", "runs", "data", "models", "optim"},
     "stats": set(),
     "tables": {
@@ -65,6 +68,7 @@ ALLOWED = {
     },
     "analyses.compute": {"config", "data", "models", "optim", "train", "analyses"},
     "project": {
+        "own",
         "files",
         "commands",
         "errors",
@@ -103,6 +107,7 @@ ALLOWED = {
         "page",
     },
     "audit": {
+        "own",
         "files",
         "commands",
         *RECORDED,
@@ -115,6 +120,7 @@ ALLOWED = {
         "data.catalogue",
     },
     "cli": {
+        "own",
         "commands",
         "errors",
         "files",
@@ -136,8 +142,13 @@ ALLOWED = {
 }
 """package → the packages, or modules of them, that it may import while it is imported"""
 
-LAZILY = {"audit": {"data", "train", "analyses.compute"}}
-"""package → what it may import inside functions besides: the audit draws noise and computes from weights again"""
+LAZILY = {
+    "audit": {"data", "train", "analyses.compute"},
+    "config": {"data.own"},
+    "project": {"models.own"},
+}
+"""package → what it may import inside functions besides: the audit draws noise and computes from weights again; what is
+the user's own is called with torch"""
 
 WITHOUT_TORCH = ("config", "runs", "stats", "tables", "figures", "analyses", "project", "claims", "page")
 

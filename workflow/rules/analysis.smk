@@ -3,7 +3,7 @@
 
 rule analysis:
     input:
-        lambda wildcards: layout.inputs(matrix.runs[wildcards.run]),
+        lambda wildcards: inputs(matrix.runs[wildcards.run]),
         lambda wildcards: (
             layout.run_files(wildcards.run)
             if ANALYSES[wildcards.kind].of_weights

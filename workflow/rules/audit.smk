@@ -10,7 +10,7 @@ rule audit:
         layout.claims_csv,
         layout.summary,
         layout.long_table,
-        [path for run in matrix.runs.values() for path in layout.inputs(run)],
+        [path for run in matrix.runs.values() for path in inputs(run)],
         [
             local(path)
             for path in (

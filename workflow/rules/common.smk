@@ -13,6 +13,7 @@ from lets.project.workflow import (
     keep_copies_in_place,
     let_into_containers,
     plainly,
+    refuse_unfit_networks,
     refuse_unwritable,
     refuse_values_beside,
     refuse_without_gpu,
@@ -22,6 +23,7 @@ from lets.project.workflow import (
     selected_file,
 )
 from lets.config.gpus import gpu_slots
+from lets.config.own import sources
 
 with plainly():
     params_file = selected_file(workflow.configfiles)
@@ -50,6 +52,7 @@ onstart:
             refuse_without_gpu(params)
             refuse_without_packages(matrix)
             refuse_without_weights(matrix)
+            refuse_unfit_networks(matrix)
             refuse_unwritable(layout)  # last: it makes folders
         if (
             sys.platform == "linux"
@@ -61,10 +64,16 @@ onstart:
         workflow.scheduler.job_rate_limiter = None
 
 
+def inputs(run):
+    """What a run is trained on: data, and the user's own modules."""
+    own = sources(run.dataset, run.architecture)
+    return layout.inputs(run) + [local(path) for path in own]
+
+
 # Nothing that a shell would read: rules name runs, data and tables without quotes.
 wildcard_constraints:
-    run=r"([\w.+-]+/){4}seed-\d+-[0-9a-f]{8}",
-    dataset=r"[\w.+-]+",
+    run=r"([\w.:+-]+/){4}seed-\d+-[0-9a-f]{8}",
+    dataset=r"[\w.:+-]+",
     noise=r"(symmetric|human)-[a-z0-9-]+",
     samples=r"[1-9][0-9]*",
     kind="|".join(ANALYSES),

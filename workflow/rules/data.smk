@@ -2,6 +2,8 @@
 
 
 rule arrays:
+    input:
+        lambda wildcards: [local(path) for path in sources(wildcards.dataset)],
     output:
         layout.arrays("{dataset}"),
     log:

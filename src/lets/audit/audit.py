@@ -11,7 +11,7 @@ from lets.audit.findings import Check, Finding, command
 from lets.audit.layers import AuditError, IncompleteAuditError, Layer, MatrixAuditError, examine
 from lets.audit.verdicts import Judged, Judgement, Verdict, is_absent, judge
 from lets.commands import command as shell
-from lets.config.paths import Layout
+from lets.config.own import sources
 from lets.files import sha256_file
 from lets.project import Project
 
@@ -122,7 +122,7 @@ def perform(params_file: Path, default: Path, sample: Sample | None = None) -> A
     return Audit(
         params.profile,
         str(params_file),
-        facts(params_file, context.layout),
+        facts(params_file, project),
         context.content,
         context.code,
         sample,
@@ -132,13 +132,15 @@ def perform(params_file: Path, default: Path, sample: Sample | None = None) -> A
     )
 
 
-def facts(params_file: Path, layout: Layout) -> dict[str, str]:
+def facts(params_file: Path, project: Project) -> dict[str, str]:
     """Return file → sha256, for those that are there: whoever changes one of them changes the receipt."""
     from lets.data.sources import SOURCES_FILE
 
+    layout, runs = project.layout, project.matrix.runs.values()
+    own = sources(*{name for run in runs for name in (run.dataset, run.architecture)})
     files = {
         str(params_file): params_file,
-        **{str(path): path for path in (layout.published, layout.quoted, layout.paper_claims)},
+        **{str(path): path for path in (layout.published, layout.quoted, layout.paper_claims, *own)},
         "lets/data/datasets.yaml": SOURCES_FILE,
     }
     return {name: sha256_file(path) for name, path in files.items() if path.is_file()}

@@ -11,6 +11,7 @@ from lets.commands import command
 from lets.config import RunSpec, seed_for
 from lets.config.run import Noise
 from lets.errors import DataError, LetsError
+from lets.own import is_own
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,13 +74,11 @@ def _dataset(context: Context, dataset: str, sets: Sets) -> Iterator[Finding]:
 
 def _arrays(context: Context, dataset: str, sets: Sets) -> Iterator[Finding]:
     from lets.data.dataset import arrays_sha256, read_processed
-    from lets.data.sources import source
 
     arrays = read_processed(context.layout.arrays(dataset))
-    digest, published = arrays_sha256(arrays.arrays), source(dataset).arrays_sha256
+    digest, (published, origin) = arrays_sha256(arrays.arrays), _published(dataset)
     if published and digest != published:
-        reason = "the arrays are not those whose sha256 stands in datasets.yaml"
-        yield _finding(context, dataset, sets, reason)
+        yield _finding(context, dataset, sets, f"the arrays are not those {origin}")
         return
     subsets = yield from _subsets(context, dataset, arrays.train.labels, sets)
     for one in sets:
@@ -89,6 +88,17 @@ def _arrays(context: Context, dataset: str, sets: Sets) -> Iterator[Finding]:
             yield _other_labels(context, dataset, one, reason)
         known = {"arrays": digest, **_images(subset)} | ({"training_labels": labels} if labels else {})
         yield from _runs(context, dataset, one, known)
+
+
+def _published(dataset: str) -> tuple[str, str]:
+    """Return the sha256 that the arrays of a data set must have, if it is known, and where it comes from."""
+    from lets.data.dataset import arrays_sha256
+    from lets.data.own import read
+    from lets.data.sources import source
+
+    if is_own(dataset):
+        return arrays_sha256(read(dataset).arrays), f"that {dataset} returns, called once more"
+    return source(dataset).arrays_sha256, "whose sha256 stands in datasets.yaml"
 
 
 def _other_labels(context: Context, dataset: str, one: TrainingSet, reason: str) -> Finding:

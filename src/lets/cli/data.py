@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lets.cli.options import InProject
+from lets.own import is_own
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 data = typer.Typer(help="Fetch, verify and prepare data sets and noisy labels.", no_args_is_help=True)
 
-Dataset = Annotated[str, typer.Argument(help="a name of: lets list datasets")]
+Dataset = Annotated[str, typer.Argument(help="a name of: lets list datasets, or module:function of your own")]
 Root = Annotated[
     Path | None, typer.Option(help="folder in torchvision's layout; default: $LETS_DATA or data/raw")
 ]
@@ -38,13 +39,18 @@ def prepare(
 ) -> None:
     """Verify a data set and write it to data/processed/<dataset>/.
 
-    That is its arrays, the list of its pictures, or its sentence pairs in BPE.
+    That is its arrays, the list of its pictures, or its sentence pairs in BPE. The function of a data set of your own
+    is called again.
     """
     from lets.config.paths import Layout
+    from lets.data import own
     from lets.data.catalogue import describe
 
-    path = Layout("").prepared(dataset)
-    if describe(dataset).pictures:
+    layout = Layout("")
+    path = layout.arrays(dataset) if is_own(dataset) else layout.prepared(dataset)
+    if is_own(dataset):
+        own.prepare(dataset, path)
+    elif describe(dataset).pictures:
         _list_pictures(dataset, root, partial, download, path)
     else:
         _write(_read(dataset, root, partial, download), path)
@@ -102,9 +108,9 @@ def noise(
     Symmetric noise is drawn from a seed; the labels that people gave (CIFAR-10N) are read from their file.
     """
     from lets.config import seed_for
+    from lets.config.own import dataset as describe
     from lets.config.paths import Layout
     from lets.config.run import Noise
-    from lets.data.catalogue import describe
     from lets.data.cifar import human_labels_file
     from lets.data.dataset import read_processed, read_subset
     from lets.data.noisy_labels import make_labels, write_noisy_labels
@@ -130,8 +136,8 @@ def noise(
 
 def _true_labels(dataset: str) -> "Tensor":
     """The true labels of a prepared training set of images, in its order."""
+    from lets.config.own import dataset as describe
     from lets.config.paths import Layout
-    from lets.data.catalogue import describe
     from lets.data.dataset import read_processed
     from lets.data.folder import read_index
     from lets.errors import SpecError

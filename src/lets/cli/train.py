@@ -15,8 +15,10 @@ import typer
 
 from lets.cli import interruption, options
 from lets.cli.options import DEMO, Device, ParamsFile, Threads
+from lets.own import is_own
 
 if TYPE_CHECKING:
+    from lets.config import RunSpec
     from lets.runs.history import HistoryRow
 
 
@@ -47,6 +49,7 @@ def train(
     matrix, layout = project.matrix, project.layout
     spec, place = project.find(run), device or project.params.device
     interruption.at(spec.id)
+    _try_own(spec)
     if not _is_rank():
         if place == "cuda":
             from lets.cli.gpu_locks import take_gpus
@@ -78,6 +81,16 @@ def train(
     result = metrics.status if metrics.test_accuracy is None else f"test {metrics.test_accuracy:.2f} %"
     if _speaks():
         print(f"{progress(matrix, layout, networks_of(matrix))}  {spec.id}  {result}", flush=True)
+
+
+def _try_own(spec: "RunSpec") -> None:
+    """Raise SpecError for a network of the user's own that cannot be trained: a sentence now, no traceback later."""
+    from lets.config.effort import shape
+
+    if is_own(spec.architecture) and _speaks():
+        from lets.models.own import tried
+
+        tried(spec.architecture, *shape(spec.architecture, spec.dataset))
 
 
 def _is_rank() -> bool:

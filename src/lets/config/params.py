@@ -7,8 +7,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field
 from pydantic_core import PydanticUndefined
 
-import lets.data.catalogue
-import lets.models.catalogue
+from lets.config import own
 from lets.config.matrix import Matrix
 from lets.config.run import Noise, RunSpec
 from lets.config.strict import Count, Name, Scalar, Strict
@@ -23,8 +22,8 @@ NonEmpty = Annotated[list[str], Field(min_length=1)]
 Section = Literal["§3.3", "§4.1", "§4.2", "§4.3", "§4.4", "§4.5", "§4.6", "§4.7", "§4.8", "§4.9"]
 """of the paper: those that make claims"""
 CATALOGUES: dict[str, Callable[[str], object]] = {
-    "datasets": lets.data.catalogue.describe,
-    "architectures": lets.models.catalogue.describe,
+    "datasets": own.dataset,
+    "architectures": own.network,
     "noise": Noise.parse,
 }
 """axis of an experiment → what raises SpecError for a name that it does not know"""

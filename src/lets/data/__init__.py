@@ -39,12 +39,17 @@ def load(
 ) -> "Dataset | TextDataset | Translation":
     """Read and verify a data set; `root` is torchvision's root (it holds cifar-10-batches-py/ and the like).
 
-    Images come as a Dataset, the tasks of GLUE as a TextDataset, sentence pairs as a Translation. Nothing is
-    downloaded unless `download` is true. Raises SpecError for an unknown name, DataError for a missing
-    file, ChecksumError for a file with the wrong bytes.
+    `name` is one of the catalogue, or "module:function" of your own. Images come as a Dataset, the tasks of GLUE as a
+    TextDataset, sentence pairs as a Translation. Nothing is downloaded unless `download` is true. Raises SpecError for
+    an unknown name, DataError for a missing file, ChecksumError for a file with the wrong bytes.
     """
     from lets.data.sources import default_root, source
+    from lets.own import is_own
 
+    if is_own(name):
+        from lets.data.own import read
+
+        return read(name)
     info = describe(name)
     if info.pictures:
         raise SpecError(

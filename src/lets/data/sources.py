@@ -18,6 +18,7 @@ import yaml
 
 from lets.data.catalogue import describe
 from lets.errors import ChecksumError, DataError, LetsError, SpecError
+from lets.own import is_own
 
 __all__ = [
     "PICKLE",
@@ -219,8 +220,10 @@ def language(package: str) -> Any:
 def missing_packages(dataset: str) -> list[str]:
     """The packages that training on a data set needs and that are not installed, without importing any.
 
-    Texts need three, and the one that they come with; images need none of these.
+    Texts need three, and the one that they come with; images need none of these, nor what is the user's own.
     """
+    if is_own(dataset):
+        return []
     origin = source(dataset)
     package = origin.folder.split("/")[:1] if origin.package else []
     needed = [*(OF_TEXTS if describe(dataset).vocabulary else ()), *package]

@@ -5,8 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from lets.models.catalogue import PAIR, TOKENS, create, describe
+from lets.own import is_own
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["Cost", "cost", "costs_text", "count", "kept_costs"]
 
@@ -41,21 +46,34 @@ def count(name: str, classes: int, image: tuple[int, ...]) -> Cost:
     """Build an architecture on torch's meta device, which allocates nothing, and count what `cost` tells.
 
     Raises SpecError like `create`. On the meta device attention is made of plain matrix products, which are counted;
-    the fused kernel of a CPU would not be.
+    the fused kernel of a CPU would not be. A network of the user's own is tried on the CPU: not every
+    one can be built on that device.
     """
     # Here, because what is kept is told without torch.
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    lengths = (TOKENS,) if describe(name).classes else PAIR
-    with torch.device("meta"):
-        network = create(name, classes, image)
-        ids = [torch.zeros(1, length, dtype=torch.int64) for length in lengths]
-        inputs = [torch.empty(1, *image)] if len(image) > 1 else ids
+    from lets.models.own import tried
+
+    if is_own(name):
+        network, inputs = tried(name, classes, image), [torch.zeros(1, *image)]
+    else:
+        with torch.device("meta"):
+            network, inputs = create(name, classes, image), _inputs(name, image)
     with FlopCounterMode(display=False) as counter:
         network.eval()(*inputs)
     parameters = sum(weight.numel() for weight in network.parameters())
     return Cost(parameters, counter.get_total_flops())
+
+
+def _inputs(name: str, image: tuple[int, ...]) -> "list[torch.Tensor]":
+    """What one sample is on torch's present device: an image, a text, or a pair of them."""
+    import torch
+
+    lengths = (TOKENS,) if describe(name).classes else PAIR
+    if len(image) > 1:
+        return [torch.empty(1, *image)]
+    return [torch.zeros(1, length, dtype=torch.int64) for length in lengths]
 
 
 @cache

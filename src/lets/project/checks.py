@@ -9,6 +9,7 @@ from math import prod
 import lets.data.catalogue
 import lets.models.catalogue
 from lets.analyses.analysis import asked_differently
+from lets.config import own
 from lets.config.effort import steps, trained_on
 from lets.config.labels import RUN_FIELDS
 from lets.config.matrix import Matrix
@@ -35,7 +36,7 @@ def problems(params: ParamsFile) -> Iterator[Problem]:
     yield from _beyond((), params.model_dump(exclude_unset=True))
     for key in ("architectures", "resources"):
         for name in getattr(params, key):
-            yield from _name((key, name), name, lets.models.catalogue.describe)
+            yield from _name((key, name), name, own.network)
     for method, values in params.methods.items():
         yield from _method(("methods", method), method, {}, values)
     if too_many := list(_too_many(params)):

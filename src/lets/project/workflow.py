@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 import lets.models.catalogue
 from lets.commands import DEMO, command
+from lets.config.effort import shape
 from lets.config.gpus import gpu_here
 from lets.config.matrix import Matrix
 from lets.config.params import Params
@@ -29,6 +30,7 @@ from lets.config.paths import Layout
 from lets.data.sources import default_root, missing_packages, whole_folder
 from lets.errors import LetsError, RecordError, SpecError
 from lets.files import check_writable, digest_file
+from lets.own import is_own
 
 
 @contextmanager
@@ -88,6 +90,16 @@ def refuse_without_weights(matrix: Matrix) -> None:
     for architecture in dict.fromkeys(run.architecture for run in matrix.runs.values()):
         if repository := lets.models.catalogue.describe(architecture).pretrained:
             whole_folder(repository, default_root())
+
+
+def refuse_unfit_networks(matrix: Matrix) -> None:
+    """Raise SpecError when a network of the user's own cannot be built, or makes other than logits of its images."""
+    named = dict.fromkeys((run.architecture, run.dataset) for run in matrix.runs.values())
+    for architecture, dataset in named:
+        if is_own(architecture):
+            from lets.models.own import tried  # with torch
+
+            tried(architecture, *shape(architecture, dataset))
 
 
 def refuse_unwritable(layout: Layout) -> None:

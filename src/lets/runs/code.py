@@ -4,7 +4,7 @@ What counts are the definitions that `train_run` reaches by name, wherever they 
 only what they compute can change. Moving, merging or renaming files, imports (at the top or within a function),
 comments, docstrings, annotations of functions and the wording of an exception where it is raised leave it as it is; the
 source is read, not imported. Of the three catalogues the rows that the run names count, by value: a new row leaves the
-digest of every other run as it is.
+digest of every other run as it is. Of a network or data set of the user's own the bytes of its modules count.
 
 A change of the code that leaves every number as it is gives a new digest all the same. Then `codes.csv` lists, for
 records in git, the recorded digest beside the present one, and the evidence.
@@ -28,6 +28,7 @@ from lets.errors import StorageError
 from lets.files import sha256_bytes, sha256_file, write_text
 from lets.models.catalogue import describe as describe_network
 from lets.optim.catalogue import describe as describe_method
+from lets.own import digest, is_own
 
 __all__ = ["Source", "code_digest", "same_code"]
 
@@ -43,8 +44,10 @@ SAME_CODE = Path(__file__).with_name("codes.csv")
 
 def code_digest(spec: RunSpec) -> str:
     """Return the hexadecimal SHA-256 of the code that trains `spec`, equal on every version of Python."""
-    builder = describe_network(spec.architecture).builder
-    return sha256_bytes(f"{json.dumps(_rows(spec), sort_keys=True)} {_reached(builder)}".encode())
+    own = [digest(name) for name in (spec.architecture, spec.dataset) if is_own(name)]
+    builder = [] if is_own(spec.architecture) else [describe_network(spec.architecture).builder]
+    rows = json.dumps(_rows(spec), sort_keys=True)
+    return sha256_bytes(" ".join([rows, _reached(*builder), *own]).encode())
 
 
 def same_code(made: str, now: str) -> bool:
@@ -64,17 +67,17 @@ def _rows(spec: RunSpec) -> dict[str, object]:
 
 
 @cache
-def _reached(builder: str) -> str:
-    """Digest of every definition that training reaches, those of the network's `builder` among them.
+def _reached(*builder: str) -> str:
+    """Digest of every definition that training reaches, those of the network's `builder`, if it is ours, among them.
 
     Half a second of reading, so it is cached beside Python's own cache of the source until a byte of that changes.
     """
     root = Path(lets.__path__[0])
     sources = [sha256_file(file) for file in sorted(root.rglob("*.py"))]
-    cached = root / "__pycache__" / f"code-{sha256_bytes(' '.join([builder, *sources]).encode())}"
+    cached = root / "__pycache__" / f"code-{sha256_bytes(' '.join([*builder, *sources]).encode())}"
     if cached.is_file():
         return cached.read_text()
-    found = Source(root, CATALOGUES | BOOKKEEPING).closure(ENTRY, builder)
+    found = Source(root, CATALOGUES | BOOKKEEPING).closure(ENTRY, *builder)
     digest = sha256_bytes("\n".join(found).encode())
     with suppress(StorageError):  # an installed package may be read-only
         write_text(cached, digest)

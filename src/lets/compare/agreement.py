@@ -12,7 +12,7 @@ there chance explains no difference, however small.
 
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -22,6 +22,7 @@ from statistics import NormalDist, median, stdev
 
 from lets.config.matrix import SETTING
 from lets.errors import SpecError
+from lets.runs.history import LARGEST
 from lets.stats.paired import ALPHA, Paired, holm
 
 METRIC, DECIMALS = "test_accuracy", 2
@@ -148,18 +149,14 @@ class Runs:
 
 
 def compare_runs(here: str, there: str, made_with: Mapping[str, object] | None = None) -> Runs:
-    """Compare two runs.csv; raises SpecError if they have no finished run in common.
+    """Compare two runs.csv.
 
     `made_with`: id → all that decides how a run here was rounded, of those for which it is known.
     """
     ours, theirs = _rows(here), _rows(there)
     scatter = _scatter(theirs.values())
-    both = [id for id, row in ours.items() if _ended(row) and _ended(theirs.get(id, {}))]
-    if not both:
-        raise SpecError(
-            "nothing to compare – no run has ended both here and in the reference – make some first:  make demo"
-        )
-    pairs = [_pair(id, row, theirs.get(id, {}), scatter, len(both)) for id, row in ours.items()]
+    both = sum(_ended(row) and _ended(theirs.get(id, {})) for id, row in ours.items())
+    pairs = [_pair(id, row, theirs.get(id, {}), scatter, both) for id, row in ours.items()]
     return Runs(tuple(_exact(pairs, made_with or {})))
 
 
@@ -175,10 +172,42 @@ def _pair(id: str, here: Row, there: Row, scatter: Mapping[tuple[str, ...], floa
 
 
 def _rows(text: str) -> dict[str, Row]:
-    rows = list(csv.DictReader(StringIO(text)))
-    if not rows or not {"id", "method", "seed", "status", METRIC, *SETTING} <= rows[0].keys():
-        raise SpecError("runs.csv – of the reference is none of ours – name another reference")
-    return {row["id"]: row for row in rows}
+    rows = _read("runs.csv", text, {"id", "method", "seed", "status", METRIC, *SETTING}, NUMBERS)
+    if len(found := {row["id"]: row for row in rows}) < len(rows):
+        raise _damaged("runs.csv", "it has a run twice")
+    return found
+
+
+def _read(name: str, text: str, needed: Collection[str], numbers: Collection[str] = ()) -> list[Row]:
+    """Return the lines of a csv; raises SpecError if it lacks a column or a field, or a number is none.
+
+    What is compared was made here a moment ago: what is wrong is in the reference.
+    """
+    try:
+        lines = csv.DictReader(StringIO(text), strict=True)
+        rows: list[Row] = list(lines)
+    except csv.Error as error:
+        raise _damaged(name, str(error)) from error
+    if absent := sorted(set(needed) - set(lines.fieldnames or ())):
+        raise _damaged(name, f"no column {absent[0]}")
+    for number, row in enumerate(rows, start=2):
+        if None in row or None in row.values():
+            raise _damaged(name, f"line {number} has not {len(lines.fieldnames or ())} fields")
+        if wrong := [one for one in numbers if not _is_number(row.get(one, ""))]:
+            raise _damaged(name, f"line {number} has {wrong[0]} = {row[wrong[0]][:40]!r}")
+    return rows
+
+
+def _damaged(name: str, why: str) -> SpecError:
+    return SpecError(f"{name} – of the reference is none of ours: {why} – name another reference")
+
+
+def _is_number(text: str) -> bool:
+    """Whether a field is empty, or a number that a run can have."""
+    try:
+        return not text or abs(float(text)) <= LARGEST
+    except ValueError:
+        return False
 
 
 def _scatter(rows: Iterable[Row]) -> dict[tuple[str, ...], float]:
@@ -272,37 +301,40 @@ class Verdicts:
 
 def compare_table(name: str, here: str, there: str | None) -> list[CellPair]:
     """Compare two csv files of a table, line by line."""
-    theirs = dict(_lines(there or ""))
-    return [CellPair(name, address, row, theirs.get(address)) for address, row in _lines(here)]
+    theirs = dict(_lines(name, there or ""))
+    return [CellPair(name, address, row, theirs.get(address)) for address, row in _lines(name, here)]
 
 
 def compare_verdicts(here: str, there: str) -> Verdicts:
     """Compare two claims.csv."""
     ours, theirs = (
-        {row["claim"]: row["verdict"] for row in csv.DictReader(StringIO(text))} for text in (here, there)
+        {row["claim"]: row["verdict"] for row in _read("claims.csv", text, ("claim", "verdict"))}
+        for text in (here, there)
     )
     both = [claim for claim in ours if claim in theirs]
     other = [(claim, ours[claim], theirs[claim]) for claim in both if ours[claim] != theirs[claim]]
     return Verdicts(len(both) - len(other), tuple(other))
 
 
-def compare_ranks(here: str, there: str) -> dict[str, tuple[int, int]]:
+def compare_ranks(name: str, here: str, there: str) -> dict[str, tuple[int, int]]:
     """Return method → its place here and in the reference, of those whose place in a ranking differs."""
-    ours, theirs = ([row["method"] for row in csv.DictReader(StringIO(text))] for text in (here, there))
+    ours, theirs = (
+        [row["method"] for row in _read(f"{name}.csv", text, ["method"])] for text in (here, there)
+    )
     places = {
         method: (ours.index(method) + 1, theirs.index(method) + 1) for method in ours if method in theirs
     }
     return {method: pair for method, pair in places.items() if pair[0] != pair[1]}
 
 
-def _lines(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+def _lines(name: str, text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
     """Yield address → line; the address is what is no number, and hyper-parameters that a table varies.
 
     Of lines with equal addresses the second is numbered, and so on: they are compared in their order.
     """
     seen = Counter[str]()
-    for row in csv.DictReader(StringIO(text)):
-        address = " · ".join(value for name, value in row.items() if _is_place(name))
+    for row in _read(f"{name}.csv", text, (), MEAN):
+        address = " · ".join(value for column, value in row.items() if _is_place(column))
         seen[address] += 1
         yield address + (f" ({seen[address]})" if seen[address] > 1 else ""), row
 
@@ -332,12 +364,10 @@ def _within(here: Mapping[str, str], there: Mapping[str, str]) -> Agreement:
         return Agreement.OTHER
     (mean, sd, n), (other, other_sd, m) = samples  # type: ignore[misc]
     squares = (sd**2 / n, other_sd**2 / m)
-    if not sum(squares):
+    if not (total := sum(squares)):
         return Agreement.OTHER
-    degrees = sum(squares) ** 2 / sum(
-        one**2 / (count - 1) for one, count in zip(squares, (n, m), strict=True)
-    )
-    bound = float(scipy.special.stdtrit(degrees, 1 - ALPHA / 2)) * sqrt(sum(squares))
+    shares = [(one / total) ** 2 / (count - 1) for one, count in zip(squares, (n, m), strict=True)]
+    bound = float(scipy.special.stdtrit(1 / sum(shares), 1 - ALPHA / 2)) * sqrt(total)
     return Agreement.SCATTER if abs(mean - other) <= bound else Agreement.BEYOND
 
 

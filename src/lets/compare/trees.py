@@ -22,7 +22,7 @@ from lets.compare.agreement import (
     compare_verdicts,
 )
 from lets.config.paths import LOCK, Layout
-from lets.errors import RecordError, SpecError
+from lets.errors import SpecError
 from lets.page.summaries import runs_text
 from lets.project import Project
 from lets.runs.cost import cost_of
@@ -62,9 +62,9 @@ def open_reference(name: str, root: Path) -> Reference:
         return Reference(f"the crate {plain(name)}", _archive(path))
     commit = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     if commit is None:
-        raise SpecError(
-            f"{plain(name)!r} – is no folder, no crate and no commit – write  lets compare HEAD,  or a path"
-        )
+        known = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+        write = "write  lets compare HEAD,  or a path" if known else "write a path: there is no commit here"
+        raise SpecError(f"{plain(name)!r} – is no folder, no crate and no commit – {write}")
     revision = commit.decode().strip()
 
     def read(file: Path) -> bytes | None:
@@ -94,9 +94,14 @@ def _archive(path: Path) -> Reader:
         raise SpecError(f"{plain(str(path))} – is no archive – name a crate that  lets export  wrote")
 
     def read(file: Path) -> bytes | None:
-        with zipfile.ZipFile(path) as archive:
-            name = file.as_posix()
-            return archive.read(name) if name in archive.namelist() else None
+        try:
+            with zipfile.ZipFile(path) as archive:
+                name = file.as_posix()
+                return archive.read(name) if name in archive.namelist() else None
+        except Exception as error:  # what the library raises of a damaged archive is listed nowhere
+            raise SpecError(
+                f"{plain(str(path))} – its {file} cannot be read ({error}) – make it again with  lets export"
+            ) from error
 
     return read
 
@@ -144,6 +149,10 @@ def compare(project: Project, reference: Reference) -> Comparison:
     """Compare a project as it is on disk with a reference; raises SpecError if nothing can be compared."""
     layout, there = project.layout, Layout(project.params.profile)
     runs = compare_runs(runs_text(project), reference.text(there.long_table), _made_with(project))
+    if not runs.compared:
+        raise SpecError(
+            f"{reference.name} – no run has ended both here and there – make some first:  {project.make}"
+        )
     tables = {name: _maybe(reference, there.table(name, "csv")) for name in project.params.tables}
     cells = [
         cell
@@ -179,7 +188,7 @@ def _ranks(project: Project, tables: Mapping[str, str | None]) -> dict[str, dict
     for name, text in tables.items():
         here = project.table(name).csv
         if "average_rank" in here.header and text is not None:
-            found[name] = compare_ranks(here.text(), text)
+            found[name] = compare_ranks(name, here.text(), text)
     return found
 
 
@@ -191,7 +200,7 @@ def _maybe(reference: Reference, path: Path) -> str | None:
 def _here(layout: Layout) -> str | None:
     try:
         return layout.audit.read_text() if layout.audit.is_file() else None
-    except (OSError, RecordError):
+    except (OSError, ValueError):
         return None
 
 
@@ -200,9 +209,9 @@ def _machines(audit: str | None) -> str:
     try:
         layers = json.loads(audit or "{}").get("layers", [])
         checks = [check for layer in layers for check in layer["checks"] if check["name"] == "machines"]
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return str(checks[0]["about"]).removeprefix("where the runs were made: ") if checks else ""
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return ""
-    return str(checks[0]["about"]).removeprefix("where the runs were made: ") if checks else ""
 
 
 def _packages(here: Iterable[str], lock: str) -> dict[str, tuple[str, str]]:

@@ -49,6 +49,11 @@ class Project(Records):
         params = ("--params", *self.named) if self.named else ()
         return shell("lets", verb, *params, *words)
 
+    @property
+    def make(self) -> str:
+        """The command that makes what is missing, for messages."""
+        return shell("snakemake", "--cores", "all", *(("--configfile", *self.named) if self.named else ()))
+
     def find(self, run: str) -> RunSpec:
         """Return the run of this id, or of its unambiguous beginning; raises SpecError."""
         return self.matrix.find(run, self.command("status", "--runs"))

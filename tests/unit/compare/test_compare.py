@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from math import sqrt
 from pathlib import Path
 from random import Random
@@ -12,13 +13,15 @@ from statistics import stdev
 import pytest
 from tests.golden.factory import Project as Folder
 
+from lets.claims.document import write_claims
 from lets.cli.audit import compare as verb
 from lets.compare.agreement import Agreement, compare_runs, compare_table, compare_verdicts
 from lets.compare.trees import Comparison, compare, open_reference
 from lets.compare.words import comparison_csv, comparison_table, comparison_text, sentence, write_comparison
 from lets.errors import SpecError
+from lets.files import write_bytes, write_text
 from lets.page.page import render_page
-from lets.page.summaries import runs_text, write_runs
+from lets.page.summaries import write_runs
 from lets.tables.render import write_table
 
 METHODS = ["erm", "sam", "gsam", "lets-sam"]
@@ -211,9 +214,75 @@ def test_references_that_hold_nothing(tmp_path: Path, reference: Path) -> None:
     (tmp_path / "a.zip").write_text("no archive")
     with pytest.raises(SpecError, match="is no archive"):
         open_reference(str(tmp_path / "a.zip"), tmp_path)
+    write_runs(here.now)
     fresh = folder(tmp_path / "fresh")
-    with pytest.raises(SpecError, match="nothing to compare"):
-        compare_runs(runs_text(fresh.now), runs_text(here.now))
+    with pytest.raises(SpecError, match="make some first:  snakemake --cores all --configfile params/golden"):
+        compared(fresh, here.root)
+
+
+NUMBERS = ["nan", "-inf", "1e400", "x", "9" * 5000, '"']
+
+
+@pytest.mark.parametrize("name", ["runs.csv", "claims.csv", "tables/table.csv", "tables/ranks.csv"])
+def test_a_damaged_reference_is_refused_or_compared(tmp_path: Path, reference: Path, name: str) -> None:
+    """Every column and every field of a line made something else, bytes cut and put in."""
+    here = trained(tmp_path / "here", 1)
+    write_claims(here.now)
+    shutil.copy(here.layout.claims_csv, reference / here.layout.claims_csv.relative_to(here.root))
+    path = reference / "reports/golden" / name
+    whole = path.read_text()
+    header, first, *rest = whole.splitlines()
+    texts = [whole[: len(whole) // 2], "\ufeff" + whole, "a\n" + '"' + "x" * 200_000, header]
+    for place, column in enumerate(header.split(",")):
+        texts.append("\n".join([header.replace(column, "zz", 1), first, *rest]))
+        fields = first.split(",")
+        fields[place] = NUMBERS[place % len(NUMBERS)]
+        texts.append("\n".join([header, ",".join(fields), *rest]))
+    for text in texts:
+        path.write_text(text)
+        with suppress(SpecError):
+            assert comparison_text(compared(here, reference))
+
+
+@pytest.mark.parametrize("column", ["test_accuracy", "train_loss", "final_rho"])
+@pytest.mark.parametrize("value", ["nan", "inf", "1e400", "x"])
+def test_no_run_agrees_with_what_is_no_number(
+    tmp_path: Path, reference: Path, column: str, value: str
+) -> None:
+    here = trained(tmp_path / "here", 1)
+    path = reference / "reports/golden/runs.csv"
+    header, first, *rest = path.read_text().splitlines()
+    fields = dict(zip(header.split(","), first.split(","), strict=True)) | {column: value}
+    path.write_text("\n".join([header, ",".join(fields.values()), *rest]))
+    with pytest.raises(SpecError, match=f"line 2 has {column}"):
+        compared(here, reference)
+
+
+def test_a_damaged_crate_is_refused_or_compared(tmp_path: Path, reference: Path) -> None:
+    here, crate, chance = trained(tmp_path / "here", 1), tmp_path / "a.zip", Random(0)
+    shutil.make_archive(str(crate.with_suffix("")), "zip", reference, "reports")
+    whole = crate.read_bytes()
+    refused = 0
+    for _ in range(40):
+        content = bytearray(whole)
+        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+        crate.write_bytes(content)
+        try:
+            compared(here, crate)
+        except SpecError:
+            refused += 1
+    assert refused
+
+
+@pytest.mark.parametrize(
+    "audit", ["[" * 60_000, '{"layers": [{"checks": [{"name": "machines"}]}]}', "[]", "3"]
+)
+def test_an_audit_that_is_none_says_nothing_of_machines(tmp_path: Path, reference: Path, audit: str) -> None:
+    here = trained(tmp_path / "here", 1)
+    write_text(reference / "reports/golden/audit/audit.json", audit)
+    assert compared(here, reference).machines == ("", "")
+    write_bytes(here.layout.audit, b"\xff\xfe")
+    assert compared(here, reference).machines == ("", "")
 
 
 def test_machines_that_differ_are_named(tmp_path: Path, reference: Path) -> None:

@@ -189,16 +189,29 @@ def _outputs(params: Path) -> list[_Output]:
 
 
 def _tracked_params() -> Path | None:
-    """Return the params file that the stages of dvc.yaml are about; None where there is no dvc.yaml."""
+    """Return the params file that the stages of dvc.yaml are about; None where there is no dvc.yaml.
+
+    Raises SpecError if it does not say so.
+    """
     import yaml
 
     pipeline = Path("dvc.yaml")
-    return Path(yaml.safe_load(pipeline.read_text())["vars"][0]["params"]) if pipeline.is_file() else None
+    try:
+        return Path(yaml.safe_load(pipeline.read_text())["vars"][0]["params"]) if pipeline.is_file() else None
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise SpecError(
+            f"{pipeline} – does not name  params  first among its vars – see what you changed:  "
+            f"{command('git', 'diff', pipeline)}"
+        ) from error
 
 
 def _refuse_other_params(params: Path) -> None:
     """Raise SpecError if the stages of dvc.yaml are those of another params file."""
-    if (tracked := _tracked_params()) != params:
+    tracked = _tracked_params()
+    if tracked is None:
+        restore = command("git", "checkout", "--", "dvc.yaml")
+        raise SpecError(f"dvc.yaml – is not there, and without it DVC knows no stages – run  {restore}")
+    if tracked != params:
         raise SpecError(
             f"--params {params} – dvc.yaml is about {tracked} – change  params, profile, curves  at its head"
         )

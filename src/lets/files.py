@@ -120,6 +120,18 @@ def check_writable(folder: Path, size: int) -> None:
             file.flush()
 
 
+def check_named(path: Path | None) -> None:
+    """Raise StorageError unless the file that a user names can be written; before the work that it is to hold.
+
+    A file is written whole beside its place and moved there: a device or a link would be replaced.
+    """
+    if path is None:
+        return
+    if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+        raise StorageError(f"{path} – is no plain file, which alone can be written anew – name another path")
+    check_writable(path.parent, size=1)
+
+
 def check_no_folder(path: Path, aside: Path) -> None:
     """Raise StorageError if a folder lies where a file is to be written, which cannot replace it.
 

@@ -48,10 +48,11 @@ def audit(
     """
     from lets import audit as audits
     from lets.errors import SpecError
-    from lets.files import write_text
+    from lets.files import check_named, write_text
     from lets.project import Project
     from lets.train.startup import leave_out_the_compiler
 
+    check_named(receipt)
     project = Project.load(params)
     if run and not deep:
         remedy = project.command("audit", "--deep", "--run", run[0])
@@ -102,9 +103,10 @@ def compare(
     Example: lets compare HEAD~3 --params params/cifar-small.yaml
     """
     from lets.compare import trees, words
-    from lets.files import write_text
+    from lets.files import check_named, write_text
     from lets.project import Project
 
+    check_named(csv)
     project = Project.load(params)
     found = trees.compare(project, trees.open_reference(reference, project.layout.root))
     print(words.comparison_text(found), end="")

@@ -48,6 +48,9 @@ def bench(
 
     Example: lets bench step-tiny --rounds 100 --out /tmp/step-tiny.json
     """
+    from lets.files import check_named
+
+    check_named(out)
     # Before torch is imported, and for the processes that a benchmark starts.
     os.environ["OMP_NUM_THREADS"] = str(threads)
     command = benchmarks("command")

@@ -7,6 +7,7 @@ It imports next to nothing, so that Ctrl-C is understood from the first moment o
 """
 
 import codecs
+import errno
 import gc
 import io
 import os
@@ -74,11 +75,13 @@ def _run() -> int:
             print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except OSError as error:  # of a file or folder that nobody looked after: no fault of the program
-        if error.filename is None:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            remedy = "free some space and run the same command again"
+        elif error.filename is None:
             raise
-        print(
-            f"error: {error.filename} – {error.strerror} – check that path, and its rights", file=sys.stderr
-        )
+        else:
+            remedy = "check that path, and its rights"
+        print(f"error: {error.filename or 'a file'} – {error.strerror} – {remedy}", file=sys.stderr)
         return LetsError.exit_code
     finally:
         options.leave()

@@ -68,9 +68,11 @@ def export(
     ] = False,
 ) -> None:
     """Write workflow, run records and reports as a Workflow Run RO-Crate, a zip with machine-readable provenance."""
+    from lets.files import check_named
     from lets.page.crate import write_crate
     from lets.project import Project
 
+    check_named(to)
     project = Project.load(params)
     target = to or project.layout.crate
     count = write_crate(target, params, project, weights)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rocrate.model.contextentity import ContextEntity
@@ -18,7 +19,7 @@ from rocrate.rocrate import ROCrate
 from lets.commands import command
 from lets.config.paths import WEIGHTS
 from lets.errors import RecordError
-from lets.files import sha256_file
+from lets.files import sha256_file, storage_errors
 from lets.project import Project
 from lets.runs import RunRecord, Status
 
@@ -245,10 +246,17 @@ class Crate:
 
 
 def write_crate(target: Path, params_file: Path, project: Project, weights: bool = False) -> int:
-    """Write the archive and return how many runs it holds; raises RecordError if none has ended or one is damaged."""
+    """Write the archive, whole or not at all, and return how many runs it holds.
+
+    Raises RecordError if none has ended or one is damaged, StorageError when the disk refuses.
+    """
     crate = Crate(params_file, project, weights)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    crate.fill().write_zip(target)
+    filled = crate.fill()
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as beside:
+            filled.write_zip(part := Path(beside, target.name))
+            part.replace(target)
     return len(crate.records)
 
 

@@ -21,7 +21,7 @@ from lets.compare.words import comparison_csv, comparison_table, comparison_text
 from lets.errors import SpecError
 from lets.files import write_bytes, write_text
 from lets.page.page import render_page
-from lets.page.summaries import write_runs
+from lets.page.summaries import runs_text, write_runs
 from lets.tables.render import write_table
 
 METHODS = ["erm", "sam", "gsam", "lets-sam"]

@@ -1,5 +1,6 @@
 """The Workflow Run RO-Crate, read back by the library's reader."""
 
+import errno
 import hashlib
 import json
 import zipfile
@@ -9,7 +10,7 @@ import pytest
 from rocrate.rocrate import ROCrate
 from tests.golden.factory import Project
 
-from lets.errors import RecordError
+from lets.errors import RecordError, StorageError
 from lets.files import write_text
 from lets.page.crate import write_crate
 
@@ -87,3 +88,20 @@ def test_nothing_to_export_is_refused(tmp_path: Path, figures: Project, params_f
     with pytest.raises(RecordError, match=r"no run has ended.*snakemake --cores all --configfile"):
         write_crate(tmp_path / "crate.zip", params_file, figures.now)
     assert not (tmp_path / "crate.zip").exists()
+
+
+def test_a_disk_that_gets_full_leaves_the_archive_that_was_there(
+    figures: Project, params_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (target := tmp_path / "crate.zip").write_text("the one before")
+
+    def full(_: ROCrate, path: Path) -> None:
+        Path(path).write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(ROCrate, "write_zip", full)
+    with pytest.raises(StorageError, match="free some space"):
+        write_crate(target, params_file, figures.now)
+    assert [(path.name, path.read_text()) for path in tmp_path.glob("*crate*")] == [
+        ("crate.zip", "the one before")
+    ]

@@ -85,6 +85,7 @@ class MethodOptimizer(Optimizer):
         self._first: Tensor | None = None
         """the loss at theta_t, whose gradient a framework left in `.grad`"""
 
+    @torch._disable_dynamo  # type: ignore[attr-defined]  # or a step that is compiled, as torch's can be, would fail
     @torch.no_grad()
     def step(self, closure: Closure | None = None, val_closure: Closure | None = None) -> Tensor:  # type: ignore[override]
         """Take one step and return the loss of `closure` before it, without a graph; no `.grad` is left behind.
@@ -183,12 +184,19 @@ class MethodOptimizer(Optimizer):
     def state_dict(self) -> dict[str, Any]:
         """Return the base optimizer's state, and under `method` everything else that a training needs to go on."""
         refuse_distributed_checkpoint()
+        for before in self._optimizer_state_dict_pre_hooks.values():
+            before(self)
         method = self.method.state_dict()
-        return {**method.pop("base_optimizer"), "method": method}
+        state = {**method.pop("base_optimizer"), "method": method}
+        for after in self._optimizer_state_dict_post_hooks.values():
+            state = _or_else(after(self, state), state)
+        return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Return to a saved state; ValueError, and no change, if it does not fit or is of a base optimizer alone."""
         base = dict(state_dict)
+        for before in self._optimizer_load_state_dict_pre_hooks.values():
+            base = _or_else(before(self, base), base)
         if "method" not in base:
             raise ValueError(
                 f"this state has no part of {self.method.info.name}: its radius would start anew – load what "
@@ -196,6 +204,8 @@ class MethodOptimizer(Optimizer):
             )
         method = base.pop("method")
         self.method.load_state_dict({**method, "base_optimizer": base})
+        for after in self._optimizer_load_state_dict_post_hooks.values():
+            after(self)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group to the base optimizer."""
@@ -238,6 +248,11 @@ class _Supplied:
     closure: Closure | None = None
     val_closure: Closure | None = None
     first: Tensor | None = None
+
+
+def _or_else(answer: dict[str, Any] | None, state: dict[str, Any]) -> dict[str, Any]:
+    """Return what a hook made of a state, or the state if it only looked."""
+    return state if answer is None else answer
 
 
 def _content(closure: Closure) -> object:

@@ -199,6 +199,32 @@ def test_hooks_run_around_a_step() -> None:
     assert seen == ["before", "after"]
 
 
+def test_hooks_run_around_saving_and_loading() -> None:
+    """Torch's: one before that looks, one after that may hand over another state."""
+    loop, seen = Loop("sam"), list[object]()
+    optimizer = loop.optimizer
+    loop.step(0)
+    optimizer.register_state_dict_pre_hook(lambda o: seen.append(o))
+    optimizer.register_state_dict_post_hook(lambda o, state: {**state, "note": 7})
+    optimizer.register_load_state_dict_pre_hook(
+        lambda o, state: seen.append(state["note"]) or {**state, "note": 8}
+    )
+    optimizer.register_load_state_dict_post_hook(lambda o: seen.append(o.method._steps))
+    state = optimizer.state_dict()
+    loop.step(1)
+    optimizer.load_state_dict(state)
+    assert seen == [optimizer, 7, 1]
+
+
+def test_a_compiled_step_has_the_numbers_of_another() -> None:
+    loop, compiled = Loop(), Loop()
+    step = torch.compile(compiled.optimizer.step, backend="eager")
+    for index in range(2):
+        loop.step(index)
+        step(compiled.closure(index), compiled.closure(index + 1))
+    assert same(loop.numbers(), compiled.numbers())
+
+
 @pytest.mark.parametrize("name", ["sam", "lets-asam", "lets-ae-looksam"])
 def test_a_saved_state_goes_on_to_the_bit(name: str) -> None:
     loop, other = Loop(name), Loop(name)

@@ -1,6 +1,7 @@
 """`lets plan` and `lets only`: what a params file asks for, before anybody starts a thousand trainings; and less."""
 
 import json as json_format
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from itertools import zip_longest
@@ -50,8 +51,13 @@ def plan(
 
 
 def only(
-    names: Annotated[list[str], typer.Argument(metavar="NAME", help="experiments, tables or figures")],
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME", help="experiments, tables or figures")
+    ] = None,
     params: ParamsFile = DEMO,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="for example training.epochs=5")
+    ] = None,
     profile: Annotated[
         str, typer.Option(help="names its results and reports; default: the old one and the names")
     ] = "",
@@ -59,25 +65,51 @@ def only(
     """Write a params file with some experiments of another one, and the tables and figures they can make.
 
     Its runs are the same, in a folder of their own. The name of a table or figure stands for its experiments.
+    --set KEY=VALUE, as often as you like, makes other runs: of all experiments, if none is named.
 
-    Example: lets only table1 --params params/paper.yaml
+    Example: lets only table1 --params params/paper.yaml --set training.epochs=5
     """
     from lets.errors import SpecError
     from lets.files import write_text
-    from lets.project.cut import cut
+    from lets.project.cut import cut, options
     from lets.project.project import load_params
 
-    smaller = cut(params, names, profile)
+    if not names and not changes:
+        raise SpecError("no NAME – say which experiments – see them:  lets plan")
+    names, changes = names or [], changes or []
+    smaller = cut(params, names, profile, changes)
     path = params.parent / f"{smaller.profile}.yaml"
     if path.exists() and path.read_text(encoding="utf-8") != smaller.text:
-        again = command("lets", "only", *names, "--params", params, "--profile", f"{smaller.profile}-2")
+        named = ["--params", params, "--profile", f"{smaller.profile}-2"]
+        again = command("lets", "only", *names, *options(changes), *named)
         raise SpecError(f"{path} – is there already and says something else – {again}")
+    said = _runs_changed(params, path, smaller.text) if changes else ""
+    load_params(path, smaller.text)
     write_text(path, smaller.text)
-    load_params(path)
+    if said:
+        print(said)
     if smaller.dropped:
         print(f"without {', '.join(smaller.dropped)}, which need more experiments")
     print(f"{path}\n  {command('lets', 'plan', path)}")
     print(f"  {command('snakemake', '--cores', 'all', '--configfile', path)}")
+
+
+def _runs_changed(params: Path, path: Path, text: str) -> str:
+    """Say in which experiments a changed file asks for other runs; raises SpecError for a bad change."""
+    from lets.config.params import expand
+    from lets.errors import SpecError
+    from lets.project.project import load_params
+
+    try:
+        changed = expand(load_params(path, text)).experiments
+    except SpecError as error:
+        raise SpecError(re.sub(rf"(?m)^{re.escape(str(path))}:\d+: ", "--set: ", str(error))) from error
+    before = expand(load_params(params)).experiments
+    other = [name for name in changed if changed[name] != before[name]]
+    same = [name for name in changed if name not in other]
+    words = [f"other runs than {params}: {', '.join(other)}"] * bool(other)
+    words += [f"the same runs: {', '.join(same)}"] * bool(same)
+    return "; ".join(words)
 
 
 def _write_schema() -> None:

@@ -44,9 +44,12 @@ _PLAIN = {
 """tag: what is read as it, and how that may begin. YAML 1.1 and 1.2 agree on all of it; everything else is text"""
 
 
-def read_plain_yaml(path: Path) -> tuple[yaml.MappingNode, Any]:
-    """Return the file as nodes, which know their lines, and as plain values; raises SpecError."""
-    text = _text(path)
+def read_plain_yaml(path: Path, text: str | None = None) -> tuple[yaml.MappingNode, Any]:
+    """Return the file, or the `text` that it is to hold, as nodes, which know their lines, and as plain values.
+
+    Raises SpecError.
+    """
+    text = _text(path) if text is None else text
     try:
         loader = _Loader(text)
         root = loader.get_single_node()
@@ -60,6 +63,14 @@ def read_plain_yaml(path: Path) -> tuple[yaml.MappingNode, Any]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise _not_yaml(path, line, str(error.problem), error.note or COMPARE) from error
+
+
+def read_value(text: str) -> Any:
+    """Return one value as it would be read in a file; raises SpecError for what is no plain YAML."""
+    try:
+        return _Loader(text).get_single_data()
+    except yaml.YAMLError as error:
+        raise SpecError(f"{text} – is not plain YAML – write for example  5,  sam  or  [0, 1]") from error
 
 
 def _text(path: Path) -> str:
@@ -192,9 +203,17 @@ SHOWN = 8  # problems printed at once
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def read_yaml(path: Path, model: type[Model], problems_of: Callable[[Model], list[Problem]]) -> Model:
-    """Return a YAML file as `model`, if nothing is wrong with it; raises SpecError as `load_params` does."""
-    root, content = read_plain_yaml(path)
+def read_yaml(
+    path: Path,
+    model: type[Model],
+    problems_of: Callable[[Model], list[Problem]],
+    text: str | None = None,
+) -> Model:
+    """Return a YAML file, or the `text` that it is to hold, as `model`, if nothing is wrong with it.
+
+    Raises SpecError as `load_params` does.
+    """
+    root, content = read_plain_yaml(path, text)
     try:
         read = model.model_validate(content)
     except ValidationError as error:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from lets.analyses.analysis import Analysis
 from lets.commands import DEMO
 from lets.commands import command as shell
+from lets.config.messages import Problem
 from lets.config.params import expand
 from lets.config.paths import Layout
 from lets.config.run import RunSpec
@@ -81,8 +82,13 @@ class Project(Records):
         return {run.id: item for item in items for run in item.analysed(self.matrix)}
 
 
-def load_params(path: str | Path) -> ParamsFile:
-    """Return the validated params of a YAML file; raises SpecError that names file, line and remedy."""
-    return read_yaml(
-        Path(path), ParamsFile, lambda params: list(problems(params)) or list(contradictions(params))
-    )
+def load_params(path: str | Path, text: str | None = None) -> ParamsFile:
+    """Return the validated params of a YAML file, or of the `text` that it is to hold.
+
+    Raises SpecError that names file, line and remedy.
+    """
+
+    def wrong(params: ParamsFile) -> list[Problem]:
+        return list(problems(params)) or list(contradictions(params))
+
+    return read_yaml(Path(path), ParamsFile, wrong, text)

@@ -1,5 +1,6 @@
 """Some experiments of a params file, as a file of their own: the same runs, and what can be shown of them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,68 @@ def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path, capsys: pytest.
     with pytest.raises(SpecError, match=r"is there already .* --profile demo-metric-2"):
         only(["metric"], params)
     assert made.read_text().endswith("# mine\n")
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Path:
+    """A copy of the demo's params file, for others to be written beside."""
+    (tmp_path / "demo.yaml").write_bytes(FILES["demo"].read_bytes())
+    return tmp_path / "demo.yaml"
+
+
+def test_a_change_makes_other_runs_and_says_of_which_experiments(
+    demo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    only(["noise", "translation"], demo, ["training.epochs=60", "methods.lets-sam.rho_lr=0.1"])
+    said = capsys.readouterr().out
+    assert said.startswith(f"other runs than {demo}: noise; the same runs: translation\n")
+    made = load_params(demo.with_name("demo-noise-translation-epochs-60-rho-lr-0-1.yaml"))
+    by_method = {run.method: run for run in expand(made).of(["noise"])}
+    assert {run.training.epochs for run in by_method.values()} == {60}
+    assert by_method["lets-sam"].hyperparameters["rho_lr"] == 0.1
+    assert {run.training.epochs for run in expand(made).of(["translation"])} == {2}  # it has its own
+    assert WHOLE["demo"].training.epochs == 30
+
+
+def test_numbers_of_other_trainings_are_not_compared_with_the_papers(demo: Path) -> None:
+    for change, added in (("training.epochs=60", "; training.epochs=60"), ("seeds=[0]", "")):
+        only(["noise"], demo, [change], "changed")
+        made = load_params(demo.with_name("changed.yaml"))
+        assert made.reduced == WHOLE["demo"].reduced + added
+        demo.with_name("changed.yaml").unlink()
+
+
+def test_without_a_name_every_experiment_is_kept(demo: Path) -> None:
+    only(None, demo, ["seeds=[7]"])
+    made = load_params(demo.with_name("demo-seeds-7.yaml"))
+    assert [*made.experiments] == [*WHOLE["demo"].experiments]
+    assert {run.seed for run in expand(made).of(["noise"])} == {7}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("training.epochs", "is no key=value – write for example  --set training.epochs=5"),
+        ("training.epochs=", "is no key=value"),
+        ("training.epochs=[", "is not plain YAML"),
+        ("training.epochs.first=5", "training.epochs holds no keys"),
+        ("training.epoch=5", "--set: training.epoch is an unknown key"),
+        ("training.epochs=five", "--set: training.epochs is 'five' – YAML reads this as text"),
+        (
+            "training.epochs=5",
+            "measure_every: 3 of 5 epochs – the last one would not be measured – write  epochs: 6",
+        ),
+    ],
+)
+def test_a_bad_change_writes_nothing(demo: Path, change: str, reason: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(reason)):
+        only(["noise"], demo, [change])
+    assert [*demo.parent.iterdir()] == [demo]
+
+
+def test_a_file_with_other_changes_is_not_overwritten(demo: Path) -> None:
+    only(["noise"], demo, ["seeds=[0]"], "mine")
+    with pytest.raises(SpecError, match=r"is there already .* --set 'seeds=\[1\]' .* --profile mine-2"):
+        only(["noise"], demo, ["seeds=[1]"], "mine")
+    with pytest.raises(SpecError, match="no NAME"):
+        only(None, demo)

@@ -52,7 +52,8 @@ class Storage:
         """for each block, how many processes have the same one"""
         self._members = [[i for i, b in enumerate(block_of) if b == block] for block in range(len(kinds))]
         self._places = [_Place.of(p, block) for p, block in zip(self.parameters, block_of, strict=True)]
-        self._plain = len(kinds) == 1 and all(place.order is None for place in self._places)
+        several = len(self.parameters) > 1  # flattened, a single tensor would be no copy
+        self._plain = several and len(kinds) == 1 and all(place.order is None for place in self._places)
         length = max((sum(self._places[i].size for i in members) for members in self._members), default=0)
         self.short = length <= CHUNK and all(dtype.itemsize >= 4 for _, dtype, _ in kinds)
         for members in self._members:

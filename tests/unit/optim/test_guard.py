@@ -60,6 +60,17 @@ def test_a_failure_after_divergence_is_explained_by_it(network, draw):
     assert torch.equal(weights_and_buffers(model), before)
 
 
+def test_a_network_of_one_parameter_is_put_back_too():
+    """The validation losses, after the base optimizer's step, are not finite."""
+    model = torch.nn.utils.skip_init(torch.nn.Linear, 3, 1, bias=False)
+    torch.nn.init.constant_(model.weight, 2.0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    method = lets.create("lets-sam", model, optimizer)
+    with pytest.raises(lets.DivergenceError, match="validation loss nan"):
+        method.step(lambda x: model(x).square().sum(1), torch.ones(2, 3), torch.full((2, 3), torch.nan))
+    assert model.weight.tolist() == [[2.0, 2.0, 2.0]]
+
+
 def test_a_healthy_run_gives_the_same_bytes_late_and_at_once(network, draw):
     ends = []
     for late in (True, False):

@@ -62,7 +62,7 @@ def figures_in(root: Path, **tables: object) -> Project:
                 "experiments": ["clean"],
                 "metric": "generalization_gap",
             },
-            "bars": {"kind": "bars", "title": "B", "experiments": ["clean"], "panels": "architecture"},
+            "dots": {"kind": "dots", "title": "B", "experiments": ["clean"], "panels": "architecture"},
             "cost": {"kind": "cost", "title": "P", "experiments": ["clean"]},
             "landscape": {
                 "kind": "landscape",

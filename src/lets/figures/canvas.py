@@ -18,7 +18,6 @@ from matplotlib.ticker import (
     FuncFormatter,
     LogLocator,
     MaxNLocator,
-    MultipleLocator,
     NullFormatter,
 )
 
@@ -60,9 +59,11 @@ def theme(name: str) -> Iterator[None]:
         yield
 
 
-def panels(count: int, width: float = 1.0, height: float = 1.0, **subplot: Any) -> tuple[Figure, list[Axes]]:
-    """Return a figure with `count` panels, at most WIDEST in a row, `width` times as wide and `height` as high."""
-    columns = min(count, WIDEST)
+def panels(
+    count: int, width: float = 1.0, height: float = 1.0, widest: int = WIDEST, **subplot: Any
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure with `count` panels, at most `widest` in a row, `width` times as wide and `height` as high."""
+    columns = min(count, widest)
     lines = -(-count // columns)
     figure = Figure(figsize=(PANEL[0] * width * columns + 0.4, PANEL[1] * height * lines + 0.6))
     grid = figure.subplots(lines, columns, squeeze=False, **subplot).flatten()
@@ -116,22 +117,9 @@ def epoch_ticks(axes: Axes, epochs: Collection[float]) -> None:
     axes.xaxis.set_major_locator(FixedLocator([*epochs]) if one else MaxNLocator(5, integer=True))
 
 
-def whole_ticks(axes: Axes) -> None:
-    """Put ticks at whole numbers."""
-    axes.xaxis.set_major_locator(MultipleLocator(1))
-
-
 def powers_of_ten(axes: Axes) -> None:
     """Number the powers of ten of a logarithmic horizontal axis, written out."""
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def costs_along(axes: Axes) -> None:
-    """Let passes stand on a logarithmic horizontal axis, written out."""
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 

@@ -1,15 +1,15 @@
-"""Means over seeds: what their figures share; over epochs (`curves`), and as a bar per method (`bars`)."""
+"""Means over seeds: what their figures share; over epochs (`curves`), and as a dot per method (`dots`)."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lets.config.labels import address, field_title, value_title
 from lets.config.selection import EpochMetric, RunMetric, Selection
 from lets.errors import RecordError
 from lets.figures.figure import Figure
-from lets.figures.styles import look_of, style_of
+from lets.figures.rows import DotRow, draw_rows
+from lets.figures.styles import look_of, look_of_value
 from lets.runs.history import HistoryRow
 from lets.runs.metrics import QUANTITIES
 from lets.runs.outcomes import Outcome, Records, in_order, repeats
@@ -43,7 +43,7 @@ class Point:
 class Series:
     """What is drawn, and every run it was asked to be drawn from.
 
-    `panel_field` is empty where there is one panel; `x` names the horizontal axis, empty for bars.
+    `panel_field` is empty where there is one panel; `x` names the horizontal axis, empty for dots.
     """
 
     panel_field: str
@@ -88,6 +88,10 @@ class Series:
         return Record([*place, *numbers], address(("method", field), (point.method, value)))
 
 
+Line = tuple[dict[str, Any], list[Point]]
+"""how a line is drawn, and its points"""
+
+
 def series_by_panel(outcomes: Sequence[Outcome], panels: str, metric: str) -> Series:
     """Return the metric of every method in every panel, a point each."""
     groups = repeats(outcomes, (panels, "method"))
@@ -119,7 +123,10 @@ def caption(series: Series, spread: str) -> str:
 
 
 class Curves(Figure):
-    """A metric over epochs, a line per method, a panel per value of one field (Figures 2, 6, 7, 9)."""
+    """A metric over epochs, a line per method, a panel per value of one field (Figures 2, 6, 7, 9).
+
+    Of a field of numbers, as initial radii are, it is the other way round: a line per value, a panel per method.
+    """
 
     kind: Literal["curves"]
     metric: EpochMetric
@@ -153,24 +160,52 @@ class Curves(Figure):
         return caption(numbers, "± 1 sample standard deviation (band)")
 
     def draw(self, numbers: Series) -> "matplotlib.figure.Figure":
-        """Draw a panel per value of the panel field: the mean over seeds as a line, ± 1 sd as a band."""
+        """Draw means over seeds as lines, ± 1 sd as bands."""
         from lets.figures.canvas import entitle, epoch_ticks, label_left, legend_above, logarithmic, panels
 
-        names, methods = numbers.panels, numbers.methods
-        figure, grid = panels(len(names), width=1.7 if len(names) == 1 else 1.0, sharex=False)
-        for panel, axes in zip(names, grid, strict=True):
-            for index, method in enumerate(methods):
-                _band(axes, numbers.of(panel, method), index / len(methods))
-            named = f"{field_title(self.panels, methods)}{EQUALS}" if isinstance(panel, float) else ""
-            entitle(axes, named + value_title(self.panels, panel))
+        drawn = self._by_value(numbers) if _are_numbers(numbers.panels) else self._by_panel(numbers)
+        figure, grid = panels(len(drawn), width=1.7 if len(drawn) == 1 else 1.0, sharex=False)
+        for (title, lines), axes in zip(drawn.items(), grid, strict=True):
+            for index, (look, points) in enumerate(lines):
+                _band(axes, points, look, index / len(lines))
+            entitle(axes, title)
             axes.set_xlabel("Epoch")
-            epoch_ticks(axes, set(xs(point for point in numbers.points if point.panel == panel)))
+            epoch_ticks(axes, {x for _, points in lines for x in xs(points)})
         means = [point.summary.mean for point in numbers.points]
         if means and QUANTITIES[self.metric].positive and 0 < 10 * min(means) < max(means):
             logarithmic(grid, min(means), max(means))
         label_left(grid, QUANTITIES[self.metric].label)
         legend_above(figure, grid)
         return figure
+
+    def _by_panel(self, numbers: Series) -> dict[str, list[Line]]:
+        """Return title of a panel → the line of every method."""
+        return {
+            value_title(self.panels, panel): [
+                (look_of(method), numbers.of(panel, method)) for method in numbers.methods
+            ]
+            for panel in numbers.panels
+        }
+
+    def _by_value(self, numbers: Series) -> dict[str, list[Line]]:
+        """Return title of a method → the line of every value."""
+        values, name = sorted(numbers.panels, key=float), field_title(self.panels, numbers.methods)  # type: ignore[arg-type]
+        titles = [value_title(self.panels, value) for value in values]
+        is_equal = EQUALS if all(map(str.isdecimal, "".join(titles).replace(".", ""))) else " "
+        looks = [
+            look_of_value(index / len(values), f"{name}{is_equal}{title}")
+            for index, title in enumerate(titles)
+        ]
+        return {
+            value_title("method", method): [
+                (look, numbers.of(value, method)) for look, value in zip(looks, values, strict=True)
+            ]
+            for method in numbers.methods or [""]
+        }
+
+
+def _are_numbers(panels: Sequence[object]) -> bool:
+    return len(panels) > 1 and all(isinstance(one, int | float) for one in panels)
 
 
 def _history(outcome: Outcome) -> History:
@@ -183,11 +218,11 @@ def _history(outcome: Outcome) -> History:
         return replace(outcome, state="unreadable", reason=str(error)), []
 
 
-def _band(axes: "Axes", points: list[Point], shift: float) -> None:
+def _band(axes: "Axes", points: list[Point], look: dict[str, Any], shift: float) -> None:
     """Draw one line; `shift` in [0, 1) staggers its markers, so that lines on top of each other show."""
     if not points:
         return
-    look, every = look_of(points[0].method), max(1, len(points) // 5)
+    every = max(1, len(points) // 5)
     x, mean = xs(points), [point.summary.mean for point in points]
     low = [point.summary.mean - point.summary.sd for point in points]
     high = [point.summary.mean + point.summary.sd for point in points]
@@ -195,10 +230,10 @@ def _band(axes: "Axes", points: list[Point], shift: float) -> None:
     axes.fill_between(x, low, high, color=look["color"], alpha=0.16, linewidth=0)
 
 
-class Bars(Figure):
-    """A metric as a bar per method, a panel per value of one field (Figures 3, 4)."""
+class Dots(Figure):
+    """A metric as a dot per method, a panel per value of one field (bars in Figures 3, 4)."""
 
-    kind: Literal["bars"]
+    kind: Literal["dots"]
     metric: RunMetric = "test_accuracy"
     panels: str = "dataset"
 
@@ -213,42 +248,19 @@ class Bars(Figure):
         return series_by_panel(records.shown(self), self.panels, self.metric)
 
     def caption(self, numbers: Series) -> str:
-        """Return what a bar is, and that it does not begin at zero."""
-        return f"{caption(numbers, '± 1 sample standard deviation')}; vertical axes do not start at zero"
+        """Return what a dot and its line are."""
+        return caption(numbers, "± 1 sample standard deviation")
 
     def draw(self, numbers: Series) -> "matplotlib.figure.Figure":
-        """Draw the panels; each starts just below its lowest bar, and every bar carries its number."""
-        from lets.figures.canvas import entitle, label_left, panels
-
-        names = numbers.panels
-        figure, grid = panels(len(names), width=max(1.0, len(numbers.methods) * 0.17))
-        for panel, axes in zip(names, grid, strict=True):
-            if points := [point for point in numbers.points if point.panel == panel]:
-                _draw_bars(axes, points, QUANTITIES[self.metric].decimals)
-            entitle(axes, value_title(self.panels, panel))
-        label_left(grid, QUANTITIES[self.metric].label)
-        return figure
+        """Draw the panels; every dot carries its number."""
+        quantity = QUANTITIES[self.metric]
+        rows = [
+            [_dot(point, quantity.decimals) for point in numbers.points if point.panel == panel]
+            for panel in numbers.panels
+        ]
+        return draw_rows(rows, [value_title(self.panels, one) for one in numbers.panels], quantity.label)
 
 
-def _draw_bars(axes: "Axes", points: list[Point], decimals: int) -> None:
-    means = [point.summary.mean for point in points]
-    spreads = [point.summary.sd if point.summary.n > 1 else 0.0 for point in points]
-    whiskers = [
-        spread if point.summary.n > 1 else math.nan for spread, point in zip(spreads, points, strict=True)
-    ]
-    titles = [value_title("method", point.method) for point in points]
-    bars = axes.bar(titles, means, yerr=whiskers, width=0.66, capsize=2.5, error_kw={"elinewidth": 0.9})
-    for bar, point in zip(bars, points, strict=True):
-        style = style_of(point.method)
-        bar.set(facecolor=style.colour if style.learned else "white", edgecolor=style.colour, linewidth=1.2)
-        if not style.learned:
-            bar.set_hatch("////")
-    axes.bar_label(bars, [f"{mean:.{decimals}f}" for mean in means], padding=2, fontsize=7)
-    low = min(mean - spread for mean, spread in zip(means, spreads, strict=True))
-    high = max(mean + spread for mean, spread in zip(means, spreads, strict=True))
-    margin = 0.35 * (high - low) or 0.05 * abs(high) or 1.0
-    axes.set_ylim(low - margin, high + margin)
-    axes.tick_params(axis="x", rotation=40, length=0)
-    axes.grid(visible=False, axis="x")
-    for label in axes.get_xticklabels():
-        label.set(ha="right", rotation_mode="anchor")
+def _dot(point: Point, decimals: int) -> DotRow:
+    number = f"{point.summary.mean:.{decimals}f}"
+    return DotRow.of(value_title("method", point.method), point.method, point.summary, number)

@@ -55,3 +55,12 @@ def look_of(method: str) -> dict[str, Any]:
         "markerfacecolor": style.colour if style.learned else "white",
         "label": value_title("method", method),
     }
+
+
+def look_of_value(share: float, label: str) -> dict[str, Any]:
+    """Return how matplotlib is to draw the line of a number, dark for small ones: `share` in [0, 1) is its place."""
+    from seaborn import color_palette
+
+    colour = color_palette("crest_r", as_cmap=True)(share)
+    marker = "os^DvPX"[int(share * 7)]
+    return {"color": colour, "linestyle": "-", "marker": marker, "markersize": 3.8, "label": label}

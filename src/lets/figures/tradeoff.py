@@ -1,18 +1,17 @@
-"""A metric and what it costs: over the passes of a step (`cost`), or over all passes of a training (`pareto`)."""
+"""A metric beside what it costs: the passes of a step (`cost`), or all passes of a training (`pareto`)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import log
+from dataclasses import dataclass, field, replace
+from math import nan
 from statistics import fmean
-from string import ascii_lowercase
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar
 
 from lets.config.effort import passes
 from lets.config.labels import address, value_title
 from lets.config.selection import RunMetric, Selection
 from lets.figures.figure import Figure
+from lets.figures.rows import DotRow, draw_rows
 from lets.figures.series import Point, Series, caption, series_by_panel
-from lets.figures.styles import GREY, look_of
 from lets.runs.metrics import QUANTITIES
 from lets.runs.outcomes import Outcome, Records, repeats
 from lets.stats.summary import Summary
@@ -22,18 +21,12 @@ from lets.tables.table import Csv, Record
 
 if TYPE_CHECKING:
     import matplotlib.figure
-    from matplotlib.axes import Axes
 
-APART = 0.11
-"""passes between marks of equal cost"""
-APART_IN_LOGARITHMS = 0.055
-"""the same on a logarithmic axis, in natural logarithms"""
-FRONT = "#b8b8b8"
-"""the colour of the stairs"""
+SHADED = "shaded: nothing else is as cheap and better"
 
 
 class _Tradeoff(Figure):
-    """A panel per value of one field, a mark per method, stairs along what nothing is as cheap and better than."""
+    """A panel per value of one field, rows from the cheapest, those shaded that nothing is as cheap and better than."""
 
     axes: ClassVar[tuple[str, ...]] = ("panels",)
 
@@ -43,7 +36,7 @@ class _Tradeoff(Figure):
 
 
 class Cost(_Tradeoff):
-    """A metric over the passes that a step takes, a mark per method, a panel per value of one field."""
+    """A metric beside the passes that a step takes, a row per method, a panel per value of one field."""
 
     kind: Literal["cost"]
     metric: RunMetric = "test_accuracy"
@@ -61,30 +54,26 @@ class Cost(_Tradeoff):
         return replace(bars, x="passes_per_step", points=tuple(points))
 
     def caption(self, numbers: Series) -> str:
-        """Return what a mark is, and the stairs."""
-        return (
-            f"{caption(numbers, '± 1 sample standard deviation')}; marks of equal cost stand side by side; "
-            "grey stairs: no other method is as cheap and better"
-        )
+        """Return what a row is."""
+        return f"{caption(numbers, '± 1 sample standard deviation')}; on the right: passes per step; {SHADED}"
 
     def draw(self, numbers: Series) -> "matplotlib.figure.Figure":
-        """Draw a mark with its spread per method, and the stairs of those that nothing else beats in both."""
-        from lets.figures.canvas import entitle, label_left, legend_above, panels, whole_ticks
-
+        """Draw a row with its spread per method."""
         names, quantity = numbers.panels, QUANTITIES[self.metric]
-        figure, grid = panels(len(names), width=1.7 if len(names) == 1 else 1.0)
-        for panel, axes in zip(names, grid, strict=True):
+        rows = []
+        for panel in names:
             points = [point for point in numbers.points if point.panel == panel]
-            stairs(axes, front(points, quantity.better))
-            for point, place in zip(points, side_by_side([point.x or 0.0 for point in points]), strict=True):
-                _mark(axes, point, place)
-            entitle(axes, value_title(self.panels, panel))
-            axes.set_xlabel("Passes per step")
-            whole_ticks(axes)
-            axes.margins(x=0.12)
-        label_left(grid, quantity.label)
-        legend_above(figure, grid)
-        return figure
+            best = front(points, quantity.better)
+            rows.append(
+                [_row(point, point in best) for point in sorted(points, key=lambda one: one.x or 0.0)]
+            )
+        titles = [value_title(self.panels, panel) for panel in names]
+        return draw_rows(rows, titles, quantity.label, "passes")
+
+
+def _row(point: Point, best: bool) -> DotRow:
+    title = value_title("method", point.method)
+    return DotRow.of(title, point.method, point.summary, f"{point.x or 0.0:.2f}", best)
 
 
 def _passes_per_step(runs: Sequence[Outcome]) -> float:
@@ -92,25 +81,10 @@ def _passes_per_step(runs: Sequence[Outcome]) -> float:
     return fmean(metrics.passes / metrics.steps for metrics in finished)
 
 
-def side_by_side(costs: Sequence[float]) -> list[float]:
-    """Return where to draw them: those that would lie on one another are moved apart, around their cost."""
-    places = []
-    for index, cost in enumerate(costs):
-        level = [other for other, one in enumerate(costs) if abs(one - cost) < APART / 2]
-        places.append(cost + APART * (level.index(index) - (len(level) - 1) / 2))
-    return places
-
-
-def _mark(axes: "Axes", point: Point, place: float) -> None:
-    look = look_of(point.method) | {"linestyle": "", "markersize": 4.4}
-    spread = point.summary.sd if point.summary.n > 1 else None
-    axes.errorbar(place, point.summary.mean, yerr=spread, capsize=2, elinewidth=0.8, **look)
-
-
 class Pareto(_Tradeoff):
-    """A metric over all passes of a training, a mark per experiment and method, a panel per value of one field.
+    """A metric beside all passes of a training, a row per experiment and method, a panel per value of one field.
 
-    A mark is the mean over radii (or starts), a line through it their range. What is best for its passes is marked.
+    A dot is the mean over radii (or starts), a line through it their range.
     """
 
     kind: Literal["pareto"]
@@ -125,36 +99,24 @@ class Pareto(_Tradeoff):
             there = [runs[id] for id in records.matrix.experiments[name] if id in runs]
             for (panel, method), group in repeats_over_radii(there, self.panels).items():
                 marks += _marks(self.metric, panel, name, method, group)
-        return Marks(self.panels, tuple(marks), tuple(runs.values()))
+        titles = {name: records.params.experiments[name].title or name for name in self.experiments}
+        return Marks(self.panels, tuple(marks), tuple(runs.values()), titles)
 
     def caption(self, numbers: "Marks") -> str:
-        """Return what a mark is, and what its letter stands for."""
+        """Return what a row is."""
         spread = seeds_note((one.summary.n for one in numbers.marks), "of all radii, line: their range,")
-        letters = ", ".join(f"{letter}\N{NO-BREAK SPACE}{name}" for name, letter in lettered(numbers).items())
-        stairs = "*: the best radius of a grid, which costs the whole grid; grey stairs: nothing is as cheap and better"
-        return f"{spread}; {stairs}; {letters}"
+        best = "best radius: of the grid, which costs the whole grid"
+        return f"{spread}; on the right: passes of all trainings; {best}; {SHADED}"
 
     def draw(self, numbers: "Marks") -> "matplotlib.figure.Figure":
-        """Draw a mark per experiment and method, its range over radii, and the stairs that nothing is above."""
-        from lets.figures.canvas import costs_along, entitle, label_left, legend_above, panels
-
-        names, quantity, letters = numbers.panels, QUANTITIES[self.metric], lettered(numbers)
-        figure, grid = panels(len(names), width=2.0, height=1.5)
-        for panel, axes in zip(names, grid, strict=True):
-            shown = [one for one in numbers.marks if one.panel == panel]
-            stairs(axes, front(shown, quantity.better))
-            for one, place in zip(
-                shown, side_by_side_in_logarithms([mark.passes for mark in shown]), strict=True
-            ):
-                _lettered_mark(axes, one, place, letters[one.experiment])
-            if shown:
-                _look_at_means(axes, shown)
-            entitle(axes, value_title(self.panels, panel))
-            costs_along(axes)
-            axes.set_xlabel("Passes of all trainings")
-        label_left(grid, quantity.label)
-        legend_above(figure, grid)
-        return figure
+        """Draw a row per experiment and method, with its range over radii."""
+        quantity, rows = QUANTITIES[self.metric], []
+        for panel in numbers.panels:
+            marks = sorted((one for one in numbers.marks if one.panel == panel), key=lambda mark: mark.passes)
+            best = front(marks, quantity.better)
+            rows.append([numbers.row(one, one in best) for one in marks])
+        titles = [value_title(self.panels, panel) for panel in numbers.panels]
+        return draw_rows(rows, titles, quantity.label, "passes")
 
 
 @dataclass(frozen=True)
@@ -186,6 +148,15 @@ class Marks:
     panel_field: str
     marks: tuple[Mark, ...]
     runs: tuple[Outcome, ...]
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """of experiments"""
+
+    def row(self, one: Mark, best: bool) -> DotRow:
+        """Return how a mark is drawn; `best` if nothing else is as cheap and better."""
+        title = f"{value_title('method', one.method)}, {self.titles.get(one.experiment, one.experiment)}"
+        low, high = (nan, nan) if one.best else (one.low, one.high)
+        label = title + ", best radius" * one.best
+        return DotRow(label, one.method, one.summary.mean, low, high, f"{one.passes:,.0f}", best)
 
     @property
     def panels(self) -> list[object]:
@@ -231,37 +202,6 @@ def _marks(metric: str, panel: object, name: str, method: str, group: Fixed) -> 
             yield Mark(panel, name, method, True, sum(costs), best, best.mean, best.mean)
 
 
-def lettered(marks: Marks) -> dict[str, str]:
-    """Return the letter of each experiment, in the order in which they are shown."""
-    names = dict.fromkeys(one.experiment for one in marks.marks)
-    return dict(zip(names, ascii_lowercase, strict=False))
-
-
-def side_by_side_in_logarithms(costs: Sequence[float]) -> list[float]:
-    """Return the same for costs on a logarithmic axis, where those nearly equal lie on one another too."""
-    found = []
-    for index, cost in enumerate(costs):
-        level = [other for other, one in enumerate(costs) if abs(log(one / cost)) < APART_IN_LOGARITHMS / 2]
-        found.append(cost * (1 + APART_IN_LOGARITHMS) ** (level.index(index) - (len(level) - 1) / 2))
-    return found
-
-
-def _look_at_means(axes: "Axes", marks: Sequence[Mark]) -> None:
-    """Marks fill the panel; a range that is much longer runs out of it."""
-    means = [one.summary.mean for one in marks]
-    room = 0.25 * (max(means) - min(means)) or 1.0
-    axes.set_ylim(min(means) - room, max(means) + room)
-
-
-def _lettered_mark(axes: "Axes", one: Mark, place: float, letter: str) -> None:
-    look = look_of(one.method) | {"linestyle": "", "markersize": 3.6}
-    spread = [[one.summary.mean - one.low], [one.high - one.summary.mean]]
-    axes.errorbar(place, one.summary.mean, yerr=None if one.best else spread, elinewidth=0.6, **look)
-    text = f"{letter}*" if one.best else letter
-    at = (place, one.summary.mean)
-    axes.annotate(text, at, xytext=(0, 4), textcoords="offset points", ha="center", fontsize=6, color=GREY)
-
-
 class Placed(Protocol):
     """Something with a cost `x` and a mean."""
 
@@ -285,10 +225,3 @@ def front(points: Sequence[One], better: Literal["higher", "lower"] | None) -> l
         if sign and (not kept or sign * point.summary.mean > sign * kept[-1].summary.mean):
             kept.append(point)
     return kept
-
-
-def stairs(axes: "Axes", points: Sequence[Placed]) -> None:
-    """Draw them up to the next one's cost: what can be had for so many passes."""
-    if len(points) > 1:
-        x, y = [point.x or 0.0 for point in points], [point.summary.mean for point in points]
-        axes.step(x, y, where="post", color=FRONT, linewidth=1.6, zorder=1)

@@ -12,7 +12,7 @@ from lets.analyses.sharpness import Sharpness
 from lets.config.params import Params
 from lets.config.strict import Name
 from lets.figures.sensitivity import Sensitivity
-from lets.figures.series import Bars, Curves
+from lets.figures.series import Curves, Dots
 from lets.figures.tradeoff import Cost, Pareto
 from lets.tables.against_paper import AgainstPaper
 from lets.tables.baselines import Baselines
@@ -31,7 +31,7 @@ ANALYSES: dict[str, type[Analysis]] = {
 Tables: TypeAlias = (
     Pivot | Comparison | Ranking | AgainstPaper | InitialRadii | Baselines | Hypergradient | Sharpness
 )
-Figures: TypeAlias = Sensitivity | Curves | Landscape | Bars | Cost | Pareto | Hypergradient | Sharpness
+Figures: TypeAlias = Sensitivity | Curves | Landscape | Dots | Cost | Pareto | Hypergradient | Sharpness
 PIVOTS = Pivot.model_fields.keys()
 """all fields of a pivot, the usual kind of table: `rows`, `columns` and `groups` among them"""
 OTHERS = {key for kind in get_args(Tables) if kind is not Pivot for key in kind.model_fields}

@@ -43,7 +43,7 @@ CASES = {
         "  epochs: 2\n", "", 3, "training.epochs is missing – it has no default – add  epochs: 10  (see",
     ),
     "missing kind": (
-        "    kind: curves\n", "", 34, "figures.figure2.kind is missing – it says which kind this is, and bars, cost, curves, pareto would fit – add  kind: bars",
+        "    kind: curves\n", "", 34, "figures.figure2.kind is missing – it says which kind this is, and cost, curves, dots, pareto would fit – add  kind: cost",
     ),
     "word for a number": (
         "epochs: 2", "epochs: two", 4,
@@ -186,7 +186,7 @@ CASES = {
     ),
     "unknown figure": (
         "kind: curves", "kind: curve", 35,
-        "figures.figure2.kind is 'curve' – want one of sensitivity, curves, landscape, bars, cost, pareto, hypergradient, sharpness – write  kind: curves",
+        "figures.figure2.kind is 'curve' – want one of sensitivity, curves, landscape, dots, cost, pareto, hypergradient, sharpness – write  kind: curves",
     ),
     "unknown metric": (
         "metric: generalization_gap", "metric: generalisation_gap", 39,

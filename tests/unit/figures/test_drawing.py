@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
@@ -22,11 +21,11 @@ from tests.golden.figures import figures_in
 from lets.figures.canvas import theme
 from lets.figures.series import Point
 from lets.figures.styles import style_of
-from lets.figures.tradeoff import front, side_by_side
+from lets.figures.tradeoff import front
 from lets.optim.catalogue import METHODS
 from lets.stats.summary import Summary
 
-KINDS = ["sensitivity", "curves", "bars", "cost", "landscape", "hypergradient", "sharpness"]
+KINDS = ["sensitivity", "curves", "dots", "cost", "landscape", "hypergradient", "sharpness"]
 
 
 @pytest.fixture(scope="module")
@@ -111,32 +110,30 @@ def test_losses_that_span_decades_are_drawn_logarithmically(changed: Project) ->
     assert {axes.get_yscale() for axes in drawn(changed, "curves").axes} == {"linear"}
 
 
-def test_bars_are_labelled_with_their_means(figures: Project) -> None:
-    resnet, _ = drawn(figures, "bars").axes
-    assert [label.get_text() for label in resnet.get_xticklabels()] == [
-        "SAM",
-        "LETS-SAM",
-        "ASAM",
-        "LETS-ASAM",
-    ]
-    assert [text.get_text() for text in resnet.texts] == ["89.70", "89.70", "90.70", "91.00"]
-    low, high = resnet.get_ylim()
-    assert low < 89.70 - 2**0.5
-    assert high > 91.00 + 2**0.5
+def test_dots_are_labelled_with_their_means(figures: Project) -> None:
+    resnet, vit = drawn(figures, "dots").axes
+    names = ["SAM", "LETS-SAM", "ASAM", "LETS-ASAM"]
+    assert [label.get_text() for label in resnet.get_yticklabels()] == names
+    assert printed_beside(resnet) == ["89.70", "89.70", "90.70", "91.00"]
+    assert not any(label.get_visible() for label in vit.get_yticklabels()), "both panels share their rows"
 
 
 def test_one_seed_has_no_whiskers(figures: Project) -> None:
     """Of the ViT a seed of SAM is missing, and one of ASAM diverged: the others are 2 points apart, sd √2."""
-    resnet, vit = drawn(figures, "bars").axes
+    resnet, vit = drawn(figures, "dots").axes
     assert whiskers(resnet) == pytest.approx([2 * 2**0.5] * 4)
     assert whiskers(vit) == pytest.approx([np.nan, 2 * 2**0.5, np.nan, 2 * 2**0.5], nan_ok=True)
 
 
 def whiskers(axes: Axes) -> list[float]:
     """How long each one is."""
-    (bars,) = (container for container in axes.containers if isinstance(container, BarContainer))
-    _, _, (lines,) = bars.errorbar.lines
-    return [high - low for (_, low), (_, high) in (path.vertices for path in lines.get_paths())]
+    ends = [container.lines[2][0].get_segments()[0].reshape(-1, 2)[:, 0] for container in axes.containers]
+    return [float(one[1] - one[0]) if len(one) else math.nan for one in ends]
+
+
+def printed_beside(axes: Axes) -> list[str]:
+    """The numbers on the right, from top to bottom."""
+    return [text.get_text() for text in axes.texts if re.fullmatch(r"[\d.]+", text.get_text())]
 
 
 def test_a_curve_of_one_epoch_has_one_tick(tmp_path: Path) -> None:
@@ -154,22 +151,45 @@ def test_a_curve_of_one_epoch_has_one_tick(tmp_path: Path) -> None:
     assert [label.get_text() for label in axes.get_xticklabels()] == ["1"]
 
 
-def test_cost_has_a_mark_per_method_at_its_passes(figures: Project) -> None:
-    """Every run took 20 passes in 10 steps; four marks of equal cost stand side by side around 2."""
+def test_cost_has_a_row_per_method_with_its_passes(figures: Project) -> None:
+    """Every run took 20 passes in 10 steps: the best of them is as cheap as any other."""
     resnet, _ = drawn(figures, "cost").axes
-    marks = {bars.get_label(): bars.lines[0] for bars in resnet.containers}
-    assert list(marks) == ["SAM", "LETS-SAM", "ASAM", "LETS-ASAM"]
-    places = [float(mark.get_xdata()[0]) for mark in marks.values()]
-    assert places == sorted(places)
-    assert sum(places) / 4 == pytest.approx(2)
-    assert [float(mark.get_ydata()[0]) for mark in marks.values()] == pytest.approx(
+    rows = {bars.get_label(): bars.lines[0] for bars in resnet.containers}
+    assert list(rows) == ["SAM", "LETS-SAM", "ASAM", "LETS-ASAM"]
+    assert [float(row.get_ydata()[0]) for row in rows.values()] == [0, 1, 2, 3]
+    assert [float(row.get_xdata()[0]) for row in rows.values()] == pytest.approx(
         [91 + math.log10(0.05)] * 2 + [91 + math.log10(0.5), 91]
     )
-    assert resnet.get_xlabel() == "Passes per step"
+    assert printed_beside(resnet) == ["2.00"] * 4
+    assert [patch.get_y() for patch in resnet.patches] == [2.5], "LETS-ASAM alone is shaded"
 
 
-def test_marks_that_would_lie_on_one_another_are_moved_apart() -> None:
-    assert side_by_side([1.0, 2.0, 1.5, 2.0, 3.0]) == pytest.approx([1, 1.945, 1.5, 2.055, 3])
+def test_rows_go_from_the_cheapest_down(changed: Project) -> None:
+    for run in changed.runs(method="sam"):
+        if changed.now.outcome(run).state == "finished":
+            changed.edit_metrics(run, passes=400)
+    resnet, _ = drawn(changed, "cost").axes
+    assert [label.get_text() for label in resnet.get_yticklabels()][-1] == "SAM"
+
+
+def test_of_numbers_each_is_a_line_and_each_method_a_panel(tmp_path: Path) -> None:
+    place = {"datasets": ["digits"], "architectures": ["resnet-small"], "methods": ["sam", "asam"]}
+    project = Project(
+        tmp_path,
+        experiments={"radii": {**place, "vary": {"rho": [0.05, 0.5, 1.0]}}},
+        figures={
+            "curves": {
+                "kind": "curves", "title": "C", "experiments": ["radii"], "metric": "loss", "panels": "rho"
+            }
+        },
+    )  # fmt: skip
+    for run in project.matrix.runs.values():
+        project.write(run, [epoch_row(epoch, 90.0) for epoch in (1, 2)])
+    figure = drawn(project, "curves")
+    assert [axes.get_title() for axes in figure.axes] == ["SAM", "ASAM"]
+    assert [len(axes.lines) for axes in figure.axes] == [3, 3]
+    (legend,) = figure.legends
+    assert [text.get_text().split()[-1] for text in legend.get_texts()] == ["0.05", "0.5", "1"]
 
 
 def test_the_front_holds_what_nothing_beats_in_both() -> None:
@@ -200,7 +220,7 @@ def test_titles_stay_inside_the_figure_and_apart(tmp_path: Path) -> None:
     )
     for run in project.matrix.runs.values():
         project.write(run, [epoch_row(n, 90.0, rho=0.041 + n / 1000) for n in (1, 2)])
-    titles = []
+    titles, labels = [], []
     for name in ("metrics", "radii"):
         figure = drawn(project, name)
         figure.canvas.draw()
@@ -209,8 +229,9 @@ def test_titles_stay_inside_the_figure_and_apart(tmp_path: Path) -> None:
         assert all(one.x1 < other.x0 for one, other in pairwise(places))
         assert places[-1].x1 <= figure.bbox.x1
         titles += [axes.get_title() for axes in figure.axes]
+        labels += [text.get_text() for text in figure.legends[0].get_texts()]
     assert titles[1] == "½ (generalization\ngap)²"
-    assert titles[2].split("\n") == ["Initial radius", "ρ₀\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.01"]
+    assert labels[1] == "Initial radius ρ₀\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.01"
 
 
 def test_landscapes_share_their_scale(figures: Project) -> None:

@@ -58,14 +58,13 @@ def test_a_damaged_history_is_named_not_dropped(figures: Project) -> None:
     assert small_print(figures, "curves").endswith("unreadable: 1 run")
 
 
-def test_bars(figures: Project) -> None:
-    rows = lines(figures, "bars")
+def test_dots(figures: Project) -> None:
+    rows = lines(figures, "dots")
     assert [(row["panel.architecture"], row["method"]) for row in rows[:2]] == [
         ("resnet-small", "sam"),
         ("resnet-small", "lets-sam"),
     ]
     assert float(rows[0]["mean"]) == pytest.approx(91 + math.log10(0.05), abs=1e-12)
-    assert "do not start at zero" in small_print(figures, "bars")
 
 
 def test_landscape(figures: Project) -> None:
@@ -93,12 +92,12 @@ def test_a_damaged_landscape_is_named(figures: Project, text: str) -> None:
 
 
 def test_cost(figures: Project) -> None:
-    """20 passes in 10 steps; means as those of the bars; the diverged and the interrupted run do not count."""
+    """20 passes in 10 steps; means as those of the dots; the diverged and the interrupted run do not count."""
     rows = lines(figures, "cost")
     assert list(rows[0]) == ["panel.architecture", "method", "x.passes_per_step", "mean", "sd", "n"]
     assert {row["x.passes_per_step"] for row in rows} == {"2.0"}
     assert [{**row, "x.passes_per_step": ""} for row in rows] == [
-        {**row, "x.passes_per_step": ""} for row in lines(figures, "bars")
+        {**row, "x.passes_per_step": ""} for row in lines(figures, "dots")
     ]
     run = figures.run(architecture="resnet-small", method="lets-sam", seed=1)
     figures.edit_metrics(run, passes=120)  # in 30 steps, the other seed 60
@@ -108,7 +107,7 @@ def test_cost(figures: Project) -> None:
         if (r["panel.architecture"], r["method"]) == ("resnet-small", "lets-sam")
     )
     assert float(row["x.passes_per_step"]) == 3.0
-    assert "no other method is as cheap and better; missing" not in small_print(figures, "cost")
+    assert "nothing else is as cheap and better; missing" not in small_print(figures, "cost")
     assert small_print(figures, "cost").endswith("better; diverged: 1 run; interrupted: 1 run")
 
 
@@ -129,7 +128,7 @@ def test_an_axis_that_is_no_number_is_refused(tmp_path) -> None:
     [
         {"kind": "sensitivity", "x": "rho"},
         {"kind": "curves", "panels": "dataset", "metric": "loss"},
-        {"kind": "bars"},
+        {"kind": "dots"},
         {"kind": "cost", "panels": "dataset"},
     ],
 )

@@ -43,7 +43,8 @@ with plainly():
             workflow.register_resource("gpu", max(1, gpu_slots()))
 
 if workflow.is_main_process:
-    at_work = forget_stale_locks()
+    with plainly():
+        at_work = forget_stale_locks()
 
 
 onstart:

@@ -48,7 +48,7 @@ def audit(
     """
     from lets import audit as audits
     from lets.errors import SpecError
-    from lets.files import check_named, write_text
+    from lets.files import check_named, check_writable, write_text
     from lets.project import Project
     from lets.train.startup import leave_out_the_compiler
 
@@ -58,6 +58,7 @@ def audit(
         remedy = project.command("audit", "--deep", "--run", run[0])
         raise SpecError(f"--run {run[0]} – names a run to train again – write  {remedy}")
     layout = project.layout
+    check_writable(layout.incomplete_audit.parent, size=1)
     count = project.params.audit_weights if weights is None else weights
     sample = audits.Sample(sys.maxsize if all_ else count, salt, deep, tuple(run or ()))
     leave_out_the_compiler()

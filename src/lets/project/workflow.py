@@ -29,7 +29,7 @@ from lets.config.params import Params
 from lets.config.paths import Layout
 from lets.data.sources import default_root, missing_packages, whole_folder
 from lets.errors import LetsError, RecordError, SpecError
-from lets.files import check_writable, digest_file
+from lets.files import check_writable, digest_file, storage_errors
 from lets.own import is_own
 
 
@@ -181,16 +181,18 @@ def forget_stale_locks() -> FileLock:
     The operating system gives our lock back when a process dies, however it dies: whoever gets it
     knows that nobody else is at work. Whoever does not get it may be refused by Snakemake, if both
     make the same files: then with a sentence about the other one, also with --quiet.
+    Raises StorageError where nothing can be written.
     """
-    LOCK.parent.mkdir(exist_ok=True)
     lock = FileLock(LOCK, blocking=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        logging.getLogger("snakemake.logging").addFilter(_name_the_holder)
-    else:
-        shutil.rmtree(".snakemake/locks", ignore_errors=True)
-        HOLDER.write_text(json.dumps(_about_us()), encoding="utf-8")
+    with storage_errors(LOCK):
+        LOCK.parent.mkdir(exist_ok=True)
+        try:
+            lock.acquire()
+        except Timeout:
+            logging.getLogger("snakemake.logging").addFilter(_name_the_holder)
+        else:
+            shutil.rmtree(".snakemake/locks", ignore_errors=True)
+            HOLDER.write_text(json.dumps(_about_us()), encoding="utf-8")
     return lock
 
 

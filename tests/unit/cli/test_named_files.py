@@ -50,3 +50,8 @@ def test_a_folder_that_cannot_be_is_noticed_at_once(verb: tuple[str, str], tmp_p
     (tmp_path / "file").touch()
     path = tmp_path / "file/named"
     assert isinstance(CliRunner().invoke(app, [*verb, str(path)]).exception, StorageError)
+
+
+def test_an_audit_that_cannot_be_written_is_not_begun(tmp_path: Path) -> None:
+    (tmp_path / "work").touch()
+    assert isinstance(CliRunner().invoke(app, ["audit"]).exception, StorageError)

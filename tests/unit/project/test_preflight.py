@@ -16,6 +16,8 @@ from lets.errors import DataError, SpecError, StorageError
 from lets.files import digest_file
 from lets.project.params import ParamsFile
 from lets.project.workflow import (
+    LOCK,
+    forget_stale_locks,
     let_into_containers,
     refuse_unwritable,
     refuse_without_image,
@@ -125,6 +127,20 @@ def test_folders_are_written_into_before_the_first_job(tmp_path: Path, folder: s
     whole.write_text("")
     with pytest.raises(StorageError, match=f"^{whole}.* – "):
         refuse_unwritable(Layout("p", tmp_path))
+
+
+@pytest.mark.parametrize("made", ["a file in place of the folder", "a folder in place of the lock"])
+def test_who_is_at_work_can_be_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: str
+) -> None:
+    """As in a clone that is read-only, where Snakemake --quiet ends without a word."""
+    monkeypatch.chdir(tmp_path)
+    if made.startswith("a file"):
+        Path(".snakemake").touch()
+    else:
+        LOCK.mkdir(parents=True)
+    with pytest.raises(StorageError, match="cannot be written"):
+        forget_stale_locks()
 
 
 def test_looking_imports_none_of_them() -> None:

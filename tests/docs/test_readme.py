@@ -77,3 +77,19 @@ def test_the_radius_matters_in_the_demo_as_the_readme_says():
         assert len(radii) > 2
         assert all(end < start for start, end in radii)
         assert [end for _, end in sorted(radii)] == sorted(end for _, end in radii)
+
+
+def test_the_validation_loss_teaches_a_larger_radius_as_the_readme_says():
+    means = {
+        row["row.metric"]: float(row["mean"])
+        for row in rows("demo/tables/table6.csv")
+        if row["column.noise"] == "symmetric-40"
+    }
+    assert means["validation-loss"] > means["half-squared-gap"] + 15
+    radii = [
+        float(row["mean"])
+        for row in rows("demo/figures/radius-metric.csv")
+        if row["panel.metric"] == "validation-loss"
+    ]
+    assert radii[0] < radii[-1]
+    assert radii[-1] > 0.05, "where it starts"

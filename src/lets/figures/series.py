@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from lets.config.labels import address, field_title, value_title
 from lets.config.selection import EpochMetric, RunMetric, Selection
 from lets.errors import RecordError
+from lets.figures.dots import DotRow, draw_rows
 from lets.figures.figure import Figure
-from lets.figures.rows import DotRow, draw_rows
 from lets.figures.styles import look_of, look_of_value
 from lets.runs.history import HistoryRow
 from lets.runs.metrics import QUANTITIES

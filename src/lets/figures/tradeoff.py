@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar
 from lets.config.effort import passes
 from lets.config.labels import address, value_title
 from lets.config.selection import RunMetric, Selection
+from lets.figures.dots import DotRow, draw_rows
 from lets.figures.figure import Figure
-from lets.figures.rows import DotRow, draw_rows
 from lets.figures.series import Point, Series, caption, series_by_panel
 from lets.runs.metrics import QUANTITIES
 from lets.runs.outcomes import Outcome, Records, repeats

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from .catalogue import describe
 from .factory import create
 from .method import Method, Stats
-from .refusals import refuse_distributed_checkpoint, refuse_skipped
+from .refusals import refuse_distributed_checkpoint, refuse_model, refuse_skipped
 from .reuse import variables
 from .sharded import is_spread, sharded_modules, whole
 
@@ -46,9 +46,11 @@ def optimizer(
     loss of each sample (esam) or a second derivative (hessian="exact").
     """
     _refuse_what_a_closure_lacks(name, hyperparameters)
+    model = getattr(model, "_orig_mod", model)  # what torch.compile was given
     if isinstance(model, DistributedDataParallel):
         averaged = {"data_parallel": "averaged", "process_group": model.process_group}
         model, hyperparameters = model.module, {**averaged, **hyperparameters}
+    refuse_model(model, base_optimizer, by_backward=True)  # before it is asked who averages
     sharded = sharded_modules(model)
     _reshard(sharded)
     if any(is_spread(p) for given in base_optimizer.param_groups for p in given["params"]):

@@ -7,13 +7,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
@@ -448,9 +449,11 @@ def refused(call: Callable[[], object]) -> str:
 
 
 def create_sharded(**settings: object) -> object:
-    model = sharded(2)(nn.Sequential(nn.Linear(8, 5), nn.Tanh(), nn.Linear(5, 3)))
-    make = settings.pop("make", lets.optimizer)
-    return make(settings.pop("name", "sam"), model, sgd(model), **settings)
+    model = nn.Sequential(nn.Linear(8, 5), nn.Tanh(), nn.Linear(5, 3))
+    before, make = sgd(model), settings.pop("make", lets.optimizer)
+    model = settings.pop("wrap", sharded(2))(model)
+    base = before if settings.pop("late", False) else sgd(model)
+    return make(settings.pop("name", "sam"), model, base, **settings)
 
 
 REFUSED = {
@@ -459,11 +462,14 @@ REFUSED = {
     "leave it out": {"data_parallel": "synchronized"},
     "method.step(loss_fn, batch)": {"name": "esam"},
     "lets.optimizer(...), which takes closures": {"make": lets.create, "data_parallel": "per-rank"},
+    "A model of fully_shard": {"wrap": partial(FullyShardedDataParallel, device_id=torch.device("cpu"))},
+    "build it from model.parameters()": {"late": True},
 }
 TENSOR = "tensor parallel"
 FEW = ("asam", "lets-looksam", "lets-ae-sam")
 SHARDED = {
     "ddp": (DistributedDataParallel, NAMES),
+    "ddp compiled": (lambda model: torch.compile(DistributedDataParallel(model), backend="eager"), FEW),
     "fsdp2": (sharded(2), NAMES),
     "fsdp2 resumed": (sharded(2), FEW),
     "replicated": (sharded(2, 1), FEW),

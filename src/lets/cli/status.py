@@ -9,31 +9,48 @@ from lets.cli.options import DEMO, ParamsFile
 if TYPE_CHECKING:
     from lets.config import Matrix
     from lets.config.paths import Layout
+    from lets.project import Project
     from lets.runs.outcomes import Outcome
 
 
 def status(
     params: ParamsFile = DEMO,
     runs: Annotated[bool, typer.Option("--runs", help="list every run instead of the grid")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="look again every other second")] = False,
 ) -> None:
     """Show what is done and what is not, by experiment: methods × architectures, finished/asked for.
 
-    `!1` counts diverged runs, `+1` runs that have begun.
+    `!1` counts diverged runs, `+1` runs that have begun. --watch shows what is running and what ended last, until all
+    is done or Ctrl-C; where no terminal is, it prints a line whenever a run has begun or ended.
     """
-    from lets.cli.plan import networks_of
     from lets.project import Project
-    from lets.runs.cost import progress
 
     project = Project.load(params)
-    matrix, layout = project.matrix, project.layout
-    states = {id: _state(run, layout) for id, run in project.runs.items()}
+    if watch:
+        from lets.cli.watch import follow
+
+        return follow(project)
+    states = states_of(project)
     if runs:
         print("\n".join(f"{state:<11} {run}" for run, state in states.items()))
     else:
-        for experiment in matrix.experiments:
-            _print_grid(experiment, matrix, states)
-    done = progress(matrix, layout, networks_of(matrix))
-    print(f"{project.params.profile}: {done}{_others(list(states.values()))}")
+        for experiment in project.matrix.experiments:
+            _print_grid(experiment, project.matrix, states)
+    print(summary(project, states))
+
+
+def states_of(project: "Project") -> dict[str, str]:
+    """Return what became of every run, by id."""
+    return {id: _state(run, project.layout) for id, run in project.runs.items()}
+
+
+def summary(project: "Project", states: dict[str, str]) -> str:
+    """Return the line that counts: runs done of all, the time to go, and those in any other state."""
+    from lets.cli.plan import networks_of
+    from lets.runs.cost import progress
+
+    done = progress(project.matrix, project.layout, networks_of(project.matrix))
+    return f"{project.params.profile}: {done}{_others(list(states.values()))}"
 
 
 def _state(run: "Outcome", layout: "Layout") -> str:

@@ -70,6 +70,22 @@ def test_a_deleted_run_is_to_be_made_again_with_what_depends_on_it(finished):
     assert planned["table"] == 1
 
 
+def test_records_that_snakemake_knows_nothing_of_are_not_made_again(finished):
+    """As they come from git or a colleague, to older data or to none: it would delete them first."""
+    shutil.rmtree(finished.folder / ".snakemake")
+    for path in (finished.folder / "data").rglob("*"):
+        os.utime(path)
+    assert "train" not in jobs(finished.snakemake("-n").stdout)
+    shutil.rmtree(finished.folder / "data")
+    shutil.rmtree(finished.folder / "reports")  # the audit needs data
+    planned = jobs(finished.snakemake("-n").stdout)
+    assert "arrays" in planned
+    assert "train" not in planned
+    first, *_ = run_ids(finished)
+    shutil.rmtree(Layout("tiny", finished.folder).run(first))
+    assert jobs(finished.snakemake("-n").stdout)["train"] == 1
+
+
 def test_a_new_title_renders_one_table_and_trains_nothing(finished):
     params = finished.folder / "params" / "tiny.yaml"
     params.write_text(

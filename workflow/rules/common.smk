@@ -1,5 +1,6 @@
 # What to run and where it lies; the rules take every path from here.
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from lets.project.workflow import (
     forget_stale_locks,
     keep_copies_in_place,
     let_into_containers,
+    made_elsewhere,
     plainly,
     refuse_unfit_networks,
     refuse_unwritable,
@@ -69,6 +71,19 @@ def inputs(run):
     """What a run is trained on: data, and the user's own modules."""
     own = sources(run.dataset, run.architecture)
     return layout.inputs(run) + [local(path) for path in own]
+
+
+# In object storage Snakemake has other names for the same files.
+in_storage = workflow.storage_settings.default_storage_provider
+unknown_runs = frozenset() if in_storage else made_elsewhere(layout, matrix)
+
+
+def asked_of(run):
+    """The inputs of a run; of a record made elsewhere neither their time stamps matter nor that they are not here."""
+    files = inputs(matrix.runs[run])
+    if run not in unknown_runs:
+        return files
+    return [ancient(path) for path in files] if all(map(os.path.isfile, files)) else []
 
 
 # Nothing that a shell would read: rules name runs, data and tables without quotes.

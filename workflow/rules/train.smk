@@ -3,7 +3,7 @@
 
 rule train:
     input:
-        lambda wildcards: inputs(matrix.runs[wildcards.run]),
+        lambda wildcards: asked_of(wildcards.run),
     output:
         layout.run_files("{run}"),
     log:

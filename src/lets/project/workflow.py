@@ -256,6 +256,20 @@ def recall_memory(layout: Layout) -> None:
     shutil.copytree(layout.memory, target / "metadata", dirs_exist_ok=True, copy_function=shutil.copyfile)
 
 
+def made_elsewhere(layout: Layout, matrix: Matrix) -> frozenset[str]:
+    """Return the runs that are whole and of which Snakemake has no record: from git, from a colleague, or older.
+
+    It would delete them and train them again, where their data are newer or not there yet.
+    """
+    source = layout.root / SNAKEMAKE / "metadata"
+    known = {_output(one.relative_to(source)) for one in source.rglob("*") if one.is_file()}
+    return frozenset(
+        run
+        for run in matrix.runs
+        if all(path.is_file() and path not in known for path in layout.run_files(run))
+    )
+
+
 def _output(name: Path) -> Path:
     """The output that a record is about; the @ before all parts but the last is no letter of base64, and skipped."""
     return Path(urlsafe_b64decode("".join(name.parts)).decode())

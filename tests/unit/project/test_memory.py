@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 from snakemake.persistence.file import FilePersistence
 
+from lets.config.matrix import Matrix
+from lets.config.params import expand
 from lets.config.paths import Layout
 from lets.errors import RecordError
-from lets.project.workflow import keep_memory, recall_memory
+from lets.project.params import ParamsFile
+from lets.project.workflow import keep_memory, made_elsewhere, recall_memory
 
 SHORT = Path("results/demo/runs/digits/clean/resnet-small/sam/seed-0-3ee3a226/metrics.json")
 LONG = Path("results/demo") / ("long-" * 60) / "metrics.json"
@@ -62,3 +65,33 @@ def test_other_records_stay(layout: Layout) -> None:
 def test_nothing_to_recall(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="run  lets track"):
         recall_memory(Layout("demo", tmp_path))
+
+
+@pytest.fixture
+def matrix() -> Matrix:
+    training = {
+        "epochs": 1,
+        "batch_size": 32,
+        "optimizer": {"name": "adam", "lr": 0.001},
+        "schedule": {"name": "cosine"},
+    }
+    experiment = {"datasets": ["digits"], "architectures": ["resnet-small"], "methods": ["erm"]}
+    values = {"profile": "demo", "seeds": [0, 1, 2], "training": training, "experiments": {"one": experiment}}
+    return expand(ParamsFile.model_validate(values))
+
+
+def test_whole_runs_without_a_record_were_made_elsewhere(
+    matrix: Matrix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three runs one is whole, one lacks a file, one was made here."""
+    monkeypatch.chdir(tmp_path)
+    layout, (whole, half, ours) = Layout("demo"), matrix.runs
+    for run in matrix.runs:
+        for path in layout.run_files(run):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    layout.run_files(half)[0].unlink()
+    made = record(Path(), layout.run_files(ours)[0])
+    made.parent.mkdir(parents=True, exist_ok=True)
+    made.touch()
+    assert made_elsewhere(layout, matrix) == {whole}

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lets.cli.options import DEMO, ParamsFile
+from lets.commands import command
 
 if TYPE_CHECKING:
+    from lets.cli.curves import Curves
     from lets.config import Matrix
     from lets.config.paths import Layout
     from lets.project import Project
@@ -17,6 +19,9 @@ def status(
     params: ParamsFile = DEMO,
     runs: Annotated[bool, typer.Option("--runs", help="list every run instead of the grid")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="look again every other second")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="write the runs' curves for TensorBoard; with --watch, live")
+    ] = False,
 ) -> None:
     """Show what is done and what is not, by experiment: methods × architectures, finished/asked for.
 
@@ -26,10 +31,11 @@ def status(
     from lets.project import Project
 
     project = Project.load(params)
+    curves = _curves(project) if tensorboard else None
     if watch:
         from lets.cli.watch import follow
 
-        return follow(project)
+        return follow(project, curves)
     states = states_of(project)
     if runs:
         print("\n".join(f"{state:<11} {run}" for run, state in states.items()))
@@ -37,6 +43,15 @@ def status(
         for experiment in project.matrix.experiments:
             _print_grid(experiment, project.matrix, states)
     print(summary(project, states))
+
+
+def _curves(project: "Project") -> "Curves":
+    from lets.cli.curves import Curves
+
+    curves = Curves(project)
+    curves.update(project)
+    print(f"curves:  {command('tensorboard', '--logdir', curves.folder)}")
+    return curves
 
 
 def states_of(project: "Project") -> dict[str, str]:

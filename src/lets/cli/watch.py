@@ -11,6 +11,7 @@ from lets.cli import interruption
 from lets.cli.status import states_of, summary
 
 if TYPE_CHECKING:
+    from lets.cli.curves import Curves
     from lets.project import Project
     from lets.runs.outcomes import Outcome
 
@@ -21,13 +22,15 @@ SHOWN = 5
 """runs under each heading"""
 
 
-def follow(project: "Project") -> None:
-    """Print what becomes of the runs of a project until all of them have ended."""
+def follow(project: "Project", curves: "Curves | None" = None) -> None:
+    """Print what becomes of the runs of a project until all of them have ended, and keep their `curves` up to date."""
     terminal = sys.stdout.isatty()
     before: list[str] = []
     while True:
         project = _anew(project)
         states = states_of(project)
+        if curves:
+            curves.update(project)
         now = [summary(project, states)]
         interruption.at(now[0])
         lines = [*now, *_view(project, states)] if terminal else now

@@ -95,6 +95,11 @@ class Layout:
         """Where something in the tree of runs goes that nobody asks for."""
         return self.root / "work" / self.profile / "aside" / name
 
+    @property
+    def curves(self) -> Path:
+        """TensorBoard's event files, a folder per run; made of the runs, and part of no record."""
+        return self.root / "work" / self.profile / "tensorboard"
+
     def log(self, stage: str, name: str) -> Path:
         """The log file of one job."""
         return self.root / "work" / self.profile / "logs" / stage / f"{name}.log"

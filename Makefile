@@ -39,7 +39,7 @@ test: $(ENV)/integrations       ## the whole test suite
 quick: $(ENV)/installed         ## what a change breaks most often, in a minute and a half: imports, statistics, tables, params
 	@$(ACTIVATE) && OMP_NUM_THREADS=1 pytest -q -n auto --dist loadfile $(QUICK)
 
-integrations: $(ENV)/integrations  ## Lightning and accelerate, which the tests of lets.integrations alone use: 17 MB
+integrations: $(ENV)/integrations  ## Lightning, accelerate and tensorboardX, which tests of what is optional alone use: 18 MB
 
 lint: $(ENV)/installed          ## formatting, types, workflow and Dockerfile
 	@$(ACTIVATE) && ruff format --check . && ruff check . && mypy && snakefmt --check Snakefile workflow \
@@ -76,7 +76,7 @@ image:                          ## containers/lets.sif, which --use-singularity 
 lock: $(ENV)/installed          ## pin every package by hash; names no registry
 	@$(ACTIVATE) && uv pip compile pyproject.toml --extra pipeline --extra dev --extra language --extra cluster --universal --python-version 3.11 --generate-hashes \
 		--custom-compile-command "make lock" --quiet --output-file requirements.lock
-	@$(ACTIVATE) && printf '%s\n' accelerate lightning lightning-utilities torchmetrics | uv pip compile - --no-deps --generate-hashes \
+	@$(ACTIVATE) && printf '%s\n' accelerate lightning lightning-utilities protobuf tensorboardX torchmetrics | uv pip compile - --no-deps --generate-hashes \
 		--custom-compile-command "make lock" --quiet --output-file $(INTEGRATIONS)
 
 clean:                          ## remove what can be made again, data and the environment excepted

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 data = typer.Typer(help="Fetch, verify and prepare data sets and noisy labels.", no_args_is_help=True)
 
-Dataset = Annotated[str, typer.Argument(help="a name of: lets list datasets, or module:function of your own")]
+Dataset = Annotated[str, typer.Argument(help="module:function of your own, or a name of: lets list datasets")]
 Root = Annotated[
     Path | None, typer.Option(help="folder in torchvision's layout; default: $LETS_DATA or data/raw")
 ]

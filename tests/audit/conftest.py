@@ -217,9 +217,9 @@ class Project:
         return perform(self.file, Path("params/demo.yaml"), Sample(weights, **how))
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let all checks run in this process, where a test sees what they do."""
+    """Let all checks run in this process, where a test sees what they do, and what they import is imported once."""
     monkeypatch.setattr("lets.audit.beside._cores", lambda: 1)
 
 

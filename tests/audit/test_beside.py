@@ -40,7 +40,8 @@ def test_a_function_runs_in_another_process_with_the_same_context(context: Conte
     assert not multiprocessing.active_children()
 
 
-def test_with_one_core_it_runs_here_once(context: Context, here: None) -> None:
+def test_with_one_core_it_runs_here_once(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_cores", lambda: 1)
     with beside(context) as begin:
         assert begin(where)() == (os.getpid(), len(context.records), ())
 

@@ -199,7 +199,7 @@ def forge_first_epoch(project: Any) -> str:
 
 
 def test_what_no_weights_give_again_is_not_called_verified(
-    project: Any, here: None, monkeypatch: pytest.MonkeyPatch
+    project: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Losses of an epoch whose weights are gone: nothing finds a forgery, so nothing that shows them is verified."""
     monkeypatch.setattr("lets.audit.retraining._other_numbers", lambda context, record: "")

@@ -98,7 +98,7 @@ def test_other_code_is_a_warning(project: Any, write_run: Any) -> None:
 
 
 @pytest.fixture
-def again(here: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def again(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Let invented weights give what metrics.json says, but for rounding; returns the runs asked for."""
     seen: list[str] = []
 

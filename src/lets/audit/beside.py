@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache, partial
+from importlib import import_module
 from typing import Any
 
 from lets.audit.context import Context
@@ -15,6 +16,8 @@ from lets.errors import LetsError
 
 MOST_PROCESSES = 4
 """an audit has no more long parts"""
+MODULES = ("lets.analyses.compute", "lets.figures.canvas", "lets.train", "timm.models.vision_transformer")
+"""what its processes would import, each by itself"""
 Begin = Callable[..., Callable[[], Any]]
 """given a function and its arguments after the context, begins it; what it returns waits for the result"""
 
@@ -33,7 +36,7 @@ def beside(context: Context) -> Iterator[Begin]:
     if processes == 1:
         yield lambda function, *arguments: cache(partial(function, context, *arguments))
         return
-    _ = context.states, context.content  # read here, once for all
+    _ = context.states, context.content, *map(import_module, MODULES)  # here, once for all
     # Forked before anything computes: OpenMP's threads would be lost in a fork.
     pool = ProcessPoolExecutor(
         processes, multiprocessing.get_context("fork"), _take, (context, _cores() // processes)

@@ -108,7 +108,8 @@ def _runs_changed(params: Path, path: Path, text: str) -> str:
     other = [name for name in changed if changed[name] != before[name]]
     same = [name for name in changed if name not in other]
     words = [f"other runs than {params}: {', '.join(other)}"] * bool(other)
-    words += [f"the same runs: {', '.join(same)}"] * bool(same)
+    own = "they or their architectures give a value of their own, which stays; give those too"
+    words += [f"the same runs as before: {', '.join(same)} ({own})"] * bool(same)
     return "; ".join(words)
 
 

@@ -19,6 +19,7 @@ from lets.own import is_own
 
 if TYPE_CHECKING:
     from lets.config import RunSpec
+    from lets.config.paths import Layout
     from lets.runs.history import HistoryRow
 
 
@@ -61,6 +62,7 @@ def train(
     with without_garbage_collection():
         from lets.train import train_run
 
+    before = _ended_before(spec, layout)
     with _lines(log) as lines:
 
         def show(row: "HistoryRow") -> None:
@@ -80,7 +82,22 @@ def train(
             raise
     result = metrics.status if metrics.test_accuracy is None else f"test {metrics.test_accuracy:.2f} %"
     if _speaks():
-        print(f"{progress(matrix, layout, networks_of(matrix))}  {spec.id}  {result}", flush=True)
+        print(f"{progress(matrix, layout, networks_of(matrix))}  {spec.id}  {result}{before}", flush=True)
+
+
+def _ended_before(spec: "RunSpec", layout: "Layout") -> str:
+    """Say that a run has ended already, and how to train it again where other code made it."""
+    from lets.commands import command
+    from lets.runs import RunRecord, Status
+    from lets.runs.code import code_digest, same_code
+
+    record = RunRecord.at(layout, spec.id)
+    if record.status not in (Status.FINISHED, Status.DIVERGED):
+        return ""
+    if same_code(record.provenance.code, code_digest(spec)):
+        return "  (was there: nothing was trained)"
+    again = command("rm", "-r", record.folder)
+    return f"  (was there: nothing was trained; other code made it, and after  {again}  this one trains it)"
 
 
 def _try_own(spec: "RunSpec") -> None:

@@ -25,6 +25,7 @@ from lets.config.paths import LOCK, Layout
 from lets.errors import SpecError
 from lets.page.summaries import runs_text
 from lets.project import Project
+from lets.runs.code import code_digest, same_code
 from lets.runs.cost import cost_of
 
 PINNED = re.compile(r"^([\w.-]+)==([^\s;]+)", re.MULTILINE)
@@ -128,6 +129,8 @@ class Comparison:
     """where the runs were made here and there, as far as known"""
     packages: Mapping[str, tuple[str, str]]
     """package → its versions that made the runs here, and those that the lock file there names, if they differ"""
+    outdated: int = 0
+    """how many runs here were made by code that may compute other numbers than what is here now"""
 
     @property
     def reproduced(self) -> bool:
@@ -164,8 +167,20 @@ def compare(project: Project, reference: Reference) -> Comparison:
     machines = _machines(_here(layout)), _machines(_maybe(reference, there.audit))
     packages = _packages(cost_of(project.runs.values()).packages, _maybe(reference, LOCK) or "")
     return Comparison(
-        reference.name, runs, tuple(cells), verdicts, _ranks(project, tables), machines, packages
+        reference.name,
+        runs,
+        tuple(cells),
+        verdicts,
+        _ranks(project, tables),
+        machines,
+        packages,
+        _outdated(project),
     )
+
+
+def _outdated(project: Project) -> int:
+    made = [(run.spec, run.provenance.code) for run in project.runs.values() if run.provenance]
+    return sum(not same_code(code, code_digest(spec)) for spec, code in made)
 
 
 def _made_with(project: Project) -> dict[str, object]:

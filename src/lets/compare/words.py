@@ -100,6 +100,12 @@ def _details(found: Comparison) -> Iterator[str]:
         yield f"{table}: {said}"
     yield from (_shift(one) for one in found.runs.shifted)
     yield from _named("differs", found.runs.different)
+    if found.outdated:
+        verb = "was" if found.outdated == 1 else "were"
+        yield (
+            f"{found.outdated} of the runs here {verb} made by other code than is here now: "
+            "what that computes is not compared"
+        )
     if here_and_there := _machines(found):
         here, there = here_and_there
         yield f"made on other machines: {here} here, {there} there"

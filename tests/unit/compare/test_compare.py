@@ -320,7 +320,7 @@ def test_the_page_shows_what_differs_before_the_numbers(tmp_path: Path, referenc
     assert any("SAM" in place for place in blocks["Places in a ranking"])
     path = write_comparison(found, here.now)
     page = path.read_text()
-    section = page[page.index('<section class="item" id="comparison">') : page.index("<h2>Claims</h2>")]
+    section = page[page.index('<section class="item" id="comparison">') : page.index("<h2>Tables</h2>")]
     assert f"<h3>{sentence(found)}</h3>" in section
     assert section.count('<th scope="row"') == sum(map(len, blocks.values()))
     for link in re.findall(r'href="([^#"]+[.]csv)"', page):
@@ -347,3 +347,14 @@ def test_as_it_is_called(
     assert printed[0] == sentence(compared(here, reference))
     assert printed[-1] == "work/golden/compare/index.html"
     assert Path(printed[-1]).is_file()
+
+
+def test_runs_of_other_code_are_counted(
+    tmp_path: Path, reference: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = trained(tmp_path / "here", 1)
+    old = "other code than is here now"
+    monkeypatch.setattr("lets.compare.trees.same_code", lambda made, now: True)
+    assert old not in comparison_text(compared(here, reference))
+    monkeypatch.setattr("lets.compare.trees.same_code", lambda made, now: False)
+    assert f"24 of the runs here were made by {old}" in comparison_text(compared(here, reference))

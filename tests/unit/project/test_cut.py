@@ -114,7 +114,7 @@ def test_a_change_makes_other_runs_and_says_of_which_experiments(
 ) -> None:
     only(["noise", "translation"], demo, ["training.epochs=60", "methods.lets-sam.rho_lr=0.1"])
     said = capsys.readouterr().out
-    assert said.startswith(f"other runs than {demo}: noise; the same runs: translation\n")
+    assert said.startswith(f"other runs than {demo}: noise; the same runs as before: translation (")
     made = load_params(demo.with_name("demo-noise-translation-epochs-60-rho-lr-0-1.yaml"))
     by_method = {run.method: run for run in expand(made).of(["noise"])}
     assert {run.training.epochs for run in by_method.values()} == {60}

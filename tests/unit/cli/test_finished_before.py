@@ -1,0 +1,31 @@
+"""`lets train` of a run that is there says that it trained nothing, and how to train it again."""
+
+from pathlib import Path
+
+import pytest
+from tests.golden.factory import Project
+
+from lets.cli.train import _ended_before
+
+CLEAN = {"datasets": ["digits"], "architectures": ["resnet-small"], "methods": ["sam"]}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path, experiments={"clean": CLEAN})
+
+
+def test_before_it_ended_nothing_is_said(project: Project) -> None:
+    (run, *_) = project.matrix.runs.values()
+    assert _ended_before(run, project.layout) == ""
+
+
+def test_of_other_code_the_folder_to_remove_is_named(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run, *_) = project.matrix.runs.values()
+    project.finish(run, 90.0)
+    monkeypatch.setattr("lets.runs.code.same_code", lambda made, now: True)
+    assert "nothing was trained" in _ended_before(run, project.layout)
+    monkeypatch.setattr("lets.runs.code.same_code", lambda made, now: False)
+    assert f"rm -r {project.layout.run(run.id)}" in _ended_before(run, project.layout)

@@ -5,9 +5,11 @@ what it defines, and the digest of it. Imports no torch, and runs nothing of the
 import ast
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from importlib import import_module
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,9 @@ def function(name: str) -> Callable[..., Any]:
     """Import and return what `name` stands for; raises SpecError with the reason if its module cannot be imported."""
     enter(name)
     module, _, wanted = name.partition(":")
+    for file in files(name):  # Python takes what it compiled for new if second and size are the same
+        with suppress(OSError):
+            Path(cache_from_source(str(file))).unlink(missing_ok=True)
     try:
         found = import_module(module)
     except Exception as error:

@@ -3,6 +3,7 @@
 import json
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -47,12 +48,13 @@ def test_receipts_name_every_file_by_its_digest(project: Any) -> None:
 )
 def test_a_changed_fact_changes_the_receipt(project: Any, name: str, there: str, instead: str) -> None:
     file = Path("params") / name
-    before = facts(project.file, project.layout)
+    before = facts(project.file, project.now)
     assert there in file.read_text()
     file.write_bytes(file.read_bytes().replace(there.encode(), instead.encode(), 1))
-    after = facts(project.file, project.layout)
+    after = facts(project.file, project.now)
     assert {path for path in after if after[path] != before[path]} == {str(file)}
 
 
 def test_facts_that_are_not_there_are_none(tmp_path: Path) -> None:
-    assert [*facts(tmp_path / "absent.yaml", Layout("test", tmp_path))] == ["lets/data/datasets.yaml"]
+    project: Any = SimpleNamespace(layout=Layout("test", tmp_path), matrix=SimpleNamespace(runs={}))
+    assert [*facts(tmp_path / "absent.yaml", project)] == ["lets/data/datasets.yaml"]

@@ -115,14 +115,18 @@ def test_marks_of_a_pareto_figure(project: Project) -> None:
     assert high - low == pytest.approx(0.9)
 
 
-def test_it_is_drawn_with_a_key_and_twice_the_same(project: Project) -> None:
+def test_it_is_drawn_with_a_row_per_experiment_and_twice_the_same(project: Project) -> None:
     figure = project.params.figures["pareto"]
     files = project.draw("pareto")
     first = [path.read_bytes() for path in files]
     project.draw("pareto")
     assert [path.read_bytes() for path in files] == first
-    words = full_caption(figure, figure.numbers(project.now))
-    assert "a\N{NO-BREAK SPACE}letter, b\N{NO-BREAK SPACE}adam, c\N{NO-BREAK SPACE}fixed" in words
+    numbers = figure.numbers(project.now)
+    assert "passes of all trainings" in full_caption(figure, numbers)
+    (axes,) = figure.draw(numbers).axes
+    labels = [label.get_text().replace("\n", " ") for label in axes.get_yticklabels()]
+    assert "LETS-SAM, to the letter" in labels
+    assert "SAM, fixed, best radius" in labels
 
 
 def test_they_stand_on_the_page(project: Project) -> None:

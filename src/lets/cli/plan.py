@@ -84,7 +84,8 @@ def only(
         again = command("lets", "only", *names, *options(changes), *named)
         raise SpecError(f"{path} – is there already and says something else – {again}")
     said = _runs_changed(params, path, smaller.text) if changes else ""
-    load_params(path, smaller.text)
+    if not changes:
+        load_params(path, smaller.text)
     write_text(path, smaller.text)
     if said:
         print(said)

@@ -2,9 +2,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.golden.factory import Project
 from typer.testing import CliRunner
 
 from lets.cli.main import app
+
+EXPERIMENT = {"datasets": ["digits"], "architectures": ["resnet-small"], "methods": ["sam"]}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project of two runs, of which the first has ended."""
+    project = Project(tmp_path, experiments={"clean": EXPERIMENT})
+    project.finish(project.run(seed=0), 90.0, 95.5)
+    return project
 
 
 @pytest.fixture

@@ -11,15 +11,6 @@ from lets.cli.curves import Curves
 from lets.errors import SpecError
 from lets.train.job import save_state
 
-EXPERIMENT = {"datasets": ["digits"], "architectures": ["resnet-small"], "methods": ["sam"]}
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    project = Project(tmp_path, experiments={"clean": EXPERIMENT})
-    project.finish(project.run(seed=0), 90.0, 95.5)
-    return project
-
 
 def read(folder: Path, name: str) -> list[tuple[int, float]]:
     """Return (epoch, value) of the events, as the library of another project parses them."""

@@ -4,23 +4,12 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from tests.golden.factory import Project
 
 from lets.cli import watch
 from lets.files import write_text
-
-EXPERIMENT = {"datasets": ["digits"], "architectures": ["resnet-small"], "methods": ["sam"]}
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """A project of two runs, of which the first has ended."""
-    project = Project(tmp_path, experiments={"clean": EXPERIMENT})
-    project.finish(project.run(seed=0), 90.0, 95.5)
-    return project
 
 
 @pytest.fixture

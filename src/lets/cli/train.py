@@ -86,7 +86,7 @@ def train(
 
 
 def _ended_before(spec: "RunSpec", layout: "Layout") -> str:
-    """Say that a run has ended already, and how to train it again where other code made it."""
+    """Say that a run has ended already, and how to train it again, losing nothing, where other code made it."""
     from lets.commands import command
     from lets.runs import RunRecord, Status
     from lets.runs.code import code_digest, same_code
@@ -96,7 +96,8 @@ def _ended_before(spec: "RunSpec", layout: "Layout") -> str:
         return ""
     if same_code(record.provenance.code, code_digest(spec)):
         return "  (was there: nothing was trained)"
-    again = command("rm", "-r", record.folder)
+    aside = layout.aside(spec.id).parent
+    again = f"{command('mkdir', '-p', aside)} && {command('mv', record.folder, aside)}"
     return f"  (was there: nothing was trained; other code made it, and after  {again}  this one trains it)"
 
 

@@ -74,7 +74,7 @@ image:                          ## containers/lets.sif, which --use-singularity 
 	@containers/build
 
 lock: $(ENV)/installed          ## pin every package by hash; names no registry
-	@$(ACTIVATE) && uv pip compile pyproject.toml --extra pipeline --extra dev --extra language --extra cluster --universal --python-version 3.11 --generate-hashes \
+	@$(ACTIVATE) && uv pip compile pyproject.toml --extra pipeline --extra dev --extra language --extra cluster --extra crate --universal --python-version 3.11 --generate-hashes \
 		--custom-compile-command "make lock" --quiet --output-file requirements.lock
 	@$(ACTIVATE) && printf '%s\n' accelerate lightning lightning-utilities protobuf tensorboardX torchmetrics | uv pip compile - --no-deps --generate-hashes \
 		--custom-compile-command "make lock" --quiet --output-file $(INTEGRATIONS)

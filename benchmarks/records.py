@@ -65,7 +65,7 @@ def _command(words: list[str], folder: Path) -> Action:
 
 def _rehash(project: Project, rounds: int) -> Action:
     """Each round has a context of its own, which knows what is there and has read no file for its digest."""
-    contexts = [Context(project, "snakemake") for _ in range(rounds + WARM_UP)]
+    contexts = [Context(project) for _ in range(rounds + WARM_UP)]
     for context in contexts:
         _ = context.complete
     return lambda turn: contexts[turn].digests

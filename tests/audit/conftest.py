@@ -214,7 +214,7 @@ class Project:
         write_runs(self.now)
 
     def audit(self, weights: int = 0, **how: Any) -> Audit:
-        return perform(self.file, Path("params/demo.yaml"), Sample(weights, **how))
+        return perform(self.file, Sample(weights, **how))
 
 
 @pytest.fixture(autouse=True)

@@ -55,6 +55,21 @@ def test_a_clone_without_runs(audited: Any, data: bool) -> None:
     assert found["next"] == (make if data else f"lets data prepare digits --download && {make}")
 
 
+def test_records_whose_tables_were_never_made(project: Any) -> None:
+    """As in a clone that holds records alone; where some tables are there, one that is not is a failure."""
+    shutil.rmtree(project.layout.reports)
+    done = CliRunner().invoke(app, ARGUMENTS)
+    found = json.loads(project.layout.incomplete_audit.read_text())
+    assert isinstance(done.exception, IncompleteAuditError)
+    assert (found["failures"], found["verdicts"]) == ([], {"missing": 14})
+    assert found["next"] == "snakemake --cores all --configfile params/test.yaml"
+
+
+def test_one_table_that_is_missing_is_a_failure(audited: Any) -> None:
+    audited.layout.table("table1", "md").unlink()
+    assert {one.subject for one in audited.audit().failures} == {str(audited.layout.table("table1", "md"))}
+
+
 def test_labels_that_are_absent_and_labels_that_are_others(audited: Any) -> None:
     labels = audited.layout.labels("digits", "symmetric-40")
     whole = labels.read_bytes()

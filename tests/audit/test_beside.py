@@ -16,7 +16,7 @@ from lets.errors import LetsError, SpecError
 @pytest.fixture
 def context(project: Any, monkeypatch: pytest.MonkeyPatch) -> Context:
     monkeypatch.setattr(module, "_cores", lambda: 2)
-    return Context(project.now, "snakemake")
+    return Context(project.now)
 
 
 def where(context: Context, *words: str) -> tuple[int, int, tuple[str, ...]]:

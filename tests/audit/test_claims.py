@@ -54,7 +54,7 @@ def master(make_project: Callable[..., Path]) -> Path:
 
 
 def failures(project: Any) -> list[Any]:
-    return list(check_cells(Context(project.now, "make"), {}).failures)
+    return list(check_cells(Context(project.now), {}).failures)
 
 
 def test_untouched(project: Any) -> None:

@@ -54,7 +54,7 @@ def master(make_project: Callable[..., Path]) -> Path:
 
 def blamed(project: Any, path: Path) -> tuple[str, ...]:
     """Return the cells of the one failure, which is of this file."""
-    (failure,) = check_cells(Context(project.now, "make"), {}).failures
+    (failure,) = check_cells(Context(project.now), {}).failures
     assert (failure.subject, failure.force) == (str(path), (str(path),))
     return failure.cells
 

@@ -53,7 +53,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def case(dataset: str, noise: str = "clean", params: str = PARAMS) -> Context:
     Path("test.yaml").write_text(params.replace("DATASET", dataset).replace("NOISE", noise))
     loaded = load_params("test.yaml")
-    return Context(Snapshot(loaded, expand(loaded), LAYOUT), "snakemake --cores all")
+    return Context(Snapshot(loaded, expand(loaded), LAYOUT))
 
 
 def reasons(check: Check) -> list[str]:

@@ -62,7 +62,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, prepare: Any) -> Path:
 
 def case_in(root: Path, file: str) -> Context:
     params = load_params(root / file)
-    return Context(Snapshot(params, expand(params), Layout.of(params, root)), "make")
+    return Context(Snapshot(params, expand(params), Layout.of(params, root)))
 
 
 def checks(case: Context) -> dict[str, Check]:

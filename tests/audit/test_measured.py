@@ -43,7 +43,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_run: Callable[...
 
 def reasons() -> list[str]:
     params = load_params("test.yaml")
-    case = Context(Snapshot(params, expand(params), LAYOUT), "snakemake --cores all")
+    case = Context(Snapshot(params, expand(params), LAYOUT))
     return [finding.reason for finding in check_numbers(case).failures]
 
 

@@ -10,7 +10,6 @@ from lets.audit.context import Context, Sample
 from lets.audit.findings import Check, Finding, command
 from lets.audit.layers import AuditError, IncompleteAuditError, Layer, MatrixAuditError, examine
 from lets.audit.verdicts import Judged, Judgement, Verdict, is_absent, judge
-from lets.commands import command as shell
 from lets.config.own import sources
 from lets.files import sha256_file
 from lets.project import Project
@@ -103,21 +102,16 @@ class Audit:
         )
 
 
-def perform(params_file: Path, default: Path, sample: Sample | None = None) -> Audit:
-    """Audit the profile of a params file; `sample` overrides how much is recomputed.
-
-    `default` is the params file that the workflow takes by itself.
-    """
+def perform(params_file: Path, sample: Sample | None = None) -> Audit:
+    """Audit the profile of a params file; `sample` overrides how much is recomputed."""
     project = Project.load(params_file)
     params = project.params
-    named = [] if params_file == default else [params_file]
-    make = shell("snakemake", "--cores", "all", *(["--configfile", *named] if named else []))
-    again = shell("lets", "audit", *(["--params", *named] if named else []))
     sample = sample or Sample(params.audit_weights)
-    context = Context(project, make, sample, again)
+    context = Context(project, sample)
     layers = examine(context)
     failures = [*chain.from_iterable(layer.failures for layer in layers)]
-    judgement = judge(context, failures, [*chain.from_iterable(layer.checks for layer in layers)])
+    absent = [one for layer in layers for one in layer.unchecked if one.absent]
+    judgement = judge(context, failures + absent, [*chain.from_iterable(layer.checks for layer in layers)])
     matrix = chain.from_iterable(layer.failures for layer in layers if layer.error is MatrixAuditError)
     return Audit(
         params.profile,

@@ -44,10 +44,11 @@ def beside(context: Context) -> Iterator[Begin]:
     try:
         yield lambda function, *arguments: pool.submit(_perform, function, *arguments).result
     except BrokenProcessPool as error:
-        reason = "a process of the audit was killed, most likely for want of memory"
-        raise LetsError(
-            f"{context.audit} – {reason} – run it again where there is more:  {context.audit}"
-        ) from error
+        audit, reason = (
+            context.project.command("audit"),
+            "one of its processes was killed, most likely for want of memory",
+        )
+        raise LetsError(f"{audit} – {reason} – run it again where there is more:  {audit}") from error
     finally:
         for process in multiprocessing.active_children():
             process.kill()

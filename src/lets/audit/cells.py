@@ -76,6 +76,8 @@ def check_cells(
     for path, derive in documents.items():
         item = Item(context, str(path), suspects, (), frozenset(context.matrix.runs))
         found += _derived(item, _document(item, path, derive))
+    if not any(_drawn_or_written(context)):
+        found = [replace(one, unchecked=one.unchecked or one.absent) for one in found]
     return Check(
         "cells",
         "printed places derived from run records, figures drawn again",
@@ -85,6 +87,14 @@ def check_cells(
         uncompared=frozenset(cell.name for cell in context.cells if cell.item in elsewhere),
         unchecked=tuple(one for one in found if one.unchecked),
     )
+
+
+def _drawn_or_written(context: Context) -> Iterator[Path]:
+    """Yield what is there of tables and figures: nothing where none was ever asked for, which is no damage."""
+    layout, params = context.layout, context.params
+    tables = (layout.table(name, suffix) for name in params.tables for suffix in LINES)
+    figures = (layout.figure(name, suffix) for name in params.figures for suffix in ("csv", "svg", "png"))
+    yield from (path for path in (*tables, *figures) if os.path.lexists(path))
 
 
 def _not_compared(elsewhere: dict[str, str]) -> Iterator[str]:

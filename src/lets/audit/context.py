@@ -83,15 +83,15 @@ def _addresses(name: str, project: Project) -> Mapping[str, tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class Context:
-    """Everything a check needs; records are read once and kept.
-
-    `make` is the command that makes what is missing, `audit` the one that audits this profile, both for messages.
-    """
+    """Everything a check needs; records are read once and kept."""
 
     project: Project
-    make: str
     sample: Sample = NOTHING
-    audit: str = "lets audit"
+
+    @property
+    def make(self) -> str:
+        """The command that makes what is missing, for messages."""
+        return self.project.make
 
     @property
     def params(self) -> ParamsFile:

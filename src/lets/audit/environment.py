@@ -9,7 +9,6 @@ from pathlib import Path
 
 from lets.audit.context import Context
 from lets.audit.findings import Check, Finding
-from lets.commands import command as shell
 from lets.files import image_digest, sha256_file
 from lets.runs.code import code_digest, same_code
 
@@ -23,7 +22,7 @@ def check_code(context: Context) -> Check:
     other = [run for run, code in made.items() if not same_code(code, code_digest(context.matrix.runs[run]))]
     warnings = [
         f"{len(other)} of {len(made)} runs were made by code that may compute other numbers than the present one; "
-        f"whether it does, says  {context.audit} {shell('--deep', '--run', run)}"
+        f"whether it does, says  {context.project.command('audit', '--deep', '--run', run)}"
         for run in other[:1]
     ]
     return Check("origin", "code that made the runs", len(made), (), tuple(warnings))

@@ -198,7 +198,9 @@ def _elsewhere(context: Context, recorded: RunRecord, reason: str) -> Finding:
     name = machine.cpu or machine.device or "unknown"
     where = machine.processor or f"{name} (its exact model was not recorded)"
     reason = f"{reason}; keep it until a repeat where it was made, on {where}, differs too"
-    return Finding(run, reason, context.cells_of(run), run, (), f"{context.audit} --deep --run {run}")
+    return Finding(
+        run, reason, context.cells_of(run), run, (), context.project.command("audit", "--deep", "--run", run)
+    )
 
 
 def _reasons(recorded: RunRecord, now: RunRecord, exact: bool) -> Iterator[str]:

@@ -169,13 +169,19 @@ def difference(sample: Paired, tested: Tested) -> str:
     if sample.mean is None:
         return "—"
     unit = "points" if tested.quantity.unit == "%" else tested.quantity.unit
-    return f"{sample.mean:+.{tested.quantity.decimals}f} {unit}".rstrip()
+    return f"{_signed(sample.mean, tested)} {unit}".rstrip()
 
 
 def interval(sample: Paired, tested: Tested) -> str:
     """Return the 95 % t interval of the mean difference."""
     bounds = sample.interval()
-    return " to ".join(f"{bound:+.{tested.quantity.decimals}f}" for bound in bounds) if bounds else "—"
+    return " to ".join(_signed(bound, tested) for bound in bounds) if bounds else "—"
+
+
+def _signed(value: float, tested: Tested) -> str:
+    """Write a difference with its decimals, or what is too small for them with one digit: `-2e-06`."""
+    text = f"{value:+.{tested.quantity.decimals}f}"
+    return text if float(text) or not value else f"{value:+.0e}"
 
 
 def scale_note(judged: Iterable[Judged], params: Params) -> str:

@@ -62,7 +62,7 @@ def audit(
     count = project.params.audit_weights if weights is None else weights
     sample = audits.Sample(sys.maxsize if all_ else count, salt, deep, tuple(run or ()))
     leave_out_the_compiler()
-    result = audits.perform(params, DEMO, sample)
+    result = audits.perform(params, sample)
     folder = audits.write_receipt(result, layout)
     if result.complete:
         _write_page(project)

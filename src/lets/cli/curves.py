@@ -1,6 +1,5 @@
 """`lets status --tensorboard`: event files of every training, made of what it has written down."""
 
-import io
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -58,12 +57,9 @@ class Curves:
 
 def _begun(state: Path) -> list[HistoryRow]:
     """Return the epochs that a training at work has measured; none while its state cannot be read."""
-    import torch
-
-    from lets.train.job import DIGEST
+    from lets.train.job import read_state
 
     try:
-        content = torch.load(io.BytesIO(state.read_bytes()[DIGEST:]), weights_only=True, map_location="cpu")
-        return [HistoryRow(*values) for values in content["history"]]
+        return [HistoryRow(*values) for values in (read_state(state) or {"history": ()})["history"]]
     except Exception:  # ended meanwhile, or damaged: what torch raises is listed nowhere
         return []

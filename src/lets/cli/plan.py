@@ -61,27 +61,33 @@ def only(
     profile: Annotated[
         str, typer.Option(help="names its results and reports; default: the old one and the names")
     ] = "",
+    methods: Annotated[str, typer.Option(metavar="A,B", help="of those, these alone")] = "",
+    architectures: Annotated[str, typer.Option(metavar="A,B", help="of those, these alone")] = "",
+    datasets: Annotated[str, typer.Option(metavar="A,B", help="of those, these alone")] = "",
+    noise: Annotated[str, typer.Option(metavar="A,B", help="of those, these alone")] = "",
 ) -> None:
     """Write a params file with some experiments of another one, and the tables and figures they can make.
 
     Its runs are the same, in a folder of their own. The name of a table or figure stands for its experiments.
-    --set KEY=VALUE, as often as you like, makes other runs: of all experiments, if none is named.
+    --set KEY=VALUE, as often as you like, makes other runs. Without a NAME, all experiments are meant.
 
-    Example: lets only table1 --params params/paper.yaml --set training.epochs=5
+    Example: lets only table1 --params params/paper.yaml --methods sam,lets-sam --architectures resnet18
     """
     from lets.errors import SpecError
     from lets.files import write_text
     from lets.project.cut import cut, options
     from lets.project.project import load_params
 
-    if not names and not changes:
+    asked = {"methods": methods, "architectures": architectures, "datasets": datasets, "noise": noise}
+    keep = {axis: values.split(",") for axis, values in asked.items() if values}
+    if not (names or changes or keep):
         raise SpecError("no NAME – say which experiments – see them:  lets plan")
     names, changes = names or [], changes or []
-    smaller = cut(params, names, profile, changes)
+    smaller = cut(params, names, profile, changes, keep)
     path = params.parent / f"{smaller.profile}.yaml"
     if path.exists() and path.read_text(encoding="utf-8") != smaller.text:
         named = ["--params", params, "--profile", f"{smaller.profile}-2"]
-        again = command("lets", "only", *names, *options(changes), *named)
+        again = command("lets", "only", *names, *options(changes, keep), *named)
         raise SpecError(f"{path} – is there already and says something else – {again}")
     said = _runs_changed(params, path, smaller.text) if changes else ""
     if not changes:

@@ -68,10 +68,15 @@ def export(
     ] = False,
 ) -> None:
     """Write workflow, run records and reports as a Workflow Run RO-Crate, a zip with machine-readable provenance."""
+    from lets.errors import SpecError
     from lets.files import check_named
-    from lets.page.crate import write_crate
     from lets.project import Project
 
+    try:
+        from lets.page.crate import write_crate
+    except ModuleNotFoundError as error:
+        reason = "rocrate, which writes the archive, is not installed"
+        raise SpecError(f"lets export – {reason} – run  pip install 'lets-repro[crate]'") from error
     check_named(to)
     project = Project.load(params)
     target = to or project.layout.crate

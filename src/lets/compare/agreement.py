@@ -50,6 +50,11 @@ class Agreement(StrEnum):
     """one of the two is not there"""
 
 
+def ended(row: Row) -> bool:
+    """Return whether a run finished or diverged."""
+    return row.get("status") in ("finished", "diverged")
+
+
 @dataclass(frozen=True)
 class RunPair:
     """A run here and in the reference; `scatter` is the standard deviation of its seeds, if there is one."""
@@ -74,9 +79,9 @@ class RunPair:
     @cached_property
     def agreement(self) -> Agreement:
         """How far both agree."""
-        states = {row.get("status") for row in (self.here, self.there)}
-        if states - {"finished", "diverged"}:
+        if not (ended(self.here) and ended(self.there)):
             return Agreement.ALONE
+        states = {row.get("status") for row in (self.here, self.there)}
         if len(states) > 1:
             return Agreement.DIFFERENT
         if all(self.here.get(name) == self.there.get(name) for name in NUMBERS):

@@ -1,10 +1,11 @@
 """A comparison in words: one sentence first, then counts, and what differs by name; for a terminal, a page, as csv."""
 
 import os
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from lets.compare.agreement import METRIC, Agreement, CellPair, MethodShift, RunPair
+from lets.compare.agreement import METRIC, Agreement, CellPair, MethodShift, RunPair, ended
 from lets.compare.trees import Comparison
 from lets.config.labels import value_title
 from lets.config.paths import compared
@@ -17,6 +18,8 @@ from lets.tables.table import Block, Cell, Csv, Record, Row, Table
 
 SHOWN = 10
 """runs and cells named; the csv has them all"""
+FEW = 3
+"""of those that have no counterpart"""
 
 
 def comparison_text(found: Comparison) -> str:
@@ -100,6 +103,7 @@ def _details(found: Comparison) -> Iterator[str]:
         yield f"{table}: {said}"
     yield from (_shift(one) for one in found.runs.shifted)
     yield from _named("differs", found.runs.different)
+    yield from _alone(found.runs.pairs)
     if found.outdated:
         verb = "was" if found.outdated == 1 else "were"
         yield (
@@ -139,6 +143,18 @@ def _named(word: str, pairs: list[RunPair]) -> Iterator[str]:
         yield f"{word}: {pair.id}: {here[:7]} here, {there[:7]} there"
     if len(pairs) > SHOWN:
         yield f"… and {len(pairs) - SHOWN} more: --csv FILE has them all"
+
+
+def _alone(pairs: Iterable[RunPair]) -> Iterator[str]:
+    """Name the runs that have ended on one side alone, or on none."""
+    lacking: dict[str, list[str]] = defaultdict(list)
+    for pair in pairs:
+        if pair.agreement is Agreement.ALONE:
+            sides = [side for side, row in (("here", pair.here), ("there", pair.there)) if not ended(row)]
+            lacking[" and ".join(sides)].append(pair.id)
+    for where, runs in lacking.items():
+        more = f" and {len(runs) - FEW} more" if len(runs) > FEW else ""
+        yield f"not compared, because they have not ended {where}: {', '.join(runs[:FEW])}{more}"
 
 
 def comparison_table(found: Comparison) -> Table:

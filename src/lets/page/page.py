@@ -247,6 +247,10 @@ _BESIDE = Markup('What an audit found is on <a href="{}index.html">the page of t
 _NOT_YET = Markup(
     "Not audited since it was made: <code>lets audit</code> checks every number, and puts its verdicts here."
 )
+_UNVERIFIED = Markup(
+    " Executed but unverified: it follows from runs that are whole, but not all that it shows of them was computed "
+    "again, or one diverged; <code>lets audit --all</code> computes everything again."
+)
 UNAUDITED = _AUDITED.format(told=_NOT_YET, data=Markup("null"))
 """as `lets report` leaves it: nobody has audited this page since it was made"""
 
@@ -276,6 +280,8 @@ def _verdicts(audit: dict[str, Any]) -> Markup:
     told = Markup(
         'Audit: <b class="{}">{}</b>; printed places: {} (<a href="audit/audit.md">audit.md</a>).'
     ).format(tone, word, places)
+    if counts["executed but unverified"]:
+        told += _UNVERIFIED
     remedy = Markup("<details><summary>What to run next</summary><code>{}</code></details>")
     return told if audit["passed"] else told + remedy.format(audit["next"])
 

@@ -1,16 +1,18 @@
 """Cut a params file down to some of its experiments, with the tables and figures that can still be made of them."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
 from lets.commands import command
 from lets.config.messages import or_near, put
-from lets.config.params import expand
+from lets.config.params import Experiment, expand
 from lets.config.yaml_files import read_plain_yaml, read_value
 from lets.errors import SpecError
 from lets.project.checks import showable, unused
@@ -19,6 +21,9 @@ from lets.project.project import load_params
 
 TRAINED = ("training", "architectures", "methods", "experiments")
 """keys of a params file that say how runs are trained"""
+Keep = Mapping[str, Sequence[str]]
+"""by list of an experiment, such as methods, the values that are kept"""
+NOTHING: Keep = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -30,49 +35,85 @@ class Cut:
     dropped: tuple[str, ...]
 
 
-def cut(path: Path, names: list[str], profile: str = "", changes: Sequence[str] = ()) -> Cut:
+def cut(
+    path: Path, names: list[str], profile: str = "", changes: Sequence[str] = (), keep: Keep = NOTHING
+) -> Cut:
     """Return a params file with the named experiments alone; a table or figure stands for those that it shows.
 
-    Runs keep their ids, unless `changes` such as "training.epochs=5" make other runs of them: then all experiments are
-    kept where none is named. Raises SpecError for a name that the file does not have.
+    `keep` makes lists of theirs shorter: {"methods": ["sam"]}. Runs keep their ids, unless `changes` such as
+    "training.epochs=5" make other runs of them. Where no experiment is named, all are kept. Raises SpecError for a
+    name or a value that the file does not have.
     """
     params, (_, content) = load_params(path), read_plain_yaml(path)
-    kept = _experiments(path, params, names) if names else [*params.experiments]
-    profile = profile or "-".join([params.profile, *names, *map(_slug, changes)])
+    asked = _experiments(path, params, names) if names else [*params.experiments]
+    lists = _kept(path, params, asked, keep)
+    kept = [value for values in keep.values() for value in values]
+    profile = profile or "-".join([params.profile, *names, *map(_slug, kept), *map(_change_slug, changes)])
     smaller = {**content, "profile": profile}
-    smaller["experiments"] = {name: content["experiments"][name] for name in kept}
-    alone = _trained(params, kept)
+    smaller["experiments"] = {name: _shortened(content["experiments"][name], lists[name]) for name in lists}
+    alone = _trained(params, smaller["experiments"])
     for key, name in unused(alone):
         smaller[key] = {one: value for one, value in smaller[key].items() if one != name}
     shown = _shown(params, alone)
     for section in ("tables", "figures"):
         given = content.get(section) or {}
         smaller[section] = {name: {**one, **shown[name]} for name, one in given.items() if name in shown}
-    text = yaml.dump(
-        _changed(smaller, changes),
-        Dumper=_Dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        width=110,
-        default_flow_style=None,
+    of_these = [name for name, item in params.items.items() if {*item.experiments} & {*lists}]
+    written = command("lets", "only", *names, *options(changes, keep), "--params", path)
+    text = f"# {written}\n{_yaml(_changed(smaller, changes))}"
+    return Cut(profile, text, tuple(name for name in of_these if name not in shown))
+
+
+def options(changes: Iterable[str], keep: Keep) -> list[str]:
+    """Return what is kept of lists, and changes, as they are typed."""
+    kept = [word for axis, values in keep.items() for word in (f"--{axis}", ",".join(values))]
+    return kept + [word for change in changes for word in ("--set", change)]
+
+
+def _kept(path: Path, params: ParamsFile, names: list[str], keep: Keep) -> dict[str, dict[str, list[str]]]:
+    """Return the lists of every experiment that become shorter; an experiment without a run left is left out."""
+    lists: dict[str, dict[str, list[str]]] = {name: {} for name in names}
+    for axis, values in keep.items():
+        given = {name: list(map(str, getattr(params.experiments[name], axis))) for name in names}
+        known = list(dict.fromkeys(chain.from_iterable(given.values())))
+        for value in values:
+            if value not in known:
+                reason = f"none of the {axis} of {', '.join(names)} in {path}"
+                raise SpecError(f"--{axis} {value} – {reason} – {or_near(value, known, ())}")
+        for name in names:
+            lists[name][axis] = [value for value in given[name] if value in values]
+    left = {name: shorter for name, shorter in lists.items() if all(shorter.values())}
+    if not left:
+        reason = "no experiment has runs of all of these"
+        raise SpecError(
+            f"{' '.join(options((), keep))} – {reason} – see what each has:  {command('lets', 'plan', path)}"
+        )
+    return left
+
+
+def _shortened(experiment: dict[str, Any], lists: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Return an experiment as it is written, with shorter lists, and without values for methods that went."""
+    shorter = {**experiment, **lists}
+    if "methods" in lists and "hyperparameters" in experiment:
+        given = experiment["hyperparameters"]
+        shorter["hyperparameters"] = {name: given[name] for name in given if name in lists["methods"]}
+    return shorter
+
+
+def _yaml(content: dict[str, Any]) -> str:
+    return yaml.dump(
+        content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
     )
-    items = params.items
-    dropped = tuple(
-        name for name, item in items.items() if {*item.experiments} & {*kept} and name not in shown
-    )
-    written = command("lets", "only", *names, *options(changes), "--params", path)
-    return Cut(profile, f"# {written}\n{text}", dropped)
 
 
-def options(changes: Iterable[str]) -> list[str]:
-    """Return changes as they are typed."""
-    return [word for change in changes for word in ("--set", change)]
-
-
-def _slug(change: str) -> str:
+def _change_slug(change: str) -> str:
     """Return what a change adds to the name of a profile: epochs-5 of training.epochs=5."""
-    name = change.partition("=")[0].rpartition(".")[2]
-    return re.sub(r"[^a-z0-9]+", "-", f"{name}={change.partition('=')[2]}".lower()).strip("-")
+    key, _, value = change.partition("=")
+    return _slug(f"{key.rpartition('.')[2]}={value}")
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def _changed(content: dict[str, Any], changes: Iterable[str]) -> dict[str, Any]:
@@ -119,9 +160,9 @@ def _experiments(path: Path, params: ParamsFile, names: Iterable[str]) -> list[s
     return [name for name in params.experiments if name in asked]
 
 
-def _trained(params: ParamsFile, kept: list[str]) -> ParamsFile:
-    """Return params of these experiments, without tables and figures."""
-    experiments = {name: params.experiments[name] for name in kept}
+def _trained(params: ParamsFile, experiments: Mapping[str, Any]) -> ParamsFile:
+    """Return params of these experiments, as they are written, without tables and figures."""
+    experiments = {name: Experiment.model_validate(one) for name, one in experiments.items()}
     return params.model_copy(update={"experiments": experiments, "tables": {}, "figures": {}})
 
 

@@ -76,6 +76,8 @@ class _Job:
         self.seconds_before, self.resumed = 0.0, 0
         self.untried = False
         """whether the training goes on from a state, and nothing has come of it yet"""
+        self.saved, self.save_takes = self.clock, 0.0
+        """when the last state was written, and how long that took (seconds)"""
         self.ranks = Ranks.join(spec.training.ranks, device)
         self.data = RunData.read(spec, layout, device, self.ranks.rank, self.ranks.count)
         self.training = Training(spec, self.data, device, self.ranks)
@@ -89,7 +91,8 @@ class _Job:
                 row = self._run_interval()
                 if row and self.ranks.rank == 0:
                     on_epoch(row)
-                self._save()
+                if self._worth_saving:
+                    self._save()
         except DivergenceError as error:
             self._write(_divergence(error))
             raise
@@ -154,10 +157,21 @@ class _Job:
         self.seconds_before, self.resumed, self.untried = 0.0, 0, False
         self.training = Training(self.spec, self.data, self.device, self.ranks)
 
+    @property
+    def _worth_saving(self) -> bool:
+        """Whether saving takes a fiftieth of the time since the last state at most: no kill loses more than that.
+
+        Several ranks save together, and their clocks do not agree: they always save.
+        """
+        return self.ranks.count > 1 or time.monotonic() - self.saved >= 50 * self.save_takes
+
     def _save(self) -> None:
+        begun = time.monotonic()
         state = {**self.training.state_dict(), "seconds": self._seconds(), "resumed": self.resumed}
         if self.ranks.rank == 0:
             save_state(self.layout.state(self.spec.id), self._identity, state)
+        self.saved = time.monotonic()
+        self.save_takes = self.saved - begun
 
     def _seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.clock
@@ -249,6 +263,16 @@ def load_state(path: Path, identity: dict[str, str]) -> dict[str, Any] | None:
     Raises RecordError if the file is damaged, or was made by another code, torch, image, processor or thread count:
     going on from it would give bytes that no unbroken run gives.
     """
+    if (state := read_state(path)) is None:
+        return None
+    made = state.pop("identity")
+    if other := [name for name in identity if made.get(name) != identity[name]]:
+        raise RecordError(f"was made by another {', another '.join(other)}")
+    return state
+
+
+def read_state(path: Path) -> dict[str, Any] | None:
+    """Return what a state file holds, whoever made it; None if there is none, RecordError if it is damaged."""
     try:
         if path.exists() and not path.is_file():  # a pipe would be waited on for ever
             raise RecordError("cannot be read (it is no regular file)")
@@ -260,11 +284,8 @@ def load_state(path: Path, identity: dict[str, str]) -> dict[str, Any] | None:
     digest, content = content[:DIGEST], content[DIGEST:]
     if digest != sha256(content).digest():
         raise RecordError("is damaged: its sha256 differs")
-    state = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
-    made = state.pop("identity")
-    if other := [name for name in identity if made.get(name) != identity[name]]:
-        raise RecordError(f"was made by another {', another '.join(other)}")
-    return dict(state)
+    state: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+    return state
 
 
 def restored_model(spec: RunSpec, layout: Layout, data: RunData) -> torch.nn.Module:

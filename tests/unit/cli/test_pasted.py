@@ -67,5 +67,6 @@ def test_the_file_that_every_command_takes_is_not_named(params: str) -> None:
     Path(params).rename("params/demo.yaml")
     project = Project.load("params/demo.yaml")
     assert project.command("status", "--runs") == "lets status --runs"
+    assert project.make == "snakemake --cores all"
     with pytest.raises(LetsError, match=r"list them:  lets status --runs$"):
         project.find("nosuch")

@@ -146,10 +146,12 @@ def test_beside_identical_runs_of_a_like_machine_no_difference_is_chance(
 
 def test_what_is_missing_is_not_compared(tmp_path: Path, reference: Path) -> None:
     here = trained(tmp_path / "here", 1)
-    shutil.rmtree(here.layout.run(here.run(method="erm", architecture="wrn-small", seed=0).id))
+    run = here.run(method="erm", architecture="wrn-small", seed=0).id
+    shutil.rmtree(here.layout.run(run))
     found = compared(here, reference)
     assert found.runs.counts == {Agreement.IDENTICAL: 23, Agreement.ALONE: 1}
     assert "23 of 24 runs" in sentence(found)
+    assert f"because they have not ended here: {run}\n" in comparison_text(found)
 
 
 def test_ranks_that_differ_are_named(tmp_path: Path, reference: Path) -> None:

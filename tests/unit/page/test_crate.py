@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import sys
 import zipfile
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from rocrate.rocrate import ROCrate
 from tests.golden.factory import Project
 
-from lets.errors import RecordError, StorageError
+from lets.cli.report import export
+from lets.errors import RecordError, SpecError, StorageError
 from lets.files import write_text
 from lets.page.crate import write_crate
 
@@ -37,6 +39,15 @@ def unpacked(figures: Project, params_file: Path, tmp_path: Path) -> Path:
 def trainings(crate: ROCrate) -> dict[str, object]:
     """The action of every run, by run id."""
     return {one.id[1:]: one for one in crate.root_dataset["mentions"][1:]}
+
+
+def test_without_the_library_that_writes_it(params_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "lets.page.crate")
+    monkeypatch.setitem(sys.modules, "rocrate.rocrate", None)
+    with pytest.raises(
+        SpecError, match=r"rocrate, .* is not installed – run  pip install 'lets-repro\[crate\]'"
+    ):
+        export(params_file)
 
 
 def test_it_says_that_it_is_a_workflow_run_crate(unpacked: Path) -> None:

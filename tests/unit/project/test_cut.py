@@ -84,6 +84,50 @@ tables:
     assert smaller.dropped == ("ranked",)
 
 
+def test_one_row_of_a_table(tmp_path: Path) -> None:
+    """Its runs are those of the whole file, so both can share what is trained."""
+    keep = {"methods": ["sam", "lets-sam"], "architectures": ["resnet18"], "datasets": ["cifar10"]}
+    smaller = cut(FILES["paper"], ["table1"], keep=keep)
+    (tmp_path / "params.yaml").write_text(smaller.text)
+    params = load_params(tmp_path / "params.yaml")
+    assert smaller.profile == "paper-table1-sam-lets-sam-resnet18-cifar10"
+    whole = RUNS["paper"].experiments["cifar10"]
+    wanted = {run for run in whole if RUNS["paper"].runs[run].method in ("sam", "lets-sam")}
+    assert {*expand(params).experiments["cifar10"]} == wanted
+    assert len(wanted) == 6
+    assert {*params.experiments} == {"cifar10"}
+    assert [len(group) for group in params.tables["table1"].groups] == [2]  # type: ignore[union-attr]
+
+
+def test_values_for_methods_that_went_go_too(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(cut(FILES["paper"], ["noise"], keep={"methods": ["erm"]}).text)
+    assert load_params(tmp_path / "params.yaml").experiments["noise"].hyperparameters == {}
+
+
+@pytest.mark.parametrize(
+    ("keep", "said"),
+    [
+        (
+            {"methods": ["lets-smam"]},
+            r"--methods lets-smam – none of the methods of cifar10 in .* – write  lets-sam",
+        ),
+        ({"architectures": ["resnet32"]}, r"--architectures resnet32 – none .* – write  resnet18"),
+        ({"noise": ["symmetric-20"]}, r"--noise symmetric-20 – none .* – choose from: clean"),
+    ],
+)
+def test_a_value_that_no_experiment_has(keep: dict[str, list[str]], said: str) -> None:
+    with pytest.raises(SpecError, match=said):
+        cut(FILES["paper"], ["cifar10"], keep=keep)
+
+
+def test_values_that_no_experiment_has_together() -> None:
+    keep = {"architectures": ["resnet32"], "datasets": ["cifar100"]}
+    with pytest.raises(
+        SpecError, match="--architectures resnet32 --datasets cifar100 – no experiment has runs"
+    ):
+        cut(FILES["paper"], ["noise", "cifar100"], keep=keep)
+
+
 def test_a_name_that_is_not_there() -> None:
     with pytest.raises(SpecError, match=r"'tabel1' – no experiment, table or figure of .* – write  table1"):
         cut(FILES["demo"], ["tabel1"])

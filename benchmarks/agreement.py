@@ -34,7 +34,8 @@ def measure(given: Conditions) -> Findings:
 def compiled(given: Conditions) -> Findings:
     """One row for each way to compile SAM and LETS-SAM; reduce-overhead, which is CUDA graphs, on GPUs alone."""
     modes: tuple[Mode, ...] = ("compile", "reduce-overhead") if given.device == "cuda" else ("compile",)
-    rows = (_against_eager(name, mode, given) for mode in modes for name in ("sam", "lets-sam"))
+    methods = ("lets-sam",) if given.quick else ("sam", "lets-sam")
+    rows = (_against_eager(name, mode, given) for mode in modes for name in methods)
     return _checked(COMPILED, rows, given)
 
 

@@ -105,7 +105,7 @@ def _rates(row: Row, problem: Problem, flops: float, operations: float) -> Row:
 
 def products(device: torch.device, precision: Precision) -> tuple[Action, float]:
     """Ten products of square matrices in this precision, and how many operations they are."""
-    size = 8192 if device.type == "cuda" else 512
+    size = 8192 if device.type == "cuda" else 256
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
 

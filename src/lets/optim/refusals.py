@@ -167,9 +167,9 @@ def refuse_waiting(optimizer: Optimizer) -> None:
 
 def refuse_skipped() -> None:
     """ValueError if accelerate skips the steps of all batches but the last that it accumulates, and their closures."""
-    by, _ = caller()
-    count = sys.modules["accelerate.state"].GradientState().num_steps if by == "accelerate.optimizer" else 1
-    if count > 1:
+    if "accelerate.optimizer" not in sys.modules or caller()[0] != "accelerate.optimizer":
+        return
+    if (count := sys.modules["accelerate.state"].GradientState().num_steps) > 1:
         raise ValueError(
             f"accelerate skips {count - 1} of {count} steps to accumulate gradients, and their closures: those batches "
             "would be dropped; call  lets.integrations.accelerate.Step(accelerator, model, optimizer, loss_fn)(batch)  "

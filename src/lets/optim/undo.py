@@ -165,10 +165,10 @@ class _OptimizerState:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self._optimizer = optimizer
-        self._state, self._tensors = dict[Any, Any](), list[Tensor]()
+        self._state, self._tensors = list[tuple[Any, Any]](), list[Tensor]()
         for key, state in optimizer.state.items():
             flat = _is_flat(state)
-            self._state[key] = state.copy() if flat else tree_map(_leaf, state)
+            self._state.append((key, state.copy() if flat else tree_map(_leaf, state)))
             leaves = state.values() if flat else tree_leaves(state)
             self._tensors += [x for x in leaves if isinstance(x, Tensor)]
         self._groups = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]

@@ -20,7 +20,7 @@ from operator import and_, is_, or_
 
 import torch
 from torch import Tensor, nn
-from torch._C._nn import flatten_dense_tensors
+from torch._C._nn import flatten_dense_tensors, unflatten_dense_tensors
 from torch.optim import Optimizer
 
 from .refusals import refuse_parameters, refuse_replaced, refuse_shared_memory
@@ -54,6 +54,7 @@ class Storage:
         self._places = [_Place.of(p, block) for p, block in zip(self.parameters, block_of, strict=True)]
         several = len(self.parameters) > 1  # flattened, a single tensor would be no copy
         self._plain = several and len(kinds) == 1 and all(place.order is None for place in self._places)
+        self._usual = self._plain and all(p.stride() == _usual_stride(p) for p in self.parameters)
         length = max((sum(self._places[i].size for i in members) for members in self._members), default=0)
         self.short = length <= CHUNK and all(dtype.itemsize >= 4 for _, dtype, _ in kinds)
         for members in self._members:
@@ -93,11 +94,18 @@ class Storage:
 
     def views(self, blocks: Sequence[Tensor]) -> list[Tensor]:
         """The parts of `blocks` in the shapes of the parameters, in their order."""
+        if self._usual:
+            return list(unflatten_dense_tensors(blocks[0], self.parameters))
         starts = [block.storage_offset() for block in blocks]
         return [
             blocks[place.block].as_strided(place.shape, place.stride, starts[place.block] + place.start)
             for place in self._places
         ]
+
+
+def _usual_stride(parameter: Tensor) -> tuple[int, ...]:
+    """Strides of a new tensor of this shape; of a dimension of length 1 others do, too, but kernels compare them."""
+    return torch.empty(parameter.shape, device="meta").stride()
 
 
 def _form(parameter: Tensor) -> object:
@@ -124,7 +132,7 @@ class _Place:
         if not parameter.is_contiguous():
             order = tuple(sorted(range(parameter.dim()), key=parameter.stride, reverse=True))
             if not parameter.detach().permute(order).is_contiguous():
-                order, stride = None, torch.empty(parameter.shape, device="meta").stride()
+                order, stride = None, _usual_stride(parameter)
         zero = parameter.detach().new_zeros(()).expand(parameter.numel())
         return cls(block, 0, parameter.numel(), parameter.shape, stride, order, zero)
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.autograd import profiler
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 from torch.utils._pytree import tree_leaves
 
 from .catalogue import describe
@@ -98,6 +100,22 @@ class MethodOptimizer(Optimizer):
         Raises ValueError or TypeError for bad input, `DivergenceError` as `Method.step` does, and what a closure
         raises; after an error everything is as before the step.
         """
+        step = _watched_step if self._is_watched() else MethodOptimizer._step
+        return step(self, closure, val_closure)
+
+    step.hooked = True  # type: ignore[attr-defined]  # or torch would wrap it, which shows in the steps of small networks
+
+    def _is_watched(self) -> bool:
+        """Whether a hook or a profiler waits for a step."""
+        return bool(
+            self._optimizer_step_pre_hooks
+            or self._optimizer_step_post_hooks
+            or _global_optimizer_pre_hooks
+            or _global_optimizer_post_hooks
+            or profiler._is_profiler_enabled
+        )
+
+    def _step(self, closure: Closure | None, val_closure: Closure | None) -> Tensor:
         supplied, self._supplied = self._supplied, _Supplied()
         closure, val_closure, self._first = (
             closure or supplied.closure,
@@ -247,6 +265,10 @@ class MethodOptimizer(Optimizer):
     def __getstate__(self) -> dict[str, Any]:
         """For `copy.deepcopy` and `pickle`: all of it, where torch keeps groups and state alone."""
         return {**vars(self), "_closures": {}, "_cached": None, "_supplied": _Supplied(), "_first": None}
+
+
+_watched_step = Optimizer.profile_hook_step(MethodOptimizer._step)
+"""with torch's hooks before and after a step, and a name for its profiler"""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import lets
 from lets.optim import MethodOptimizer
@@ -198,6 +199,24 @@ def test_hooks_run_around_a_step() -> None:
     loop.optimizer.register_step_post_hook(lambda *_: seen.append("after"))
     loop.step(0)
     assert seen == ["before", "after"]
+
+
+def test_hooks_of_all_optimizers_run_around_a_step() -> None:
+    loop, seen = Loop("sam"), list[str]()
+    handle = register_optimizer_step_post_hook(lambda one, *_: seen.append(type(one).__name__))
+    try:
+        loop.step(0)
+    finally:
+        handle.remove()
+    assert seen == ["SGD", "MethodOptimizer"]
+
+
+def test_a_profiler_sees_a_step() -> None:
+    loop = Loop("sam")
+    with torch.profiler.profile() as seen:
+        loop.step(0)
+    names = {event.name for event in seen.events()}
+    assert {"Optimizer.step#MethodOptimizer.step", "Optimizer.step#SGD.step"} <= names
 
 
 def test_hooks_run_around_saving_and_loading() -> None:

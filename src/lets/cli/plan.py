@@ -89,9 +89,10 @@ def only(
         named = ["--params", params, "--profile", f"{smaller.profile}-2"]
         again = command("lets", "only", *names, *options(changes, keep), *named)
         raise SpecError(f"{path} – is there already and says something else – {again}")
-    said = _runs_changed(params, path, smaller.text) if changes else ""
-    if not changes:
-        load_params(path, smaller.text)
+    if changes:
+        said = _runs_changed(path, smaller.text, cut(params, names, keep=keep).text)
+    else:
+        said, _ = "", load_params(path, smaller.text)
     write_text(path, smaller.text)
     if said:
         print(said)
@@ -101,8 +102,8 @@ def only(
     print(f"  {command('snakemake', '--cores', 'all', '--configfile', path)}")
 
 
-def _runs_changed(params: Path, path: Path, text: str) -> str:
-    """Say in which experiments a changed file asks for other runs; raises SpecError for a bad change."""
+def _runs_changed(path: Path, text: str, unchanged: str) -> str:
+    """Say in which experiments a file asks for other runs than unchanged; raises SpecError for a bad change."""
     from lets.config.params import expand
     from lets.errors import SpecError
     from lets.project.project import load_params
@@ -111,10 +112,10 @@ def _runs_changed(params: Path, path: Path, text: str) -> str:
         changed = expand(load_params(path, text)).experiments
     except SpecError as error:
         raise SpecError(re.sub(rf"(?m)^{re.escape(str(path))}:\d+: ", "--set: ", str(error))) from error
-    before = expand(load_params(params)).experiments
+    before = expand(load_params(path, unchanged)).experiments
     other = [name for name in changed if changed[name] != before[name]]
     same = [name for name in changed if name not in other]
-    words = [f"other runs than {params}: {', '.join(other)}"] * bool(other)
+    words = [f"other runs than before: {', '.join(other)}"] * bool(other)
     own = "they or their architectures give a value of their own, which stays; give those too"
     words += [f"the same runs as before: {', '.join(same)} ({own})"] * bool(same)
     return "; ".join(words)

@@ -99,6 +99,17 @@ def test_one_row_of_a_table(tmp_path: Path) -> None:
     assert [len(group) for group in params.tables["table1"].groups] == [2]  # type: ignore[union-attr]
 
 
+def test_a_row_whose_network_has_a_value_of_its_own_is_said_to_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "paper.yaml").write_bytes(FILES["paper"].read_bytes())
+    only(["table1"], tmp_path / "paper.yaml", ["training.epochs=5"], methods="lets-sam")
+    said = capsys.readouterr().out
+    assert said.startswith(
+        "other runs than before: cifar10, cifar10-wrn; the same runs as before: cifar10-pyramidnet, "
+    )
+
+
 def test_values_for_methods_that_went_go_too(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(cut(FILES["paper"], ["noise"], keep={"methods": ["erm"]}).text)
     assert load_params(tmp_path / "params.yaml").experiments["noise"].hyperparameters == {}
@@ -158,7 +169,7 @@ def test_a_change_makes_other_runs_and_says_of_which_experiments(
 ) -> None:
     only(["noise", "translation"], demo, ["training.epochs=60", "methods.lets-sam.rho_lr=0.1"])
     said = capsys.readouterr().out
-    assert said.startswith(f"other runs than {demo}: noise; the same runs as before: translation (")
+    assert said.startswith("other runs than before: noise; the same runs as before: translation (")
     made = load_params(demo.with_name("demo-noise-translation-epochs-60-rho-lr-0-1.yaml"))
     by_method = {run.method: run for run in expand(made).of(["noise"])}
     assert {run.training.epochs for run in by_method.values()} == {60}

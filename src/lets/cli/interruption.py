@@ -76,7 +76,7 @@ def _end_late() -> None:
 
 
 def _tell() -> None:
-    told = f"interrupted: {_where()} – run the same command again, it goes on from there"
+    told = f"interrupted: {_where()} – run the same command again, it goes on from the last state saved"
     print("\n" * sys.stderr.isatty() + told, file=sys.stderr, flush=True)
 
 

@@ -39,7 +39,7 @@ def test_one_line_and_the_exit_code_of_the_signal(verb, number, code):
     assert process.returncode == code
     (line,) = told.splitlines()
     assert line.startswith("interrupted: lets status, epoch 3 of 20")
-    assert line.endswith("run the same command again, it goes on from there")
+    assert line.endswith("run the same command again, it goes on from the last state saved")
 
 
 AT_IMPORT = """
